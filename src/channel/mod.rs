@@ -1,0 +1,4 @@
+//! Channel: bytes to the outside, an answer back.
+
+pub mod smtp;
+pub mod target;

@@ -1,0 +1,1 @@
+//! SMTP: one connection to a relay.

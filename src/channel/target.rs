@@ -1,0 +1,1 @@
+//! Target: a signed webhook post.

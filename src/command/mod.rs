@@ -1,0 +1,1 @@
+//! Command: one file per command.

@@ -1,0 +1,3 @@
+//! Config: what the operator decided.
+//!
+//! Pure.

@@ -1,0 +1,1 @@
+//! Deliver: loop 2.

@@ -1,0 +1,98 @@
+//! Delivery: one edition to one recipient, and what follows an answer.
+//!
+//! Pure.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+/// What the other side's answer means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// They took it: a 250 to the final dot, a 2xx.
+    Sent,
+    /// Not now: the same bytes may be taken later.
+    Deferred(Fault),
+    /// Never for this recipient, or never for these bytes.
+    Bounced(Fault),
+    /// The body went out and the answer never came.
+    Uncertain,
+}
+
+/// Whose refusal it is, so that nobody is suppressed for what we did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The recipient's address or target: unknown user, full mailbox, 410.
+    Recipient,
+    /// The message or its sender: 5xx at the dot, RFC 3463 5.7.x.
+    Message,
+    /// The way there: connection refused, name not found, TLS, AUTH, 421, 429.
+    Route,
+}
+
+/// What came back from one try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// What it means.
+    pub outcome: Outcome,
+    /// SMTP reply code or HTTP status; none when no answer came.
+    pub code: Option<u16>,
+    /// RFC 3463 enhanced status code such as `5.1.1`, when there was one.
+    pub enhanced: Option<String>,
+    /// Their words, at most 1,000 bytes, with every address taken out.
+    pub text: String,
+    /// How long they ask us to wait (Retry-After).
+    pub retry_after: Option<Duration>,
+    /// How long the try took.
+    pub took: Duration,
+}
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Waits for its time.
+    Due,
+    /// A deliverer holds it under a lease.
+    Claimed,
+    /// They took it.
+    Sent,
+    /// They refused it for good.
+    Bounced,
+    /// Its latest time passed before it could be sent.
+    Expired,
+    /// It may have been sent; nobody can know.
+    Uncertain,
+    /// The subscriber left before it was claimed.
+    Left,
+}
+
+/// How often and how long a delivery is tried.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    /// Seconds before the second, third, … try; past the end the delivery bounces.
+    pub retries: &'static [u32],
+    /// Whether an uncertain delivery is sent again (same Message-ID) or held for a person.
+    pub resend_uncertain: bool,
+    /// ± share of a retry's delay that comes from the delivery's hash, in percent.
+    pub jitter_percent: u8,
+}
+
+/// What follows an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// It is over.
+    Done(State),
+    /// Try again then.
+    Retry(DateTime<Utc>),
+}
+
+/// What `next` has to know of a delivery.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing {
+    /// Tries so far, the one just answered included.
+    pub attempts: u32,
+    /// Past it nothing is sent.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// A hash of the delivery: the source of its jitter.
+    pub seed: u64,
+}

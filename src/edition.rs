@@ -1,0 +1,3 @@
+//! Edition: one thing to send.
+//!
+//! Pure.

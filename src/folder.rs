@@ -1,0 +1,1 @@
+//! Folder: the only reader of `notices/`.

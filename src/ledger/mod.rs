@@ -1,0 +1,1 @@
+//! Ledger: the durable record of revisions, editions, deliveries and subscribers; the only SQL.

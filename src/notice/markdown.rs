@@ -1,0 +1,3 @@
+//! Markdown: to clean HTML and to plain text.
+//!
+//! Pure.

@@ -1,0 +1,3 @@
+//! Plan: what is due.
+//!
+//! Pure.

@@ -1,0 +1,1 @@
+//! Publish: loop 1.

@@ -1,0 +1,3 @@
+//! Render: editions and notices to bytes.
+//!
+//! Pure.

@@ -1,0 +1,3 @@
+//! Revision: an immutable state of a notice; what is material.
+//!
+//! Pure.

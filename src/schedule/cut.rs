@@ -1,0 +1,3 @@
+//! Cut: when an issue closes: a cron line read on the wall clock of a zone.
+//!
+//! Pure.

@@ -1,0 +1,3 @@
+//! Quiet: hours of the wall clock in which nothing goes out.
+//!
+//! Pure.

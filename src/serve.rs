@@ -1,0 +1,1 @@
+//! Serve: all of it in one process.

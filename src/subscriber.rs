@@ -1,0 +1,3 @@
+//! Subscriber: who gets it.
+//!
+//! Pure.
