@@ -1,2 +1,13 @@
-#![allow(missing_docs)]
-fn x() {}
+//! One binary for all the tests that need nothing but this package.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test may fail"
+)]
+
+mod markdown;
+mod schedule;
+mod smtp;
+mod target;
