@@ -45,6 +45,10 @@ impl Zone {
         Some(Self { name, zone })
     }
 
+    /// x
+    pub fn suggest(_name: &str) -> Option<String> {
+        None
+    }
     /// Its IANA name.
     pub fn name(&self) -> &str {
         &self.name

@@ -1,0 +1,654 @@
+//! Parse: a file's text to a checked notice, or all that is wrong with it.
+//!
+//! Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{Datelike, NaiveDate};
+use url::Url;
+
+use crate::fields::{self, Fields, Placed, Problems};
+use crate::notice::{
+    ACCESS_FIELDS, Access, Call, Confidence, Event, Image, Issued, Kind, KindName, Legal, Lineage, Link,
+    Notice, NoticeId, Party, Place, Precision, Press, Provenance, Relation, Signing, Site, Source, Status,
+    Tag, Translation, lint, markdown, slug,
+};
+use crate::problem::{Problem, Report};
+use crate::schedule::zone::{Moment, Zone};
+
+/// What a notice takes from its site.
+#[derive(Debug, Clone)]
+pub struct Defaults {
+    /// Where the pages stand, with a slash at the end.
+    pub base_url: Url,
+    /// The zone of `publish_at`, and of an event that names none.
+    pub zone: Zone,
+    /// BCP 47.
+    pub lang: String,
+    /// Who speaks when a notice names nobody.
+    pub author: String,
+}
+
+/// A file that was read: its notice when it has no errors, all its problems, and what it refers to.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    /// None when there are errors.
+    pub notice: Option<Notice>,
+    /// What is wrong with it.
+    pub report: Report,
+    /// The ids of other notices that it names, with their places.
+    pub references: Vec<Placed<String>>,
+}
+
+/// Larger files are refused: no notice that a person wrote comes near it.
+pub const MAX_BYTES: usize = 1 << 20;
+
+/// Reads one file. `path` is as the person knows it and ends in `<id>.md`.
+pub fn parse(path: &str, source: &str, defaults: &Defaults) -> Parsed {
+    let problems = Problems::default();
+    let mut references = Vec::new();
+    let notice = read(path, source, defaults, &problems, &mut references);
+    let report = Report::new(path, source, problems.into_vec());
+    let notice = notice.filter(|_| !report.has_errors());
+    Parsed { notice, report, references }
+}
+
+/// Adds what can only be seen with all the files at hand: references to notices that are not there, and two
+/// files with one id. A file that gains an error loses its notice.
+pub fn check_together(files: &mut [Parsed]) {
+    let mut paths: BTreeMap<NoticeId, String> = BTreeMap::new();
+    let mut twice = Vec::new();
+    for (index, file) in files.iter().enumerate() {
+        let Some(notice) = &file.notice else { continue };
+        match paths.get(&notice.id) {
+            Some(first) => twice.push((index, notice.id.clone(), first.clone())),
+            None => {
+                paths.insert(notice.id.clone(), file.report.path.clone());
+            }
+        }
+    }
+    for (index, id, first) in twice {
+        let message = format!("the id {id} is taken by {first}");
+        add(&mut files[index], Problem::error(0..0, message, "give this one another name, or another `id`"));
+    }
+    // A file that cannot be read now still is what others refer to.
+    let known: BTreeSet<String> = files.iter().map(|file| stem(&file.report.path).to_owned()).collect();
+    let mut names: Vec<&str> = known.iter().map(String::as_str).collect();
+    names.extend(paths.keys().map(NoticeId::as_str));
+    for file in files.iter_mut() {
+        for reference in file.references.clone() {
+            if names.contains(&reference.value.as_str()) {
+                continue;
+            }
+            let help = match fields::nearest(&reference.value, &names) {
+                Some(near) => format!("did you mean {near}?"),
+                None => "write the name of a file of this folder, without `.md`".to_owned(),
+            };
+            let message = format!("there is no notice {}", reference.value);
+            add(file, Problem::error(reference.span, message, help));
+        }
+    }
+}
+
+fn add(file: &mut Parsed, problem: Problem) {
+    let mut problems = std::mem::take(&mut file.report.problems);
+    problems.push(problem);
+    file.report = Report::new(file.report.path.as_str(), file.report.source.as_str(), problems);
+    file.notice = None;
+}
+
+fn stem(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.strip_suffix(".md").unwrap_or(name)
+}
+
+fn read(
+    path: &str,
+    source: &str,
+    defaults: &Defaults,
+    problems: &Problems,
+    references: &mut Vec<Placed<String>>,
+) -> Option<Notice> {
+    if source.len() > MAX_BYTES {
+        problems.add(Problem::error(
+            0..0,
+            "the file is larger than 1 MiB",
+            "put the long part into a file of its own and link to it",
+        ));
+        return None;
+    }
+    let (front, body_at) = split(source, problems)?;
+    let document = fields::parse_document(&front, problems);
+    let fields = Fields::new(document.get_ref(), 0..3, problems);
+
+    let id = read_id(path, &fields);
+    let title = fields.required_line("title", "\"…\"");
+    let kind_name = read_kind_name(&fields);
+    let summary = fields.line("summary").map(|line| line.value);
+    let lang = read_lang(&fields, "lang").unwrap_or_else(|| defaults.lang.clone());
+    let publish_at = fields.moment("publish_at", &defaults.zone).map(|placed| placed.value);
+    let tags = read_tags(&fields);
+    let image = read_image(&fields);
+    let more = fields.tables("more").into_iter().filter_map(read_link).collect();
+    let campaign = fields.line("campaign").map(|line| line.value);
+    let next = read_references(&fields, "next", references);
+    let supersedes = read_references(&fields, "supersedes", references).pop();
+    let mut authors = values(fields.lines("authors"));
+    let kind = match kind_name {
+        Some(KindName::Archive) => Some(Kind::Archive(read_provenance(&fields))),
+        Some(KindName::Statement) => Some(Kind::Statement(read_signing(&fields, references))),
+        Some(KindName::Action) => read_event(&fields, &defaults.zone).map(Kind::Action),
+        None => None,
+    };
+    if kind_name.is_some() {
+        // Without a kind nobody knows which keys it may have.
+        fields.finish();
+    }
+
+    let (body, body_problems) = markdown::render(&source[body_at..], body_at, &defaults.base_url);
+    body_problems.into_iter().for_each(|problem| problems.add(problem));
+    references.extend(body.notices.iter().cloned());
+    if source[body_at..].trim().is_empty() {
+        problems.add(Problem::error(
+            body_at..source.len(),
+            "the notice has no text",
+            "write it below the second +++ line",
+        ));
+    }
+    let starts = match &kind {
+        Some(Kind::Action(event)) => Some(event.starts.wall.date()),
+        Some(Kind::Archive(_) | Kind::Statement(_)) | None => None,
+    };
+    lint::lint(source, body_at, starts).into_iter().for_each(|problem| problems.add(problem));
+
+    let kind = kind?;
+    if authors.is_empty() {
+        authors = match &kind {
+            Kind::Action(event) if !event.hosts.is_empty() => event.hosts.clone(),
+            Kind::Action(_) | Kind::Archive(_) | Kind::Statement(_) => vec![defaults.author.clone()],
+        };
+    }
+    let title = title?.value;
+    let (id, kind) = (id?, kind);
+    Some(Notice {
+        id,
+        title,
+        summary,
+        lang,
+        publish_at,
+        tags,
+        authors,
+        image,
+        more,
+        campaign,
+        next,
+        supersedes,
+        body,
+        kind,
+    })
+}
+
+// The front matter with its opening line turned into a TOML comment, so that its places are the file's; and
+// where the text begins.
+fn split(source: &str, problems: &Problems) -> Option<(String, usize)> {
+    let help =
+        "begin the file with a line +++, then TOML such as kind = \"action\", then a line +++, then the text";
+    let opened = source
+        .strip_prefix("+++")
+        .and_then(|rest| rest.split_once('\n'))
+        .filter(|(line, _)| line.trim().is_empty());
+    let Some((line, rest)) = opened else {
+        let end = source.find('\n').unwrap_or(source.len());
+        problems.add(Problem::error(0..end, "the file does not begin with front matter", help));
+        return None;
+    };
+    let front_at = 3 + line.len() + 1;
+    let mut at = front_at;
+    for line in rest.split_inclusive('\n') {
+        if line.trim_end() == "+++" {
+            return Some((format!("###{}", &source[3..at]), at + line.len()));
+        }
+        at += line.len();
+    }
+    problems.add(Problem::error(0..3, "the front matter has no end", "close it with a line +++"));
+    None
+}
+
+fn read_id(path: &str, fields: &Fields<'_>) -> Option<NoticeId> {
+    let written = fields.line("id");
+    let (text, span) = match &written {
+        Some(placed) => (placed.value.as_str(), placed.span.clone()),
+        None => (stem(path), 0..3),
+    };
+    let id = NoticeId::parse(text);
+    if id.is_none() {
+        let help = format!("use lower-case letters, digits and hyphens, such as {}", slug(text));
+        let what = if written.is_some() { "`id`" } else { "the file's name" };
+        fields.error(span, format!("{what} cannot stand in an address: {text}"), help);
+    }
+    id
+}
+
+fn read_kind_name(fields: &Fields<'_>) -> Option<KindName> {
+    fields.required("kind", "\"action\"");
+    let choices: Vec<(&str, KindName)> =
+        KindName::ALL.into_iter().map(|kind| (kind.as_str(), kind)).collect();
+    fields.one_of("kind", &choices)
+}
+
+fn read_lang(fields: &Fields<'_>, key: &'static str) -> Option<String> {
+    let line = fields.line(key)?;
+    let mut parts = line.value.split('-');
+    let primary = parts
+        .next()
+        .is_some_and(|part| matches!(part.len(), 2 | 3) && part.chars().all(|c| c.is_ascii_lowercase()));
+    if primary
+        && parts.all(|part| (1..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric()))
+    {
+        return Some(line.value);
+    }
+    fields.error(
+        line.span,
+        format!("`{key}` is not a language tag"),
+        "write a BCP 47 tag such as en, es or pt-BR",
+    );
+    None
+}
+
+fn read_tags(fields: &Fields<'_>) -> Vec<Tag> {
+    let mut tags: Vec<Tag> = Vec::new();
+    for line in fields.lines("tags") {
+        match Tag::parse(&line.value) {
+            Some(tag) if tags.iter().any(|other| other.slug == tag.slug) => {
+                fields.warn(line.span, format!("the tag {} stands twice", tag.name), "remove one");
+            }
+            Some(tag) => tags.push(tag),
+            None => fields.error(line.span, "a tag without a letter or digit", "write a word"),
+        }
+    }
+    tags
+}
+
+fn read_image(fields: &Fields<'_>) -> Option<Image> {
+    let table = fields.table("image")?;
+    let file = table.required_line("file", "\"flyer.png\"");
+    let alt = table.line("alt");
+    if alt.is_none() && !table.has("alt") {
+        table.error(
+            table.span(),
+            "the image has no `alt`",
+            "add alt = \"what the picture shows\", for those who do not see it",
+        );
+    }
+    table.finish();
+    let file = file?;
+    if file.value.starts_with('/')
+        || file.value.contains("..")
+        || file.value.contains(':')
+        || file.value.contains('\\')
+    {
+        fields.error(file.span, "the image is not in the media folder", "write its path under media/");
+        return None;
+    }
+    Some(Image { file: file.value, alt: alt?.value })
+}
+
+fn read_link(table: Fields<'_>) -> Option<Link> {
+    let title = table.required_line("title", "\"…\"");
+    let url = table.has("url").then(|| read_url(&table, "url")).flatten();
+    table.required("url", "\"https://…\"");
+    table.finish();
+    Some(Link { title: title?.value, url: url? })
+}
+
+fn read_url(fields: &Fields<'_>, key: &'static str) -> Option<String> {
+    let line = fields.line(key)?;
+    match Url::parse(&line.value) {
+        Ok(url)
+            if matches!(url.scheme(), "http" | "https")
+                && url.username().is_empty()
+                && url.password().is_none() =>
+        {
+            Some(url.into())
+        }
+        Ok(_) | Err(_) => {
+            fields.error(
+                line.span,
+                format!("`{key}` is not the address of a page"),
+                "write it whole, beginning with https://",
+            );
+            None
+        }
+    }
+}
+
+fn read_references(
+    fields: &Fields<'_>,
+    key: &'static str,
+    references: &mut Vec<Placed<String>>,
+) -> Vec<NoticeId> {
+    let mut ids = Vec::new();
+    for line in fields.lines(key) {
+        match NoticeId::parse(&line.value) {
+            Some(id) => {
+                ids.push(id);
+                references.push(line);
+            }
+            None => fields.error(
+                line.span,
+                format!("`{key}` holds what is no notice's id"),
+                "write the name of its file, without `.md`",
+            ),
+        }
+    }
+    ids
+}
+
+fn read_event(fields: &Fields<'_>, site_zone: &Zone) -> Option<Event> {
+    fields.required("zone", &format!("\"{}\"", site_zone.name()));
+    fields.required("starts", "2018-07-10 09:00");
+    let zone = read_zone(fields);
+    // The other fields are read in any case, so that their problems show too.
+    let reading_zone = zone.clone().unwrap_or_else(|| site_zone.clone());
+    let starts = fields.moment("starts", &reading_zone);
+    let ends = fields.moment("ends", &reading_zone);
+    let assemble_at = fields.moment("assemble_at", &reading_zone);
+    if let Some(starts) = &starts {
+        check_weekday(fields, &starts.value);
+        if let Some(ends) = ends.as_ref().filter(|ends| ends.value.at <= starts.value.at) {
+            fields.error(ends.span.clone(), "the end is not after the start", "write a later time");
+        }
+        if let Some(assemble) = assemble_at.as_ref().filter(|assemble| assemble.value.at > starts.value.at) {
+            fields.error(
+                assemble.span.clone(),
+                "people would assemble after the start",
+                "write an earlier time",
+            );
+        }
+    } else {
+        fields.has("weekday");
+    }
+    let status = read_status(fields);
+    let status_note = fields.line("status_note").map(|line| line.value);
+    let place = read_place(fields, starts.as_ref().map(|placed| &placed.value), &reading_zone);
+    let access = read_access(fields);
+    let legal = read_legal(fields, &reading_zone);
+    let press = read_press(fields, &reading_zone);
+    let hosts = values(fields.lines("hosts"));
+    let cosponsors = read_parties(fields, "cosponsors");
+    let demands = values(fields.lines("demands"));
+    zone?;
+    Some(Event {
+        starts: starts?.value,
+        ends: ends.map(|placed| placed.value),
+        assemble_at: assemble_at.map(|placed| placed.value),
+        status,
+        status_note,
+        place,
+        access,
+        legal,
+        press,
+        hosts,
+        cosponsors,
+        demands,
+    })
+}
+
+fn read_zone(fields: &Fields<'_>) -> Option<Zone> {
+    let line = fields.line("zone")?;
+    let zone = Zone::find(&line.value);
+    if zone.is_none() {
+        let help = Zone::suggest(&line.value)
+            .map_or("write an IANA name such as America/New_York".to_owned(), |near| {
+                format!("did you mean {near}?")
+            });
+        fields.error(line.span, format!("no time zone is called {}", line.value), help);
+    }
+    zone
+}
+
+fn check_weekday(fields: &Fields<'_>, starts: &Moment) {
+    let Some(line) = fields.line("weekday") else { return };
+    let date = starts.wall.date();
+    let real = date.format("%A").to_string();
+    match line.value.parse::<chrono::Weekday>() {
+        Ok(weekday) if weekday == date.weekday() => {}
+        Ok(_) => {
+            let message = format!("{date} is a {real}, not a {}", line.value);
+            fields.error(
+                line.span,
+                message,
+                "correct the date or the weekday: one of them would send people on the wrong day",
+            );
+        }
+        Err(_) => {
+            fields.error(line.span, format!("{} is not a weekday", line.value), format!("write \"{real}\""))
+        }
+    }
+}
+
+fn read_status(fields: &Fields<'_>) -> Status {
+    let all = [Status::Scheduled, Status::Moved, Status::Rescheduled, Status::Postponed, Status::Cancelled];
+    let choices: Vec<(&str, Status)> = all.into_iter().map(|status| (status.as_str(), status)).collect();
+    fields.one_of("status", &choices).unwrap_or(Status::Scheduled)
+}
+
+fn read_place(fields: &Fields<'_>, starts: Option<&Moment>, zone: &Zone) -> Option<Place> {
+    let table = fields.table("place")?;
+    let name = table.required_line("name", "\"…\"");
+    let address = table.line("address").map(|line| line.value);
+    let geo = read_geo(&table);
+    let meeting_point = table.line("meeting_point").map(|line| line.value);
+    let meeting_point_expires = table.moment("meeting_point_expires", zone).map(|placed| placed.value);
+    let day_of = table.one_of("visibility", &[("public", false), ("day-of", true)]).unwrap_or(false);
+    let reveal_at = table.moment("reveal_at", zone);
+    if let Some(reveal_at) = reveal_at.as_ref().filter(|_| !day_of) {
+        table.error(
+            reveal_at.span.clone(),
+            "`reveal_at` goes with a place that is not public",
+            "add visibility = \"day-of\"",
+        );
+    }
+    table.finish();
+    // A place of the day shows from the day's first minute on, unless the author says when.
+    let midnight = || Some(Moment::new(starts?.wall.date().and_hms_opt(0, 0, 0)?, starts?.zone.clone()));
+    let shown_from = if day_of { reveal_at.map(|placed| placed.value).or_else(midnight) } else { None };
+    Some(Place { name: name?.value, address, geo, meeting_point, shown_from, meeting_point_expires })
+}
+
+fn read_geo(table: &Fields<'_>) -> Option<(f64, f64)> {
+    let numbers = table.numbers("geo")?;
+    match numbers.value[..] {
+        [latitude, longitude] if latitude.abs() <= 90.0 && longitude.abs() <= 180.0 => {
+            Some((latitude, longitude))
+        }
+        _ => {
+            table.error(
+                numbers.span,
+                "`geo` is not a place on Earth",
+                "write [degrees north, degrees east], such as [40.7625, -73.9817]",
+            );
+            None
+        }
+    }
+}
+
+fn read_access(fields: &Fields<'_>) -> Access {
+    let Some(table) = fields.table("access") else { return Access::default() };
+    let entries =
+        ACCESS_FIELDS.iter().filter_map(|(key, label)| Some((*label, table.line(key)?.value))).collect();
+    table.finish();
+    Access { entries }
+}
+
+fn read_legal(fields: &Fields<'_>, zone: &Zone) -> Option<Legal> {
+    let table = fields.table("legal")?;
+    let legal = Legal {
+        jail_support: table.line("jail_support").map(|line| line.value),
+        know_your_rights: read_url(&table, "know_your_rights"),
+        legal_observers: table.line("legal_observers").map(|line| line.value),
+        expires: table.moment("expires", zone).map(|placed| placed.value),
+    };
+    table.finish();
+    Some(legal)
+}
+
+fn read_press(fields: &Fields<'_>, zone: &Zone) -> Option<Press> {
+    let table = fields.table("press")?;
+    let role = table.required_line("role", "\"press team\"");
+    let email = read_email(&table, "email");
+    let advisory = table.text("advisory").map(|text| text.value);
+    let embargo_until = table.moment("embargo_until", zone).map(|placed| placed.value);
+    let expires = table.moment("expires", zone).map(|placed| placed.value);
+    table.finish();
+    Some(Press { role: role?.value, email, advisory, embargo_until, expires })
+}
+
+fn read_email(fields: &Fields<'_>, key: &'static str) -> Option<String> {
+    let line = fields.line(key)?;
+    if line.value.parse::<lettre::Address>().is_ok() {
+        return Some(line.value);
+    }
+    fields.error(line.span, format!("`{key}` is not a mail address"), "write one such as press@example.org");
+    None
+}
+
+fn read_parties(fields: &Fields<'_>, key: &'static str) -> Vec<Party> {
+    let mut parties = Vec::new();
+    for table in fields.tables(key) {
+        let name = table.required_line("name", "\"…\"");
+        let url = read_url(&table, "url");
+        let confirmed = table.flag("confirmed").unwrap_or(false);
+        let withdrawn = table.flag("withdrawn").unwrap_or(false);
+        table.finish();
+        parties.extend(name.map(|name| Party { name: name.value, url, confirmed, withdrawn }));
+    }
+    parties
+}
+
+fn read_provenance(fields: &Fields<'_>) -> Provenance {
+    Provenance {
+        places: fields.tables("places").into_iter().filter_map(read_site).collect(),
+        period: fields.line("period").map(|line| line.value),
+        lineage: fields.tables("lineage").into_iter().filter_map(read_lineage).collect(),
+        sources: fields.tables("sources").into_iter().filter_map(read_source).collect(),
+        unknown: values(fields.lines("unknown")),
+        principles: values(fields.lines("principles")),
+        call: fields.table("call").and_then(read_call),
+    }
+}
+
+fn read_site(table: Fields<'_>) -> Option<Site> {
+    let name = table.required_line("name", "\"…\"");
+    let from = table.integer("from").map(|placed| placed.value);
+    let to = table.integer("to").map(|placed| placed.value);
+    if from.zip(to).is_some_and(|(from, to)| to < from) {
+        table.error(table.span_of("to"), "`to` is before `from`", "write the years in their order");
+    }
+    table.finish();
+    Some(Site { name: name?.value, from, to })
+}
+
+fn read_lineage(table: Fields<'_>) -> Option<Lineage> {
+    table.required("rel", "\"inspired_by\"");
+    table.required("confidence", "\"documented\"");
+    let rel = table.one_of(
+        "rel",
+        &[
+            ("inspired_by", Relation::InspiredBy),
+            ("descends_from", Relation::DescendsFrom),
+            ("adapted_from", Relation::AdaptedFrom),
+            ("learned_from", Relation::LearnedFrom),
+            ("parallel_to", Relation::ParallelTo),
+        ],
+    );
+    let confidence = table.one_of(
+        "confidence",
+        &[
+            ("documented", Confidence::Documented),
+            ("told", Confidence::Told),
+            ("inferred", Confidence::Inferred),
+            ("unknown", Confidence::Unknown),
+        ],
+    );
+    let target = table.required_line("target", "\"…\"");
+    let source = table.line("source").map(|line| line.value);
+    table.finish();
+    Some(Lineage { rel: rel?, target: target?.value, confidence: confidence?, source })
+}
+
+fn read_source(table: Fields<'_>) -> Option<Source> {
+    let title = table.required_line("title", "\"…\"");
+    let source = Source {
+        title: String::new(),
+        kind: table.line("kind").map(|line| line.value),
+        creators: values(table.lines("creators")),
+        date: table.line("date").map(|line| line.value),
+        url: read_url(&table, "url"),
+        archived_url: read_url(&table, "archived_url"),
+    };
+    table.finish();
+    Some(Source { title: title?.value, ..source })
+}
+
+fn read_call(table: Fields<'_>) -> Option<Call> {
+    let what = table.required_line("what", "\"…\"");
+    let how = table.required_line("how", "\"…\"");
+    table.finish();
+    Some(Call { what: what?.value, how: how?.value })
+}
+
+fn read_signing(fields: &Fields<'_>, references: &mut Vec<Placed<String>>) -> Signing {
+    Signing {
+        issued: read_issued(fields),
+        stance: fields.line("stance").map(|line| line.value),
+        addressed_to: values(fields.lines("addressed_to")),
+        signatories: read_parties(fields, "signatories"),
+        translations: fields
+            .tables("translations")
+            .into_iter()
+            .filter_map(|table| read_translation(table, references))
+            .collect(),
+        adopted: fields.line("adopted").map(|line| line.value),
+    }
+}
+
+fn read_translation(table: Fields<'_>, references: &mut Vec<Placed<String>>) -> Option<Translation> {
+    table.required("lang", "\"es\"");
+    table.required("notice", "\"…\"");
+    let lang = read_lang(&table, "lang");
+    let notice = read_references(&table, "notice", references).pop();
+    table.finish();
+    Some(Translation { lang: lang?, notice: notice? })
+}
+
+fn read_issued(fields: &Fields<'_>) -> Option<Issued> {
+    let line = fields.line("issued")?;
+    let issued = parse_issued(&line.value);
+    if issued.is_none() {
+        fields.error(
+            line.span,
+            "`issued` is not a date",
+            "write \"2020-02-14\", \"2020-02\" or \"2020\", with ~ behind it when it is approximate",
+        );
+    }
+    issued
+}
+
+fn parse_issued(text: &str) -> Option<Issued> {
+    let (date, approximate) = match text.strip_suffix('~') {
+        Some(date) => (date, true),
+        None => (text, false),
+    };
+    let (precision, whole) = match date.len() {
+        4 => (Precision::Year, format!("{date}-01-01")),
+        7 => (Precision::Month, format!("{date}-01")),
+        _ => (Precision::Day, date.to_owned()),
+    };
+    let first_day = NaiveDate::parse_from_str(&whole, "%Y-%m-%d").ok()?;
+    Some(Issued { first_day, precision, approximate })
+}
+
+fn values(lines: Vec<Placed<String>>) -> Vec<String> {
+    lines.into_iter().map(|line| line.value).collect()
+}

@@ -1,0 +1,76 @@
+//! Shown: what of a notice may be seen at a moment.
+//!
+//! Pure. Every rendering begins here, so no renderer can show what is not yet or no longer to be seen.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+
+use crate::notice::{Event, Kind, Notice, Party};
+use crate::schedule::zone::Moment;
+
+/// The notice without what is hidden at `now`: a place before its time, what has expired, and the names of
+/// those who have not confirmed.
+pub fn shown(notice: &Notice, now: DateTime<Utc>) -> Cow<'_, Notice> {
+    if !may_hide(&notice.kind) {
+        return Cow::Borrowed(notice);
+    }
+    let mut visible = notice.clone();
+    match &mut visible.kind {
+        Kind::Action(event) => hide_in_event(event, now),
+        Kind::Statement(signing) => signing.signatories.retain(Party::is_shown),
+        Kind::Archive(_) => {}
+    }
+    Cow::Owned(visible)
+}
+
+/// The first moment after `after` at which `shown` answers something else.
+pub fn next_change(notice: &Notice, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let event = notice.event()?;
+    changes(event).into_iter().flatten().map(|moment| moment.at).filter(|at| *at > after).min()
+}
+
+// Most notices hide nothing ever, and a copy of each of ten thousand would be felt.
+fn may_hide(kind: &Kind) -> bool {
+    match kind {
+        Kind::Action(event) => {
+            changes(event).iter().any(Option::is_some) || !event.cosponsors.iter().all(Party::is_shown)
+        }
+        Kind::Statement(signing) => !signing.signatories.iter().all(Party::is_shown),
+        Kind::Archive(_) => false,
+    }
+}
+
+fn hide_in_event(event: &mut Event, now: DateTime<Utc>) {
+    if let Some(place) = &mut event.place {
+        if past(&place.meeting_point_expires, now) {
+            place.meeting_point = None;
+        }
+        if ahead(&place.shown_from, now) {
+            event.place = None;
+        }
+    }
+    event.legal.take_if(|legal| past(&legal.expires, now));
+    event.press.take_if(|press| past(&press.expires, now) || ahead(&press.embargo_until, now));
+    event.cosponsors.retain(Party::is_shown);
+}
+
+fn changes(event: &Event) -> [Option<&Moment>; 5] {
+    let place = event.place.as_ref();
+    let press = event.press.as_ref();
+    [
+        place.and_then(|place| place.shown_from.as_ref()),
+        place.and_then(|place| place.meeting_point_expires.as_ref()),
+        event.legal.as_ref().and_then(|legal| legal.expires.as_ref()),
+        press.and_then(|press| press.embargo_until.as_ref()),
+        press.and_then(|press| press.expires.as_ref()),
+    ]
+}
+
+fn past(moment: &Option<Moment>, now: DateTime<Utc>) -> bool {
+    moment.as_ref().is_some_and(|moment| moment.at <= now)
+}
+
+fn ahead(moment: &Option<Moment>, now: DateTime<Utc>) -> bool {
+    moment.as_ref().is_some_and(|moment| moment.at > now)
+}
