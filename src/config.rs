@@ -1,3 +1,564 @@
-//! Config: what the operator decided.
+//! Config: what the operator decided, `handbill.toml`.
 //!
 //! Pure.
+
+use std::path::PathBuf;
+
+use url::Url;
+
+use crate::fields::{self, Fields, Placed, Problems};
+use crate::notice::parse::Defaults;
+use crate::notice::{KindName, Notice, Tag, slug};
+use crate::problem::Report;
+use crate::schedule::cut::Cut;
+use crate::schedule::quiet::Quiet;
+use crate::schedule::reminder::Before;
+use crate::schedule::zone::{self, Zone};
+
+/// All of `handbill.toml`.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Who publishes, and where.
+    pub site: Site,
+    /// How mail goes out.
+    pub mail: Mail,
+    /// What people subscribe to.
+    pub lists: Vec<List>,
+    /// What gets signed posts.
+    pub targets: Vec<Target>,
+    /// Entries in a subscription document beside those of the last 14 days.
+    pub feed_entries: usize,
+    /// Where `serve` listens, `127.0.0.1:8080`.
+    pub listen: String,
+    /// Where the record is: a `postgres://` address, or none for SQLite in the data folder.
+    pub database_url: Option<String>,
+    /// Where the record, the outbox and the built documents are, relative to the file.
+    pub data: PathBuf,
+    /// Where the key of the sealed addresses is, relative to the file; never in `data`.
+    pub key_file: PathBuf,
+}
+
+/// Who publishes, and where.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// `Notices of the council`
+    pub title: String,
+    /// `Metropolitan Anarchist Coordinating Council`
+    pub organization: String,
+    /// One or two sentences.
+    pub description: String,
+    /// Where the pages stand, with a slash at the end.
+    pub url: Url,
+    /// The domain in every tag URI, for ever.
+    pub tag_domain: String,
+    /// The zone of `publish_at`, cuts and quiet hours.
+    pub zone: Zone,
+    /// BCP 47.
+    pub lang: String,
+    /// A role's address that people can write to.
+    pub contact: Option<String>,
+    /// For the foot of mails, where a law asks for it.
+    pub postal_address: Option<String>,
+}
+
+/// How mail goes out.
+#[derive(Debug, Clone)]
+pub struct Mail {
+    /// The sender's name.
+    pub from_name: String,
+    /// The sender's address.
+    pub from_address: String,
+    /// Where answers go.
+    pub reply_to: Option<String>,
+    /// What takes the bytes.
+    pub transport: Transport,
+}
+
+/// What takes the bytes of a mail.
+#[derive(Debug, Clone)]
+pub enum Transport {
+    /// A file a message, in the data folder: the default until SMTP is configured.
+    Outbox,
+    /// A relay.
+    Smtp(Smtp),
+}
+
+/// A relay.
+#[derive(Debug, Clone)]
+pub struct Smtp {
+    /// Name or address.
+    pub host: String,
+    /// 587, 465 or 25.
+    pub port: u16,
+    /// How the connection is protected.
+    pub security: Security,
+    /// Who we are to the relay.
+    pub user: Option<String>,
+    /// Where the password is.
+    pub password_file: Option<PathBuf>,
+    /// A certificate authority beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Connections at a time.
+    pub connections: usize,
+    /// Mails a minute at most; none for no limit.
+    pub per_minute: Option<u32>,
+    /// The name in EHLO.
+    pub hello: String,
+}
+
+/// How a connection to a relay is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    /// Not at all: a relay on this machine.
+    None,
+    /// STARTTLS, or no mail.
+    StartTls,
+    /// TLS from the first byte.
+    Tls,
+}
+
+/// What people subscribe to.
+#[derive(Debug, Clone)]
+pub struct List {
+    /// Its name for ever.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// What it sends, and how often.
+    pub description: String,
+    /// What it carries.
+    pub select: Select,
+    /// When it goes out.
+    pub when: When,
+    /// How long before an action's start it reminds.
+    pub remind: Vec<Before>,
+    /// When it does not go out.
+    pub quiet: Option<Quiet>,
+}
+
+/// What gets signed posts.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Its name for ever.
+    pub name: String,
+    /// Where it listens.
+    pub url: String,
+    /// Where the secrets are, one `whsec_…` a line; the first is the newest.
+    pub secret_file: PathBuf,
+    /// What it gets.
+    pub select: Select,
+    /// How long before an action's start it is reminded.
+    pub remind: Vec<Before>,
+    /// Networks of the operator's own that it may stand in, as CIDR.
+    pub allow: Vec<String>,
+    /// Posts a minute at most.
+    pub per_minute: u32,
+}
+
+/// When a list goes out.
+#[derive(Debug, Clone)]
+pub enum When {
+    /// With each notice.
+    AtOnce,
+    /// With all that has come, at a cut.
+    Cut(Cut),
+}
+
+/// Which notices: of any of the kinds, and with any of the tags when there are some.
+#[derive(Debug, Clone, Default)]
+pub struct Select {
+    /// All kinds when empty.
+    pub kinds: Vec<KindName>,
+    /// Slugs; all notices when empty.
+    pub tags: Vec<String>,
+}
+
+impl Select {
+    /// Whether a notice is among them.
+    pub fn takes(&self, notice: &Notice) -> bool {
+        let kind = self.kinds.is_empty() || self.kinds.contains(&notice.kind_name());
+        let tag = self.tags.is_empty() || notice.tags.iter().any(|tag| self.tags.contains(&tag.slug));
+        kind && tag
+    }
+}
+
+impl Site {
+    /// What a notice takes from its site.
+    pub fn defaults(&self) -> Defaults {
+        Defaults {
+            base_url: self.url.clone(),
+            zone: self.zone.clone(),
+            lang: self.lang.clone(),
+            author: self.organization.clone(),
+        }
+    }
+
+    /// The address of a path under the site.
+    pub fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// The address of a notice's page.
+    pub fn notice_address(&self, id: &crate::notice::NoticeId) -> String {
+        self.address(&format!("notices/{id}/"))
+    }
+}
+
+impl Config {
+    /// The list of that name.
+    pub fn list(&self, name: &str) -> Option<&List> {
+        self.lists.iter().find(|list| list.name == name)
+    }
+
+    /// The target of that name.
+    pub fn target(&self, name: &str) -> Option<&Target> {
+        self.targets.iter().find(|target| target.name == name)
+    }
+}
+
+/// Reads `handbill.toml`: the config when it has no errors, and all its problems.
+pub fn parse(path: &str, source: &str) -> (Option<Config>, Report) {
+    let problems = Problems::default();
+    let config = {
+        let document = fields::parse_document(source, &problems);
+        read(Fields::new(document.get_ref(), 0..0, &problems))
+    };
+    let report = Report::new(path, source, problems.into_vec());
+    (config.filter(|_| !report.has_errors()), report)
+}
+
+fn read(fields: Fields<'_>) -> Option<Config> {
+    fields.required("site", "a table [site] with title, organization, url and zone");
+    let site = fields.table("site").and_then(read_site);
+    let zone = site.as_ref().map(|site| site.zone.clone()).or_else(|| Zone::find("UTC"))?;
+    let mail = match fields.table("mail") {
+        Some(table) => read_mail(table, site.as_ref()),
+        None => {
+            fields.required("mail", "a table [mail] with from = \"Name <notices@example.org>\"");
+            None
+        }
+    };
+    let lists: Vec<List> =
+        fields.tables("list").into_iter().filter_map(|table| read_list(table, &zone)).collect();
+    let targets: Vec<Target> = fields.tables("target").into_iter().filter_map(read_target).collect();
+    check_names(&fields, &lists, &targets);
+    let feed_entries = fields.table("feeds").and_then(|table| {
+        let entries = table.integer("entries");
+        table.finish();
+        entries
+    });
+    let listen = fields.table("web").and_then(|table| {
+        let listen = table.line("listen");
+        table.finish();
+        listen
+    });
+    let ledger = fields.table("ledger");
+    let database_url = ledger.as_ref().and_then(|table| table.line("url"));
+    let data = ledger.as_ref().and_then(|table| table.line("data"));
+    let key_file = ledger.as_ref().and_then(|table| table.line("key_file"));
+    if let Some(table) = ledger {
+        table.finish();
+    }
+    fields.finish();
+    Some(Config {
+        site: site?,
+        mail: mail?,
+        lists,
+        targets,
+        feed_entries: feed_entries
+            .map_or(30, |placed| usize::try_from(placed.value).unwrap_or(30).clamp(1, 200)),
+        listen: listen.map_or("127.0.0.1:8080".to_owned(), |line| line.value),
+        database_url: database_url.map(|line| line.value),
+        data: data.map_or("data".to_owned(), |line| line.value).into(),
+        key_file: key_file.map_or("handbill.key".to_owned(), |line| line.value).into(),
+    })
+}
+
+fn read_site(table: Fields<'_>) -> Option<Site> {
+    let title = table.required_line("title", "\"…\"");
+    let organization = table.required_line("organization", "\"…\"");
+    let description = table.line("description");
+    let lang = table.line("lang");
+    let url = table.required_line("url", "\"https://notices.example.org/\"");
+    let contact = table.line("contact").and_then(|line| checked_address(&table, line));
+    let postal_address = table.line("postal_address");
+    let zone = table.required_line("zone", "\"America/New_York\"").and_then(|line| {
+        let found = Zone::find(&line.value);
+        if found.is_none() {
+            let help = zone::suggest(&line.value)
+                .map_or("write an IANA name such as America/New_York".to_owned(), |near| {
+                    format!("did you mean {near}?")
+                });
+            table.error(line.span, format!("no time zone is called {}", line.value), help);
+        }
+        found
+    });
+    let url = url.and_then(|line| read_base(&table, line));
+    let tag_domain = table.line("tag_domain").map(|line| line.value);
+    table.finish();
+    let url = url?;
+    let tag_domain =
+        tag_domain.or_else(|| url.domain().map(str::to_owned)).unwrap_or_else(|| "localhost".to_owned());
+    let title = title?.value;
+    Some(Site {
+        description: description.map_or(title.clone(), |line| line.value),
+        title,
+        organization: organization?.value,
+        url,
+        tag_domain,
+        zone: zone?,
+        lang: lang.map_or("en".to_owned(), |line| line.value),
+        contact,
+        postal_address: postal_address.map(|line| line.value),
+    })
+}
+
+fn read_base(table: &Fields<'_>, line: Placed<String>) -> Option<Url> {
+    let slashed = if line.value.ends_with('/') { line.value.clone() } else { format!("{}/", line.value) };
+    match Url::parse(&slashed) {
+        Ok(url)
+            if matches!(url.scheme(), "http" | "https")
+                && url.query().is_none()
+                && url.fragment().is_none() =>
+        {
+            Some(url)
+        }
+        Ok(_) | Err(_) => {
+            table.error(
+                line.span,
+                "`url` is not where pages can stand",
+                "write it whole, such as https://notices.example.org/",
+            );
+            None
+        }
+    }
+}
+
+fn checked_address(table: &Fields<'_>, line: Placed<String>) -> Option<String> {
+    if line.value.parse::<lettre::Address>().is_ok() {
+        return Some(line.value);
+    }
+    table.error(
+        line.span,
+        format!("{} is not a mail address", line.value),
+        "write one such as hello@example.org",
+    );
+    None
+}
+
+fn read_mail(table: Fields<'_>, site: Option<&Site>) -> Option<Mail> {
+    let from = table.required_line("from", "\"Name <notices@example.org>\"").and_then(|line| {
+        let mailbox = line.value.parse::<lettre::message::Mailbox>().ok();
+        if mailbox.is_none() {
+            table.error(
+                line.span,
+                "`from` is not a name and an address",
+                "write \"Name <notices@example.org>\"",
+            );
+        }
+        mailbox
+    });
+    let reply_to = table.line("reply_to").and_then(|line| checked_address(&table, line));
+    let smtp = table.table("smtp").map(read_smtp);
+    let transport = match table.one_of("transport", &[("outbox", false), ("smtp", true)]) {
+        Some(true) if smtp.is_none() => {
+            table.error(
+                table.span_of("transport"),
+                "the relay is not described",
+                "add a table [mail.smtp] with host and port",
+            );
+            None
+        }
+        Some(true) => smtp.flatten().map(Transport::Smtp),
+        Some(false) | None => Some(Transport::Outbox),
+    };
+    table.finish();
+    let from = from?;
+    let from_name = from.name.unwrap_or_else(|| site.map_or(String::new(), |site| site.title.clone()));
+    Some(Mail { from_name, from_address: from.email.to_string(), reply_to, transport: transport? })
+}
+
+fn read_smtp(table: Fields<'_>) -> Option<Smtp> {
+    let host = table.required_line("host", "\"smtp.example.org\"");
+    let security = table.one_of(
+        "security",
+        &[("starttls", Security::StartTls), ("tls", Security::Tls), ("none", Security::None)],
+    );
+    let security = security.unwrap_or(Security::StartTls);
+    let port = read_number(&table, "port", 1..=65535);
+    let user = table.line("user").map(|line| line.value);
+    let password_file = table.line("password_file").map(|line| line.value.into());
+    let ca_file = table.line("ca_file").map(|line| line.value.into());
+    let connections = read_number(&table, "connections", 1..=200).unwrap_or(10);
+    let per_minute = read_number(&table, "per_minute", 1..=10_000_000);
+    let hello = table.line("hello").map_or("localhost".to_owned(), |line| line.value);
+    if user.is_some() && security == Security::None {
+        table.error(
+            table.span_of("user"),
+            "a password would go over the wire in the clear",
+            "write security = \"starttls\" or \"tls\"",
+        );
+    }
+    table.finish();
+    let default_port = match security {
+        Security::None => 25,
+        Security::StartTls => 587,
+        Security::Tls => 465,
+    };
+    Some(Smtp {
+        host: host?.value,
+        port: port.and_then(|port| u16::try_from(port).ok()).unwrap_or(default_port),
+        security,
+        user,
+        password_file,
+        ca_file,
+        connections: usize::try_from(connections).unwrap_or(10),
+        per_minute: per_minute.and_then(|rate| u32::try_from(rate).ok()),
+        hello,
+    })
+}
+
+fn read_number(table: &Fields<'_>, key: &'static str, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
+    let number = table.integer(key)?;
+    if range.contains(&number.value) {
+        return Some(number.value);
+    }
+    table.error(
+        number.span,
+        format!("`{key}` is out of range"),
+        format!("write a number from {} to {}", range.start(), range.end()),
+    );
+    None
+}
+
+fn read_list(table: Fields<'_>, zone: &Zone) -> Option<List> {
+    let name = read_name(&table);
+    let title = table.line("title");
+    let description = table.line("description");
+    let select = read_select(&table);
+    table.required("when", "\"at once\", or a cron line such as \"0 9 * * MON\"");
+    let when = table.line("when").and_then(|line| match line.value.as_str() {
+        "at once" => Some(When::AtOnce),
+        cron => match Cut::parse(cron, zone) {
+            Ok(cut) => Some(When::Cut(cut)),
+            Err(wrong) => {
+                table.error(line.span, wrong, "");
+                None
+            }
+        },
+    });
+    let remind = read_remind(&table);
+    let quiet = table.line("quiet").and_then(|line| match Quiet::parse(&line.value, zone) {
+        Ok(quiet) => Some(quiet),
+        Err(wrong) => {
+            table.error(line.span, wrong, "");
+            None
+        }
+    });
+    table.finish();
+    let name = name?;
+    Some(List {
+        title: title.map_or(name.clone(), |line| line.value),
+        description: description.map_or(String::new(), |line| line.value),
+        name,
+        select,
+        when: when?,
+        remind,
+        quiet,
+    })
+}
+
+fn read_target(table: Fields<'_>) -> Option<Target> {
+    let name = read_name(&table);
+    let url =
+        table.required_line("url", "\"https://hooks.example.org/notices\"").and_then(
+            |line| match Url::parse(&line.value) {
+                Ok(url) if matches!(url.scheme(), "http" | "https") => Some(line.value),
+                Ok(_) | Err(_) => {
+                    table.error(
+                        line.span,
+                        "`url` is not where a post can go",
+                        "write it whole, beginning with https://",
+                    );
+                    None
+                }
+            },
+        );
+    let secret_file = table.required_line("secret_file", "\"hooks.secret\"");
+    let select = read_select(&table);
+    let remind = read_remind(&table);
+    let allow = table.lines("allow").into_iter().map(|line| line.value).collect();
+    let per_minute = read_number(&table, "per_minute", 1..=100_000)
+        .and_then(|rate| u32::try_from(rate).ok())
+        .unwrap_or(60);
+    table.finish();
+    Some(Target {
+        name: name?,
+        url: url?,
+        secret_file: secret_file?.value.into(),
+        select,
+        remind,
+        allow,
+        per_minute,
+    })
+}
+
+fn read_name(table: &Fields<'_>) -> Option<String> {
+    let line = table.required_line("name", "\"alerts\"")?;
+    if slug(&line.value) == line.value {
+        return Some(line.value);
+    }
+    table.error(
+        line.span,
+        "`name` cannot stand in an address",
+        format!("use lower-case letters, digits and hyphens, such as \"{}\"", slug(&line.value)),
+    );
+    None
+}
+
+fn read_select(table: &Fields<'_>) -> Select {
+    let mut kinds = Vec::new();
+    for line in table.lines("kinds") {
+        let names: Vec<&str> = KindName::ALL.iter().map(|kind| kind.as_str()).collect();
+        match KindName::ALL.into_iter().find(|kind| kind.as_str() == line.value) {
+            Some(kind) => kinds.push(kind),
+            None => table.error(
+                line.span,
+                format!("no kind of notice is called {}", line.value),
+                format!("write {}", names.join(", ")),
+            ),
+        }
+    }
+    let tags = table
+        .lines("tags")
+        .into_iter()
+        .filter_map(|line| Tag::parse(&line.value))
+        .map(|tag| tag.slug)
+        .collect();
+    Select { kinds, tags }
+}
+
+fn read_remind(table: &Fields<'_>) -> Vec<Before> {
+    let mut remind = Vec::new();
+    for line in table.lines("remind") {
+        match Before::parse(&line.value) {
+            Ok(before) if remind.contains(&before) => {
+                table.warn(line.span, format!("{before} stands twice"), "remove one")
+            }
+            Ok(before) => remind.push(before),
+            Err(wrong) => table.error(line.span, wrong, ""),
+        }
+    }
+    remind
+}
+
+// An edition's id holds the name of its list or target, so no two may share one.
+fn check_names(fields: &Fields<'_>, lists: &[List], targets: &[Target]) {
+    let mut names: Vec<&str> = lists.iter().map(|list| list.name.as_str()).collect();
+    names.extend(targets.iter().map(|target| target.name.as_str()));
+    names.sort_unstable();
+    for pair in names.windows(2).filter(|pair| pair[0] == pair[1]) {
+        let span = fields.span_of("list");
+        fields.error(span, format!("two lists or targets are called {}", pair[0]), "give one another name");
+    }
+}

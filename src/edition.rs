@@ -1,3 +1,190 @@
 //! Edition: one thing to send.
 //!
-//! Pure.
+//! Pure. Its id comes from what it is, so planning it again is planning it once.
+
+use std::fmt;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::notice::NoticeId;
+use crate::schedule::reminder::Before;
+
+/// An edition's name for ever, such as `alert/alerts/2018-07-10-abolish-ice`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct EditionId(String);
+
+/// Who gets it: a list's subscribers, or one target.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Audience {
+    /// Everybody confirmed on the list of that name.
+    List(String),
+    /// The target of that name.
+    Target(String),
+}
+
+/// One thing to send.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Edition {
+    /// Its name for ever.
+    pub id: EditionId,
+    /// Who gets it.
+    pub audience: Audience,
+    /// What it carries.
+    pub content: Content,
+    /// Not before.
+    pub due_at: DateTime<Utc>,
+    /// Past it nothing of it is sent any more.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What an edition carries.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// A list's digest at a cut.
+    Issue {
+        /// The cut on the list's wall clock.
+        cut: NaiveDateTime,
+        /// What was published and not yet carried, oldest first.
+        members: Vec<Member>,
+    },
+    /// A notice that has just been published.
+    Alert(Member),
+    /// An action that is near.
+    Reminder(Member, Before),
+    /// An action that is not any more as it was told.
+    Correction(Member, Sequence),
+}
+
+/// One notice at one revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Which notice.
+    pub notice: NoticeId,
+    /// Which revision of it.
+    pub number: u32,
+}
+
+/// The number of a material revision.
+pub type Sequence = u32;
+
+/// How urgent a delivery is; a lower lane goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// Alerts, corrections and reminders.
+    Urgent,
+    /// Issues.
+    Bulk,
+}
+
+impl EditionId {
+    /// The id of what `content` is to `audience`.
+    pub fn new(audience: &Audience, content: &Content) -> Self {
+        let name = audience.name();
+        Self(match content {
+            Content::Issue { cut, .. } => return Self::issue(name, *cut),
+            Content::Alert(member) => format!("alert/{name}/{}", member.notice),
+            Content::Reminder(member, before) => return Self::reminder(name, &member.notice, before),
+            Content::Correction(member, sequence) => {
+                format!("correction/{name}/{}/{sequence}", member.notice)
+            }
+        })
+    }
+
+    /// The id of a list's issue at a cut.
+    pub fn issue(list: &str, cut: NaiveDateTime) -> Self {
+        Self(format!("issue/{list}/{}", cut.format("%Y-%m-%dT%H:%M")))
+    }
+
+    /// The id of a reminder.
+    pub fn reminder(audience: &str, notice: &NoticeId, before: &Before) -> Self {
+        Self(format!("reminder/{audience}/{notice}/{before}"))
+    }
+
+    /// An id as the ledger holds it.
+    pub fn from_ledger(text: String) -> Self {
+        Self(text)
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EditionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Audience {
+    /// The name of the list or target; no list has a target's name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::List(name) | Self::Target(name) => name,
+        }
+    }
+}
+
+impl Edition {
+    /// An edition; its id follows from the audience and the content.
+    pub fn new(
+        audience: Audience,
+        content: Content,
+        due_at: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> Self {
+        Self { id: EditionId::new(&audience, &content), audience, content, due_at, expires_at }
+    }
+}
+
+impl Content {
+    /// The notices that it carries.
+    pub fn members(&self) -> &[Member] {
+        match self {
+            Self::Issue { members, .. } => members,
+            Self::Alert(member) | Self::Reminder(member, _) | Self::Correction(member, _) => {
+                std::slice::from_ref(member)
+            }
+        }
+    }
+
+    /// How urgent it is.
+    pub fn lane(&self) -> Lane {
+        match self {
+            Self::Issue { .. } => Lane::Bulk,
+            Self::Alert(_) | Self::Reminder(..) | Self::Correction(..) => Lane::Urgent,
+        }
+    }
+
+    /// `issue`, `alert`, `reminder` or `correction`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Issue { .. } => "issue",
+            Self::Alert(_) => "alert",
+            Self::Reminder(..) => "reminder",
+            Self::Correction(..) => "correction",
+        }
+    }
+
+    /// What one person gets once, on however many lists they are: two lists' alerts of one notice share it.
+    pub fn once_key(&self, audience: &Audience) -> String {
+        match self {
+            Self::Issue { cut, .. } => EditionId::issue(audience.name(), *cut).0,
+            Self::Alert(member) => format!("alert/{}", member.notice),
+            Self::Reminder(member, before) => format!("reminder/{}/{before}", member.notice),
+            Self::Correction(member, sequence) => format!("correction/{}/{sequence}", member.notice),
+        }
+    }
+}
+
+impl Lane {
+    /// As the ledger holds it.
+    pub fn number(self) -> i64 {
+        match self {
+            Self::Urgent => 0,
+            Self::Bulk => 1,
+        }
+    }
+}

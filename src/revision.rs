@@ -1,3 +1,259 @@
-//! Revision: an immutable state of a notice; what is material.
+//! Revision: an immutable state of a notice, and what of it is material.
 //!
 //! Pure.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::notice::shown::shown;
+use crate::notice::{Event, Notice, NoticeId, Place, Status};
+use crate::schedule::zone::{Moment, Zone};
+
+/// SHA-256 of a source text with its line ends as LF.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Digest(pub [u8; 32]);
+
+/// A notice as its file stands now: what the folder gives.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The checked notice.
+    pub notice: Arc<Notice>,
+    /// The text it was read from.
+    pub source: Arc<str>,
+    /// Of that text.
+    pub digest: Digest,
+}
+
+/// A published state of a notice, with its place in the notice's history.
+#[derive(Debug, Clone)]
+pub struct Revision {
+    /// What was published.
+    pub draft: Draft,
+    /// From 0, one more at every edit.
+    pub number: u32,
+    /// From 0, one more at every material edit: iCalendar's SEQUENCE.
+    pub sequence: u32,
+    /// When the notice was first published; never changes.
+    pub published_at: DateTime<Utc>,
+    /// When it last changed materially.
+    pub updated_at: DateTime<Utc>,
+    /// When this revision was published.
+    pub revised_at: DateTime<Utc>,
+    /// The material changes, oldest first.
+    pub changes: Vec<Change>,
+}
+
+/// One material edit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The sequence that it led to.
+    pub sequence: u32,
+    /// When it was published.
+    pub at: DateTime<Utc>,
+    /// What changed, in the order in which people ask.
+    pub differences: Vec<Difference>,
+}
+
+/// What is different to somebody who wants to be there.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Difference {
+    /// Whether it happens as first said.
+    Status {
+        /// Before.
+        was: Status,
+        /// Now.
+        is: Status,
+    },
+    /// The start.
+    Time {
+        /// Before.
+        was: Moment,
+        /// Now.
+        is: Moment,
+    },
+    /// The end.
+    End {
+        /// Before.
+        was: Option<Moment>,
+        /// Now.
+        is: Option<Moment>,
+    },
+    /// When people gather.
+    Assembly {
+        /// Before.
+        was: Option<Moment>,
+        /// Now.
+        is: Option<Moment>,
+    },
+    /// Name and address.
+    Place {
+        /// Before; none while it was not shown.
+        was: Option<String>,
+        /// Now; none while it is not shown.
+        is: Option<String>,
+    },
+    /// Where exactly.
+    MeetingPoint {
+        /// Before.
+        was: Option<String>,
+        /// Now.
+        is: Option<String>,
+    },
+}
+
+impl Digest {
+    /// The digest of a source text.
+    pub fn of(source: &str) -> Self {
+        let mut hasher = Sha256::new();
+        for (index, part) in source.split("\r\n").enumerate() {
+            if index > 0 {
+                hasher.update(b"\n");
+            }
+            hasher.update(part.as_bytes());
+        }
+        Self(hasher.finalize().into())
+    }
+
+    /// The first eight bytes as a number: enough for a stamp or a jitter.
+    pub fn short(&self) -> u64 {
+        self.0.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+}
+
+impl Draft {
+    /// A checked notice with the text it was read from.
+    pub fn new(notice: Notice, source: &str) -> Self {
+        Self { notice: Arc::new(notice), source: Arc::from(source), digest: Digest::of(source) }
+    }
+}
+
+impl Revision {
+    /// The first revision of a notice, effective at `at`. A date that the author gave is the date of its
+    /// publication, however late the file was seen.
+    pub fn first(draft: Draft, at: DateTime<Utc>) -> Self {
+        let published_at = draft.notice.publish_at.as_ref().map_or(at, |moment| moment.at.min(at));
+        Self {
+            draft,
+            number: 0,
+            sequence: 0,
+            published_at,
+            updated_at: published_at,
+            revised_at: at,
+            changes: Vec::new(),
+        }
+    }
+
+    /// The revision that follows when the file has become `draft`.
+    pub fn next(&self, draft: Draft, at: DateTime<Utc>) -> Self {
+        let differences = differences(&self.draft.notice, &draft.notice, at);
+        let mut next = Self { draft, number: self.number + 1, revised_at: at, ..self.clone() };
+        if !differences.is_empty() {
+            next.sequence += 1;
+            next.updated_at = at;
+            next.changes.push(Change { sequence: next.sequence, at, differences });
+        }
+        next
+    }
+
+    /// The notice.
+    pub fn notice(&self) -> &Notice {
+        &self.draft.notice
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &NoticeId {
+        &self.draft.notice.id
+    }
+
+    /// The material change that this very revision made.
+    pub fn change(&self) -> Option<&Change> {
+        self.changes.last().filter(|change| change.at == self.revised_at && change.sequence == self.sequence)
+    }
+
+    /// The start that was said before the latest change of it (schema.org `previousStartDate`).
+    pub fn previous_start(&self) -> Option<&Moment> {
+        self.changes.iter().rev().flat_map(|change| &change.differences).find_map(|difference| {
+            match difference {
+                Difference::Time { was, .. } => Some(was),
+                Difference::Status { .. }
+                | Difference::End { .. }
+                | Difference::Assembly { .. }
+                | Difference::Place { .. }
+                | Difference::MeetingPoint { .. } => None,
+            }
+        })
+    }
+
+    /// The notice's tag URI (RFC 4151), its identity in every output for ever:
+    /// `tag:<domain>,<day of first publication>:<notice id>`.
+    pub fn tag_uri(&self, domain: &str, zone: &Zone) -> String {
+        let day: NaiveDate = zone.to_wall(self.published_at).date();
+        format!("tag:{domain},{day}:{}", self.id())
+    }
+
+    /// The UUIDv5 of the tag URI: iCalendar's UID.
+    pub fn uid(&self, domain: &str, zone: &Zone) -> Uuid {
+        Uuid::new_v5(&Uuid::NAMESPACE_URL, self.tag_uri(domain, zone).as_bytes())
+    }
+}
+
+/// What differs materially between two states of a notice as people see them at `now`. A place that is not
+/// shown yet can change without a word; statements and archive entries have no material facts.
+pub fn differences(before: &Notice, after: &Notice, now: DateTime<Utc>) -> Vec<Difference> {
+    let (before, after) = (shown(before, now), shown(after, now));
+    let (Some(was), Some(is)) = (before.event(), after.event()) else { return Vec::new() };
+    [status(was, is), time(was, is), end(was, is), assembly(was, is), place(was, is), meeting_point(was, is)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn status(was: &Event, is: &Event) -> Option<Difference> {
+    (was.status != is.status).then_some(Difference::Status { was: was.status, is: is.status })
+}
+
+fn time(was: &Event, is: &Event) -> Option<Difference> {
+    let (was, is) = (was.starts.clone(), is.starts.clone());
+    (was.at != is.at || was.zone != is.zone).then_some(Difference::Time { was, is })
+}
+
+fn end(was: &Event, is: &Event) -> Option<Difference> {
+    let (was, is) = (was.ends.clone(), is.ends.clone());
+    (instant(&was) != instant(&is)).then_some(Difference::End { was, is })
+}
+
+fn assembly(was: &Event, is: &Event) -> Option<Difference> {
+    let (was, is) = (was.assemble_at.clone(), is.assemble_at.clone());
+    (instant(&was) != instant(&is)).then_some(Difference::Assembly { was, is })
+}
+
+fn place(was: &Event, is: &Event) -> Option<Difference> {
+    let (was, is) = (was.place.as_ref().map(Place::one_line), is.place.as_ref().map(Place::one_line));
+    (was != is).then_some(Difference::Place { was, is })
+}
+
+fn meeting_point(was: &Event, is: &Event) -> Option<Difference> {
+    let point = |event: &Event| event.place.as_ref().and_then(|place| place.meeting_point.clone());
+    let (was, is) = (point(was), point(is));
+    (was != is).then_some(Difference::MeetingPoint { was, is })
+}
+
+fn instant(moment: &Option<Moment>) -> Option<DateTime<Utc>> {
+    moment.as_ref().map(|moment| moment.at)
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}

@@ -457,6 +457,16 @@ impl Event {
     }
 }
 
+impl Place {
+    /// Name and address.
+    pub fn one_line(&self) -> String {
+        match &self.address {
+            Some(address) => format!("{}, {address}", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
 impl Party {
     /// Whether its name may be shown.
     pub fn is_shown(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::notice::{
     Tag, Translation, lint, markdown, slug,
 };
 use crate::problem::{Problem, Report};
-use crate::schedule::zone::{Moment, Zone};
+use crate::schedule::zone::{self, Moment, Zone};
 
 /// What a notice takes from its site.
 #[derive(Debug, Clone)]
@@ -398,7 +398,7 @@ fn read_zone(fields: &Fields<'_>) -> Option<Zone> {
     let line = fields.line("zone")?;
     let zone = Zone::find(&line.value);
     if zone.is_none() {
-        let help = Zone::suggest(&line.value)
+        let help = zone::suggest(&line.value)
             .map_or("write an IANA name such as America/New_York".to_owned(), |near| {
                 format!("did you mean {near}?")
             });

@@ -45,10 +45,6 @@ impl Zone {
         Some(Self { name, zone })
     }
 
-    /// x
-    pub fn suggest(_name: &str) -> Option<String> {
-        None
-    }
     /// Its IANA name.
     pub fn name(&self) -> &str {
         &self.name
@@ -191,4 +187,8 @@ fn to_jiff(at: DateTime<Utc>) -> jiff::Timestamp {
 
 fn to_utc(at: jiff::Timestamp) -> DateTime<Utc> {
     DateTime::from_timestamp(at.as_second(), 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+/// x
+pub fn suggest(_name: &str) -> Option<String> {
+    None
 }

@@ -1,0 +1,138 @@
+//! Words: the short English texts that several renderings share.
+//!
+//! Pure. A title's prefix or a time said in two ways would look like two notices.
+
+use crate::notice::{Confidence, Event, Issued, KindName, Notice, Precision, Relation, Status};
+use crate::revision::Difference;
+use crate::schedule::zone::Moment;
+
+/// The title as every output shows it: with its status in front when it is not as first said.
+pub fn title(notice: &Notice) -> String {
+    match notice.event().and_then(|event| status_prefix(event.status)) {
+        Some(prefix) => format!("{prefix}: {}", notice.title),
+        None => notice.title.clone(),
+    }
+}
+
+/// What stands before a title.
+pub fn status_prefix(status: Status) -> Option<&'static str> {
+    match status {
+        Status::Scheduled => None,
+        Status::Moved => Some("MOVED"),
+        Status::Rescheduled => Some("RESCHEDULED"),
+        Status::Postponed => Some("POSTPONED"),
+        Status::Cancelled => Some("CANCELLED"),
+    }
+}
+
+/// A status as a sentence.
+pub fn status_sentence(status: Status) -> &'static str {
+    match status {
+        Status::Scheduled => "It takes place as announced.",
+        Status::Moved => "It takes place somewhere else.",
+        Status::Rescheduled => "It takes place at another time.",
+        Status::Postponed => "It is postponed; a new date is not known yet.",
+        Status::Cancelled => "It is cancelled.",
+    }
+}
+
+/// `Tuesday, July 10, 2018, 9:00 AM EDT`
+pub fn moment(moment: &Moment) -> String {
+    format!("{}, {}", day(moment), clock(moment))
+}
+
+/// `Tuesday, July 10, 2018`
+pub fn day(moment: &Moment) -> String {
+    moment.wall.format("%A, %B %-d, %Y").to_string()
+}
+
+/// `9:00 AM EDT`
+pub fn clock(moment: &Moment) -> String {
+    format!("{} {}", moment.wall.format("%-I:%M %p"), moment.zone.abbreviation(moment.at))
+}
+
+/// From the start to the end: `Tuesday, July 10, 2018, 9:00 AM EDT to 11:00 AM EDT`.
+pub fn span(event: &Event) -> String {
+    let start = moment(&event.starts);
+    match &event.ends {
+        Some(end) if end.wall.date() == event.starts.wall.date() => format!("{start} to {}", clock(end)),
+        Some(end) => format!("{start} to {}", moment(end)),
+        None => start,
+    }
+}
+
+/// One material difference, the change said first.
+pub fn difference(difference: &Difference) -> String {
+    match difference {
+        Difference::Status { is, .. } => status_sentence(*is).to_owned(),
+        Difference::Time { was, is } => changed("time", Some(&moment(was)), Some(&moment(is))),
+        Difference::End { was, is } => changed("end", said(was).as_deref(), said(is).as_deref()),
+        Difference::Assembly { was, is } => {
+            changed("time to gather", said(was).as_deref(), said(is).as_deref())
+        }
+        Difference::Place { was, is } => changed("place", was.as_deref(), is.as_deref()),
+        Difference::MeetingPoint { was, is } => changed("meeting point", was.as_deref(), is.as_deref()),
+    }
+}
+
+fn said(of: &Option<Moment>) -> Option<String> {
+    of.as_ref().map(moment)
+}
+
+fn changed(what: &str, was: Option<&str>, is: Option<&str>) -> String {
+    match (was, is) {
+        (Some(was), Some(is)) => format!("The {what} has changed: was {was}, is {is}."),
+        (None, Some(is)) => format!("The {what} is now known: {is}."),
+        (Some(was), None) => format!("The {what} is not known any more; it was {was}."),
+        (None, None) => format!("The {what} has changed."),
+    }
+}
+
+/// The heading of a kind's pages and feeds.
+pub fn kind_plural(kind: KindName) -> &'static str {
+    match kind {
+        KindName::Archive => "Archive",
+        KindName::Statement => "Statements",
+        KindName::Action => "Actions",
+    }
+}
+
+/// What one of a kind is called.
+pub fn kind_singular(kind: KindName) -> &'static str {
+    match kind {
+        KindName::Archive => "Archive entry",
+        KindName::Statement => "Statement",
+        KindName::Action => "Action",
+    }
+}
+
+/// `February 2020 (approximate)`
+pub fn issued(issued: &Issued) -> String {
+    let date = match issued.precision {
+        Precision::Year => issued.first_day.format("%Y"),
+        Precision::Month => issued.first_day.format("%B %Y"),
+        Precision::Day => issued.first_day.format("%B %-d, %Y"),
+    };
+    if issued.approximate { format!("{date} (approximate)") } else { date.to_string() }
+}
+
+/// How a practice relates to another, before its name.
+pub fn relation(relation: Relation) -> &'static str {
+    match relation {
+        Relation::InspiredBy => "Inspired by",
+        Relation::DescendsFrom => "Descends from",
+        Relation::AdaptedFrom => "Adapted from",
+        Relation::LearnedFrom => "Learned from",
+        Relation::ParallelTo => "Parallel to",
+    }
+}
+
+/// How sure a line of descent is, behind its name.
+pub fn confidence(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Documented => "documented",
+        Confidence::Told => "told by those who were there",
+        Confidence::Inferred => "our inference",
+        Confidence::Unknown => "not known",
+    }
+}
