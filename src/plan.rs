@@ -1,3 +1,498 @@
-//! Plan: what is due.
+//! Plan: what is due. The heart: the only maker of work.
 //!
-//! Pure.
+//! Pure. `due` answers what falls into (planned until, now]; the publisher commits its answer and goes on from
+//! there. `plan` asks it at each moment at which something falls due, so that what it foretells is what will
+//! happen. All intervals are half-open, (after, until].
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::config::{Config, List, Select, When};
+use crate::edition::{Audience, Content, Edition, EditionId, Member};
+use crate::notice::{Notice, NoticeId, Status};
+use crate::revision::{Draft, Revision};
+use crate::schedule::cut::{Cut, Occurrence};
+use crate::schedule::quiet::Quiet;
+use crate::schedule::reminder::Before;
+
+/// The notices as their files stand now.
+pub type Drafts = BTreeMap<NoticeId, Draft>;
+
+/// What has happened so far: what `due` has to know of the ledger.
+#[derive(Debug, Clone)]
+pub struct History {
+    /// When the ledger began; a notice published by then is shown, never sent.
+    pub began_at: DateTime<Utc>,
+    /// Everything due until then has been planned.
+    pub planned_until: DateTime<Utc>,
+    /// The latest revision of every published notice.
+    pub revisions: BTreeMap<NoticeId, Revision>,
+    /// Every edition that was sent, skipped or missed.
+    pub settled: BTreeSet<EditionId>,
+    /// Since when each list with cuts carries what is published.
+    pub carries_since: BTreeMap<String, DateTime<Utc>>,
+    /// What each list's issues have carried.
+    pub carried: BTreeMap<String, BTreeSet<NoticeId>>,
+    /// Who was told of each notice, by any edition.
+    pub told: BTreeMap<NoticeId, BTreeSet<Audience>>,
+}
+
+/// One thing that is due.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// When it falls due: not when a busy service gets to it.
+    pub at: DateTime<Utc>,
+    /// What is to be done.
+    pub step: Step,
+    /// The rule that it follows from, as a sentence.
+    pub why: String,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Publish a state of a notice.
+    Revise(Box<Revision>),
+    /// From then on a list's issues carry what is published.
+    Open {
+        /// The list.
+        list: String,
+        /// Publications after it are carried.
+        since: DateTime<Utc>,
+    },
+    /// Send an edition.
+    Send(Edition),
+    /// Nothing to send: the edition would be empty.
+    Skip(EditionId),
+    /// Too late to send; recorded, never sent.
+    Miss(EditionId),
+}
+
+/// What is due in (history.planned_until, now], in the order in which it is to be done.
+pub fn due(config: &Config, drafts: &Drafts, history: &History, now: DateTime<Utc>) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    // The history as it is after each of these entries: what is published now is carried and reminded of now.
+    let mut then = history.clone_light();
+    for entry in revise(drafts, history, now) {
+        then.apply(&entry);
+        entries.push(entry);
+    }
+    let revised: Vec<Revision> = entries.iter().filter_map(revision_of).cloned().collect();
+    for revision in &revised {
+        for entry in announce(config, history, revision, now) {
+            then.apply(&entry);
+            entries.push(entry);
+        }
+    }
+    for list in &config.lists {
+        let When::Cut(cut) = &list.when else { continue };
+        for entry in issues(list, cut, &then, now) {
+            then.apply(&entry);
+            entries.push(entry);
+        }
+    }
+    for revision in then.revisions.values() {
+        entries.extend(reminders(config, &then, revision, now));
+    }
+    entries.retain(|entry| !entry.is_settled(history));
+    entries.sort_by(Entry::order);
+    entries
+}
+
+/// The first moment after `history.planned_until` at which `due` may answer something, files left as they are.
+pub fn next_due(config: &Config, drafts: &Drafts, history: &History) -> Option<DateTime<Utc>> {
+    let after = history.planned_until;
+    let embargoes =
+        drafts.values().filter_map(|draft| draft.notice.publish_at.as_ref()).map(|moment| moment.at);
+    let cuts = config.lists.iter().filter_map(|list| match &list.when {
+        When::Cut(cut) => cut.next(after).map(|occurrence| occurrence.at),
+        When::AtOnce => None,
+    });
+    let reminders = history
+        .revisions
+        .values()
+        .flat_map(|revision| reminders_of(config, revision).into_iter().map(|reminder| reminder.at));
+    embargoes.chain(cuts).chain(reminders).filter(|at| *at > after).min()
+}
+
+/// What will happen in (history.planned_until, until] if no file changes and the service runs. What is waiting
+/// to be published already stands at `planned_until` itself.
+pub fn plan(config: &Config, drafts: &Drafts, mut history: History, until: DateTime<Utc>) -> Vec<Entry> {
+    let mut entries = due(config, drafts, &history, history.planned_until);
+    history.apply_all(&entries, history.planned_until);
+    while let Some(at) = next_due(config, drafts, &history).filter(|at| *at <= until) {
+        let next = due(config, drafts, &history, at);
+        history.apply_all(&next, at);
+        entries.extend(next);
+    }
+    entries
+}
+
+/// What a ledger begins with: every notice that is there already is published and nothing of it is sent.
+pub fn begin(drafts: &Drafts, began_at: DateTime<Utc>) -> (History, Vec<Entry>) {
+    let mut history = History {
+        began_at,
+        planned_until: began_at,
+        revisions: BTreeMap::new(),
+        settled: BTreeSet::new(),
+        carries_since: BTreeMap::new(),
+        carried: BTreeMap::new(),
+        told: BTreeMap::new(),
+    };
+    let entries = revise(drafts, &history, began_at);
+    history.apply_all(&entries, began_at);
+    (history, entries)
+}
+
+impl History {
+    /// The history after `entries` were done at `now`.
+    pub fn apply_all(&mut self, entries: &[Entry], now: DateTime<Utc>) {
+        entries.iter().for_each(|entry| self.apply(entry));
+        self.planned_until = self.planned_until.max(now);
+    }
+
+    /// Whether a notice is younger than the ledger, so that it may be sent.
+    pub fn may_send(&self, revision: &Revision) -> bool {
+        revision.published_at > self.began_at
+    }
+
+    fn apply(&mut self, entry: &Entry) {
+        match &entry.step {
+            Step::Revise(revision) => {
+                self.revisions.insert(revision.id().clone(), (**revision).clone());
+            }
+            Step::Open { list, since } => {
+                self.carries_since.insert(list.clone(), *since);
+            }
+            Step::Send(edition) => {
+                for member in edition.content.members() {
+                    self.told.entry(member.notice.clone()).or_default().insert(edition.audience.clone());
+                    if let (Content::Issue { .. }, Audience::List(list)) =
+                        (&edition.content, &edition.audience)
+                    {
+                        self.carried.entry(list.clone()).or_default().insert(member.notice.clone());
+                    }
+                }
+                self.settled.insert(edition.id.clone());
+            }
+            Step::Skip(id) | Step::Miss(id) => {
+                self.settled.insert(id.clone());
+            }
+        }
+    }
+
+    // All but `settled`, which only grows, is large after years, and is asked of the original.
+    fn clone_light(&self) -> Self {
+        Self {
+            began_at: self.began_at,
+            planned_until: self.planned_until,
+            revisions: self.revisions.clone(),
+            settled: BTreeSet::new(),
+            carries_since: self.carries_since.clone(),
+            carried: self.carried.clone(),
+            told: self.told.clone(),
+        }
+    }
+}
+
+impl Entry {
+    /// What `plan --explain` asks for: an edition's id, or `revise/<notice>/<number>`.
+    pub fn key(&self) -> String {
+        match &self.step {
+            Step::Revise(revision) => format!("revise/{}/{}", revision.id(), revision.number),
+            Step::Open { list, .. } => format!("open/{list}"),
+            Step::Send(edition) => edition.id.to_string(),
+            Step::Skip(id) | Step::Miss(id) => id.to_string(),
+        }
+    }
+
+    fn is_settled(&self, history: &History) -> bool {
+        match &self.step {
+            Step::Send(Edition { id, .. }) | Step::Skip(id) | Step::Miss(id) => history.settled.contains(id),
+            Step::Revise(_) | Step::Open { .. } => false,
+        }
+    }
+
+    // Revisions first: an edition refers to them.
+    fn order(&self, other: &Self) -> Ordering {
+        let rank = |entry: &Self| match entry.step {
+            Step::Revise(_) => 0,
+            Step::Open { .. } => 1,
+            Step::Send(_) | Step::Skip(_) | Step::Miss(_) => 2,
+        };
+        (self.at, rank(self), self.key()).cmp(&(other.at, rank(other), other.key()))
+    }
+}
+
+fn revision_of(entry: &Entry) -> Option<&Revision> {
+    match &entry.step {
+        Step::Revise(revision) => Some(revision),
+        Step::Open { .. } | Step::Send(_) | Step::Skip(_) | Step::Miss(_) => None,
+    }
+}
+
+fn revise(drafts: &Drafts, history: &History, now: DateTime<Utc>) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for (id, draft) in drafts {
+        let embargo = draft.notice.publish_at.as_ref().map(|moment| moment.at);
+        let before = history.revisions.get(id);
+        // An embargo is only for what has not been seen yet: a later one cannot take a notice back.
+        if before.is_none() && embargo.is_some_and(|at| at > now) {
+            continue;
+        }
+        // Due at the embargo's end when that lies in the window, or else as soon as it is seen.
+        let at = embargo.filter(|at| before.is_none() && *at > history.planned_until).unwrap_or(now);
+        let (revision, why) = match before {
+            None => (Revision::first(draft.clone(), at), "A new notice is published.".to_owned()),
+            Some(latest) if latest.draft.digest == draft.digest => continue,
+            Some(latest) => {
+                let next = latest.next(draft.clone(), at);
+                let why = match next.change() {
+                    Some(_) => "The file changed in something that people have to know.",
+                    None => "The file changed in nothing that people have to be told.",
+                };
+                (next, why.to_owned())
+            }
+        };
+        entries.push(Entry { at, step: Step::Revise(Box::new(revision)), why });
+    }
+    entries
+}
+
+// What a revision makes due at once: alerts for a first one, corrections for a material one.
+fn announce(config: &Config, history: &History, revision: &Revision, now: DateTime<Utc>) -> Vec<Entry> {
+    if !history.may_send(revision) {
+        return Vec::new();
+    }
+    let at = revision.revised_at;
+    let member = member_of(revision);
+    let mut entries = Vec::new();
+    for (audience, quiet) in audiences(config, revision.notice(), revision.number == 0) {
+        let told = history.told.get(revision.id()).is_some_and(|told| told.contains(&audience));
+        let (content, due_at, expires_at, why) = if revision.number == 0 {
+            if is_cancelled(revision) {
+                continue; // Nobody has heard of it.
+            }
+            let expires_at = alert_expiry(revision.notice(), at);
+            let due_at = settle(quiet, at, at, expires_at);
+            let why = format!(
+                "A new {} goes to {} at once.",
+                revision.notice().kind_name().as_str(),
+                audience.name()
+            );
+            (Content::Alert(member.clone()), due_at, expires_at, why)
+        } else if let Some(change) = revision.change().filter(|_| told) {
+            let expires_at = correction_expiry(history, revision);
+            let why = format!("{} was told of it before it changed.", audience.name());
+            (Content::Correction(member.clone(), change.sequence), at, expires_at, why)
+        } else {
+            continue;
+        };
+        let edition = Edition::new(audience, content, due_at, expires_at);
+        entries.push(send_or_miss(edition, at, why, now));
+    }
+    entries
+}
+
+// Who hears at once: lists of new notices and targets; for a change, everybody who may have been told.
+fn audiences<'c>(config: &'c Config, notice: &Notice, is_new: bool) -> Vec<(Audience, Option<&'c Quiet>)> {
+    let takes = |select: &Select| !is_new || select.takes(notice);
+    let lists = config
+        .lists
+        .iter()
+        .filter(|list| takes(&list.select) && (!is_new || matches!(list.when, When::AtOnce)));
+    let targets = config.targets.iter().filter(|target| takes(&target.select));
+    let lists = lists.map(|list| (Audience::List(list.name.clone()), list.quiet.as_ref()));
+    lists.chain(targets.map(|target| (Audience::Target(target.name.clone()), None))).collect()
+}
+
+fn issues(list: &List, cut: &Cut, then: &History, now: DateTime<Utc>) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let since = match then.carries_since.get(&list.name) {
+        Some(since) => *since,
+        None => {
+            // The first issue looks back one period from the first cut.
+            let after = then.planned_until;
+            let since = cut.next(after).map_or(after, |first| first.at - cut.period());
+            let why = format!("The list {} is new: its first issue looks back one period.", list.name);
+            entries.push(Entry { at: now, step: Step::Open { list: list.name.clone(), since }, why });
+            since
+        }
+    };
+    let occurrences = cut.occurrences(then.planned_until, now);
+    let Some((latest, overdue)) = occurrences.split_last() else { return entries };
+    for missed in overdue {
+        let why = "A later issue was due by the time the service ran again; its notices go into that one."
+            .to_owned();
+        entries.push(Entry {
+            at: missed.at,
+            step: Step::Miss(EditionId::issue(&list.name, missed.nominal)),
+            why,
+        });
+    }
+    entries.push(issue(list, cut, latest, since, then, now));
+    entries
+}
+
+fn issue(
+    list: &List,
+    cut: &Cut,
+    occurrence: &Occurrence,
+    since: DateTime<Utc>,
+    then: &History,
+    now: DateTime<Utc>,
+) -> Entry {
+    let (at, id) = (occurrence.at, EditionId::issue(&list.name, occurrence.nominal));
+    if now - at > cut.grace() {
+        let why = format!("It is more than {} late; its notices go into the next issue.", hours(cut.grace()));
+        return Entry { at, step: Step::Miss(id), why };
+    }
+    let mut members: Vec<&Revision> =
+        then.revisions.values().filter(|revision| is_carried(list, revision, since, at, then)).collect();
+    members.sort_by(|a, b| (a.published_at, a.id()).cmp(&(b.published_at, b.id())));
+    if members.is_empty() {
+        return Entry { at, step: Step::Skip(id), why: "Nothing new for it was published.".to_owned() };
+    }
+    let why = format!(
+        "{} goes out {}; it carries what was published since its last issue.",
+        list.name,
+        cut.describe()
+    );
+    let expires_at = at + ISSUE_LIFE;
+    let due_at = settle(list.quiet.as_ref(), at, at, expires_at);
+    let content =
+        Content::Issue { cut: occurrence.nominal, members: members.into_iter().map(member_of).collect() };
+    let edition = Edition::new(Audience::List(list.name.clone()), content, due_at, expires_at);
+    Entry { at, step: Step::Send(edition), why }
+}
+
+// An issue is worth reading for weeks; a relay that is down for longer than this is a matter for a person.
+const ISSUE_LIFE: TimeDelta = TimeDelta::days(30);
+
+fn is_carried(
+    list: &List,
+    revision: &Revision,
+    since: DateTime<Utc>,
+    cut_at: DateTime<Utc>,
+    then: &History,
+) -> bool {
+    let in_time = revision.appeared_at <= cut_at && revision.appeared_at > since && then.may_send(revision);
+    let carried = then.carried.get(&list.name).is_some_and(|carried| carried.contains(revision.id()));
+    // What is over or cancelled by then would only send people to an empty street.
+    let ended = revision.notice().event().is_some_and(|event| event.ends_or_assumed().at <= cut_at);
+    let over = ended || is_cancelled(revision);
+    in_time && !carried && !over && list.select.takes(revision.notice())
+}
+
+fn reminders(config: &Config, then: &History, revision: &Revision, now: DateTime<Utc>) -> Vec<Entry> {
+    if !then.may_send(revision) {
+        return Vec::new();
+    }
+    let mut overdue: BTreeMap<Audience, Vec<Reminder<'_>>> = BTreeMap::new();
+    for reminder in reminders_of(config, revision) {
+        if reminder.at > then.planned_until && reminder.at <= now && reminder.at > revision.appeared_at {
+            overdue.entry(reminder.audience.clone()).or_default().push(reminder);
+        }
+    }
+    overdue.into_values().flat_map(|reminders| remind(reminders, revision, now)).collect()
+}
+
+// Of several overdue ones only that nearest to the start is sent.
+fn remind(mut overdue: Vec<Reminder<'_>>, revision: &Revision, now: DateTime<Utc>) -> Vec<Entry> {
+    overdue.sort_by(|a, b| (a.at, b.before).cmp(&(b.at, a.before)));
+    let Some(nearest) = overdue.pop() else { return Vec::new() };
+    let mut entries = Vec::new();
+    for earlier in overdue {
+        let id = EditionId::reminder(earlier.audience.name(), revision.id(), earlier.before);
+        let why = "A later reminder was due by the time the service ran again.".to_owned();
+        entries.push(Entry { at: earlier.at, step: Step::Miss(id), why });
+    }
+    let why = format!("{} is reminded {} the start.", nearest.audience.name(), nearest.before.describe());
+    let content = Content::Reminder(member_of(revision), nearest.before.clone());
+    let edition = Edition::new(nearest.audience, content, nearest.at, nearest.starts_at);
+    entries.push(send_or_miss(edition, nearest.at, why, now));
+    entries
+}
+
+struct Reminder<'c> {
+    audience: Audience,
+    before: &'c Before,
+    at: DateTime<Utc>,
+    starts_at: DateTime<Utc>,
+}
+
+// All the reminders of an action that takes place, at the times at which they are sent: out of quiet hours.
+fn reminders_of<'c>(config: &'c Config, revision: &Revision) -> Vec<Reminder<'c>> {
+    let Some(event) = revision.notice().event().filter(|event| event.status.takes_place()) else {
+        return Vec::new();
+    };
+    let lists = config
+        .lists
+        .iter()
+        .map(|list| (Audience::List(list.name.clone()), &list.select, &list.remind, list.quiet.as_ref()));
+    let targets = config
+        .targets
+        .iter()
+        .map(|target| (Audience::Target(target.name.clone()), &target.select, &target.remind, None));
+    let mut reminders = Vec::new();
+    for (audience, select, remind, quiet) in lists.chain(targets) {
+        if !select.takes(revision.notice()) {
+            continue;
+        }
+        let starts_at = event.starts.at;
+        reminders.extend(remind.iter().map(|before| {
+            let at = settle(quiet, before.before(&event.starts), revision.appeared_at, starts_at);
+            Reminder { audience: audience.clone(), before, at, starts_at }
+        }));
+    }
+    reminders
+}
+
+fn is_cancelled(revision: &Revision) -> bool {
+    revision.notice().event().is_some_and(|event| event.status == Status::Cancelled)
+}
+
+fn send_or_miss(edition: Edition, at: DateTime<Utc>, why: String, now: DateTime<Utc>) -> Entry {
+    if edition.expires_at <= now {
+        let why = format!("It was due too late to be of use. {why}");
+        return Entry { at, step: Step::Miss(edition.id), why };
+    }
+    Entry { at, step: Step::Send(edition), why }
+}
+
+// News that is not of a day keeps for a week.
+const ALERT_LIFE: TimeDelta = TimeDelta::days(7);
+
+fn alert_expiry(notice: &Notice, at: DateTime<Utc>) -> DateTime<Utc> {
+    notice.event().map_or(at + ALERT_LIFE, |event| event.starts.at)
+}
+
+// Who knows the old start has to hear until then, who goes to the new one until that.
+fn correction_expiry(history: &History, revision: &Revision) -> DateTime<Utc> {
+    let old = history.revisions.get(revision.id()).and_then(|old| old.notice().event());
+    let starts = [old, revision.notice().event()].into_iter().flatten().map(|event| event.starts.at);
+    starts.max().unwrap_or(revision.revised_at + ALERT_LIFE)
+}
+
+fn settle(
+    quiet: Option<&Quiet>,
+    at: DateTime<Utc>,
+    since: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> DateTime<Utc> {
+    quiet.map_or(at, |quiet| quiet.settle(at, since, Some(expires_at)))
+}
+
+fn member_of(revision: &Revision) -> Member {
+    Member { notice: revision.id().clone(), number: revision.number }
+}
+
+fn hours(span: TimeDelta) -> String {
+    match span.num_hours() {
+        0 => format!("{} minutes", span.num_minutes()),
+        1 => "an hour".to_owned(),
+        hours => format!("{hours} hours"),
+    }
+}

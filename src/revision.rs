@@ -39,6 +39,8 @@ pub struct Revision {
     pub sequence: u32,
     /// When the notice was first published; never changes.
     pub published_at: DateTime<Utc>,
+    /// When it first appeared here; later than `published_at` when its author dated it back.
+    pub appeared_at: DateTime<Utc>,
     /// When it last changed materially.
     pub updated_at: DateTime<Utc>,
     /// When this revision was published.
@@ -141,6 +143,7 @@ impl Revision {
             number: 0,
             sequence: 0,
             published_at,
+            appeared_at: at,
             updated_at: published_at,
             revised_at: at,
             changes: Vec::new(),
