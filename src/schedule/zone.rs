@@ -390,7 +390,3 @@ fn to_jiff(at: DateTime<Utc>) -> jiff::Timestamp {
 fn to_utc(at: jiff::Timestamp) -> DateTime<Utc> {
     DateTime::from_timestamp(at.as_second(), 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
-/// x
-pub fn suggest(_name: &str) -> Option<String> {
-    None
-}
