@@ -276,7 +276,7 @@ fn announce(config: &Config, history: &History, revision: &Revision, now: DateTi
                 continue; // Nobody has heard of it.
             }
             let expires_at = alert_expiry(revision.notice(), at);
-            let due_at = settle(quiet, at, at, expires_at);
+            let due_at = settle(quiet, at, now, expires_at);
             let why = format!(
                 "A new {} goes to {} at once.",
                 revision.notice().kind_name().as_str(),
@@ -361,7 +361,7 @@ fn issue(
         cut.describe()
     );
     let expires_at = at + ISSUE_LIFE;
-    let due_at = settle(list.quiet.as_ref(), at, at, expires_at);
+    let due_at = settle(list.quiet.as_ref(), at, now, expires_at);
     let content =
         Content::Issue { cut: occurrence.nominal, members: members.into_iter().map(member_of).collect() };
     let edition = Edition::new(Audience::List(list.name.clone()), content, due_at, expires_at);
@@ -390,28 +390,35 @@ fn reminders(config: &Config, then: &History, revision: &Revision, now: DateTime
     if !then.may_send(revision) {
         return Vec::new();
     }
-    let mut overdue: BTreeMap<Audience, Vec<Reminder<'_>>> = BTreeMap::new();
+    let mut by_audience: BTreeMap<Audience, Vec<Reminder<'_>>> = BTreeMap::new();
     for reminder in reminders_of(config, revision) {
-        if reminder.at > then.planned_until && reminder.at <= now && reminder.at > revision.appeared_at {
-            overdue.entry(reminder.audience.clone()).or_default().push(reminder);
+        if reminder.at > then.planned_until && reminder.at > revision.appeared_at {
+            by_audience.entry(reminder.audience.clone()).or_default().push(reminder);
         }
     }
-    overdue.into_values().flat_map(|reminders| remind(reminders, revision, now)).collect()
+    by_audience.into_values().flat_map(|reminders| remind(reminders, revision, now)).collect()
 }
 
-// Of several overdue ones only that nearest to the start is sent.
-fn remind(mut overdue: Vec<Reminder<'_>>, revision: &Revision, now: DateTime<Utc>) -> Vec<Entry> {
+// Of several overdue ones only that nearest to the start is sent, and none that the next would overtake.
+fn remind(reminders: Vec<Reminder<'_>>, revision: &Revision, now: DateTime<Utc>) -> Vec<Entry> {
+    let (mut overdue, ahead): (Vec<_>, Vec<_>) =
+        reminders.into_iter().partition(|reminder| reminder.at <= now);
     overdue.sort_by(|a, b| (a.at, b.before).cmp(&(b.at, a.before)));
     let Some(nearest) = overdue.pop() else { return Vec::new() };
-    let mut entries = Vec::new();
-    for earlier in overdue {
-        let id = EditionId::reminder(earlier.audience.name(), revision.id(), earlier.before);
+    let miss = |reminder: &Reminder<'_>| {
+        let id = EditionId::reminder(reminder.audience.name(), revision.id(), reminder.before);
         let why = "A later reminder was due by the time the service ran again.".to_owned();
-        entries.push(Entry { at: earlier.at, step: Step::Miss(id), why });
+        Entry { at: reminder.at, step: Step::Miss(id), why }
+    };
+    let mut entries: Vec<Entry> = overdue.iter().map(miss).collect();
+    let due_at = settle(nearest.quiet, nearest.at, now, nearest.starts_at);
+    if ahead.iter().any(|next| next.at <= due_at) {
+        entries.push(miss(&nearest));
+        return entries;
     }
     let why = format!("{} is reminded {} the start.", nearest.audience.name(), nearest.before.describe());
     let content = Content::Reminder(member_of(revision), nearest.before.clone());
-    let edition = Edition::new(nearest.audience, content, nearest.at, nearest.starts_at);
+    let edition = Edition::new(nearest.audience, content, due_at, nearest.starts_at);
     entries.push(send_or_miss(edition, nearest.at, why, now));
     entries
 }
@@ -419,6 +426,7 @@ fn remind(mut overdue: Vec<Reminder<'_>>, revision: &Revision, now: DateTime<Utc
 struct Reminder<'c> {
     audience: Audience,
     before: &'c Before,
+    quiet: Option<&'c Quiet>,
     at: DateTime<Utc>,
     starts_at: DateTime<Utc>,
 }
@@ -443,8 +451,9 @@ fn reminders_of<'c>(config: &'c Config, revision: &Revision) -> Vec<Reminder<'c>
         }
         let starts_at = event.starts.at;
         reminders.extend(remind.iter().map(|before| {
-            let at = settle(quiet, before.before(&event.starts), revision.appeared_at, starts_at);
-            Reminder { audience: audience.clone(), before, at, starts_at }
+            let asked = before.before(&event.starts);
+            let at = quiet.map_or(asked, |quiet| quiet.settle(asked, revision.appeared_at, Some(starts_at)));
+            Reminder { audience: audience.clone(), before, quiet, at, starts_at }
         }));
     }
     reminders
@@ -476,13 +485,15 @@ fn correction_expiry(history: &History, revision: &Revision) -> DateTime<Utc> {
     starts.max().unwrap_or(revision.revised_at + ALERT_LIFE)
 }
 
+// When something due at `at` and planned at `now` may go out.
 fn settle(
     quiet: Option<&Quiet>,
     at: DateTime<Utc>,
-    since: DateTime<Utc>,
+    now: DateTime<Utc>,
     expires_at: DateTime<Utc>,
 ) -> DateTime<Utc> {
-    quiet.map_or(at, |quiet| quiet.settle(at, since, Some(expires_at)))
+    let soonest = at.max(now);
+    quiet.map_or(at, |quiet| quiet.settle(soonest, soonest, Some(expires_at)))
 }
 
 fn member_of(revision: &Revision) -> Member {

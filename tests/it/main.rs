@@ -8,6 +8,7 @@
 )]
 
 mod markdown;
+mod plan;
 mod schedule;
 mod smtp;
 mod target;
