@@ -493,7 +493,8 @@ fn settle(
     expires_at: DateTime<Utc>,
 ) -> DateTime<Utc> {
     let soonest = at.max(now);
-    quiet.map_or(at, |quiet| quiet.settle(soonest, soonest, Some(expires_at)))
+    let settled = quiet.map_or(soonest, |quiet| quiet.settle(soonest, soonest, Some(expires_at)));
+    if settled == soonest { at } else { settled }
 }
 
 fn member_of(revision: &Revision) -> Member {

@@ -234,7 +234,7 @@ fn after_an_outage_one_reminder_goes_out_and_nothing_for_an_action_that_has_begu
     check(
         &[Day("2018-07-07T00:00Z", &march()), Day("2018-07-10T11:30Z", &march())],
         "2018-07-08T22:00Z revise march to 0\n\
-         2018-07-08T22:00Z send alert/alerts/march march.0\n\
+         2018-07-08T22:00Z send (not before 2018-07-10T12:00Z) alert/alerts/march march.0\n\
          2018-07-09T13:00Z send issue/weekly/2018-07-09T09:00 march.0\n\
          2018-07-09T13:00Z miss reminder/alerts/march/-P1D\n",
     );
