@@ -8,6 +8,7 @@
 )]
 
 mod markdown;
+mod notices;
 mod schedule;
 mod smtp;
 mod target;
