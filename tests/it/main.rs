@@ -9,6 +9,7 @@
 
 mod markdown;
 mod plan;
+mod notices;
 mod schedule;
 mod smtp;
 mod target;
