@@ -1,1 +1,3 @@
 //! Target.
+
+mod bucket;
