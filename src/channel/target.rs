@@ -1,1 +1,0 @@
-//! Target: a signed webhook post.
