@@ -96,3 +96,40 @@ pub struct Standing {
     /// A hash of the delivery: the source of its jitter.
     pub seed: u64,
 }
+
+/// What follows an answer, and when.
+pub fn next(policy: &Policy, standing: &Standing, answer: &Answer, now: DateTime<Utc>) -> Next {
+    match answer.outcome {
+        Outcome::Sent => Next::Done(State::Sent),
+        Outcome::Bounced(_) => Next::Done(State::Bounced),
+        Outcome::Uncertain if !policy.resend_uncertain => Next::Done(State::Uncertain),
+        Outcome::Uncertain | Outcome::Deferred(_) => retry(policy, standing, answer, now),
+    }
+}
+
+fn retry(policy: &Policy, standing: &Standing, answer: &Answer, now: DateTime<Utc>) -> Next {
+    let tried = usize::try_from(standing.attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+    // A way that is closed says nothing about the recipient: tries go on at the last pace until it expires.
+    let delay = match (answer.outcome, policy.retries.get(tried), policy.retries.last()) {
+        (_, Some(delay), _) | (Outcome::Deferred(Fault::Route), None, Some(delay)) => *delay,
+        (Outcome::Uncertain, None, _) => return Next::Done(State::Uncertain),
+        (Outcome::Sent | Outcome::Deferred(_) | Outcome::Bounced(_), None, _) => {
+            return Next::Done(State::Bounced);
+        }
+    };
+    let asked = answer.retry_after.unwrap_or_default();
+    let at = now + jittered(delay, policy.jitter_percent, standing).max(asked);
+    match standing.expires_at {
+        Some(expires_at) if at >= expires_at => Next::Done(State::Expired),
+        Some(_) | None => Next::Retry(at),
+    }
+}
+
+// From the delivery's hash, so that a plan can be made again; another for each try.
+fn jittered(delay: u32, percent: u8, standing: &Standing) -> Duration {
+    let spread = u64::from(delay) * 10 * u64::from(percent);
+    let drawn =
+        (standing.seed ^ u64::from(standing.attempts).wrapping_mul(0x9e37_79b9_7f4a_7c15)).rotate_left(17);
+    let offset = if spread == 0 { 0 } else { drawn % (2 * spread + 1) };
+    Duration::from_millis((u64::from(delay) * 1000 + offset).saturating_sub(spread))
+}

@@ -22,6 +22,8 @@ pub struct Digest(pub [u8; 32]);
 pub struct Draft {
     /// The checked notice.
     pub notice: Arc<Notice>,
+    /// The file as the person knows it, `notices/<id>.md`.
+    pub path: Arc<str>,
     /// The text it was read from.
     pub source: Arc<str>,
     /// Of that text.
@@ -128,8 +130,13 @@ impl Digest {
 
 impl Draft {
     /// A checked notice with the text it was read from.
-    pub fn new(notice: Notice, source: &str) -> Self {
-        Self { notice: Arc::new(notice), source: Arc::from(source), digest: Digest::of(source) }
+    pub fn new(notice: Notice, path: &str, source: &str) -> Self {
+        Self {
+            notice: Arc::new(notice),
+            path: Arc::from(path),
+            source: Arc::from(source),
+            digest: Digest::of(source),
+        }
     }
 }
 

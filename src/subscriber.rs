@@ -1,3 +1,214 @@
-//! Subscriber: who gets it.
+//! Subscriber: who gets it; addresses are sealed, tokens are signed.
 //!
-//! Pure.
+//! Pure: the nonce of a sealed address and the key are parameters.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use chrono::{DateTime, Utc};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+/// A subscriber's number in the ledger.
+pub type SubscriberId = i64;
+
+/// Where a subscriber stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// Asked for mail and has not confirmed.
+    Pending,
+    /// Gets mail.
+    Confirmed,
+    /// Left.
+    Unsubscribed,
+    /// Must not get mail: it bounced, or its owner complained.
+    Suppressed,
+}
+
+/// A mail address in the form in which it is compared: the domain in lower case, no spaces around it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address(String);
+
+/// The key of an installation, and what is derived from it: 32 random bytes, outside the data folder.
+#[derive(Clone)]
+pub struct Key {
+    seal: [u8; 32],
+    lookup: [u8; 32],
+    token: [u8; 32],
+    message: [u8; 32],
+}
+
+/// What a token lets its holder do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Leave a list.
+    Leave,
+    /// See and change what is sent.
+    Preferences,
+}
+
+impl Purpose {
+    fn byte(self) -> u8 {
+        match self {
+            Self::Leave => b'l',
+            Self::Preferences => b'p',
+        }
+    }
+}
+
+/// What a token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// What for.
+    pub purpose: Purpose,
+    /// Who.
+    pub subscriber: SubscriberId,
+    /// Which list, where that matters.
+    pub list: String,
+    /// Not after.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Why a sealed address does not open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Sealed {
+    /// Another key, another row, or changed bytes.
+    #[error("a sealed address does not open with this key")]
+    Shut,
+}
+
+impl Standing {
+    /// As the ledger holds it.
+    pub fn number(self) -> i64 {
+        match self {
+            Self::Pending => 0,
+            Self::Confirmed => 1,
+            Self::Unsubscribed => 2,
+            Self::Suppressed => 3,
+        }
+    }
+}
+
+impl Address {
+    /// The address, when it is one that mail can be sent to.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (local, domain) = text.trim().rsplit_once('@')?;
+        let address = format!("{local}@{}", domain.to_lowercase());
+        let fits = address.len() <= 254 && !address.chars().any(|c| c.is_control() || c.is_whitespace());
+        (fits && address.parse::<lettre::Address>().is_ok()).then_some(Self(address))
+    }
+
+    /// As text: for the envelope and the To line alone, never for a log.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+// An address in a log or a panic would be a leak.
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<address>")
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<key>")
+    }
+}
+
+impl Key {
+    /// The key of 32 random bytes; each use has its own, derived by HMAC-SHA256.
+    pub fn from_bytes(secret: &[u8; 32]) -> Self {
+        let derive = |label: &str| mac(secret, &[label.as_bytes()]);
+        Self {
+            seal: derive("seal"),
+            lookup: derive("lookup"),
+            token: derive("token"),
+            message: derive("message"),
+        }
+    }
+
+    /// What finds an address without opening any: HMAC-SHA256, 32 bytes.
+    pub fn lookup(&self, address: &Address) -> [u8; 32] {
+        // Few hosts tell letter cases of the local part apart, and nobody means two people by them.
+        mac(&self.lookup, &[address.0.to_lowercase().as_bytes()])
+    }
+
+    /// Nonce (24 bytes) and sealed address: XChaCha20-Poly1305, bound to the lookup hash of its row.
+    pub fn seal(&self, address: &Address, nonce: [u8; 24]) -> Vec<u8> {
+        let lookup = self.lookup(address);
+        let payload = Payload { msg: address.0.as_bytes(), aad: &lookup };
+        let nonce = XNonce::from(nonce);
+        let cipher = XChaCha20Poly1305::new(&self.seal.into());
+        // Encryption fails only for texts of 2^38 bytes.
+        let sealed = cipher.encrypt(&nonce, payload).unwrap_or_default();
+        [nonce.as_slice(), &sealed].concat()
+    }
+
+    /// The address that `seal` sealed.
+    pub fn open(&self, lookup: &[u8], sealed: &[u8]) -> Result<Address, Sealed> {
+        let (nonce, text) = sealed.split_at_checked(24).ok_or(Sealed::Shut)?;
+        let nonce: [u8; 24] = nonce.try_into().map_err(|_| Sealed::Shut)?;
+        let cipher = XChaCha20Poly1305::new(&self.seal.into());
+        let opened = cipher
+            .decrypt(&XNonce::from(nonce), Payload { msg: text, aad: lookup })
+            .map_err(|_| Sealed::Shut)?;
+        let address = String::from_utf8(opened).map_err(|_| Sealed::Shut)?;
+        Ok(Address(address))
+    }
+
+    /// A token: the claim and 16 bytes of HMAC-SHA256, in URL-safe base64.
+    pub fn token(&self, claim: &Claim) -> String {
+        let mut bytes = vec![claim.purpose.byte()];
+        bytes.extend(claim.subscriber.to_be_bytes());
+        bytes.extend(claim.expires_at.timestamp().to_be_bytes());
+        bytes.extend(claim.list.as_bytes());
+        let mac = mac(&self.token, &[&bytes]);
+        bytes.extend(&mac[..16]);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// The claim of a token that this key signed for `purpose` and that has not expired.
+    pub fn claim(&self, token: &str, purpose: Purpose, now: DateTime<Utc>) -> Option<Claim> {
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (claim, given) = bytes.split_at_checked(bytes.len().checked_sub(16)?)?;
+        let mut expected = hasher(&self.token);
+        expected.update(claim);
+        // Compared in constant time.
+        expected.verify_truncated_left(given).ok()?;
+        let (head, list) = claim.split_at_checked(17)?;
+        let subscriber = i64::from_be_bytes(head.get(1..9)?.try_into().ok()?);
+        let expires_at = DateTime::from_timestamp(i64::from_be_bytes(head.get(9..17)?.try_into().ok()?), 0)?;
+        let list = String::from_utf8(list.to_vec()).ok()?;
+        (head[0] == purpose.byte() && now < expires_at).then_some(Claim {
+            purpose,
+            subscriber,
+            list,
+            expires_at,
+        })
+    }
+
+    /// The local part of a delivery's Message-ID: looks random, is the same at every try, and does not tell
+    /// who got it. 32 hexadecimal digits.
+    pub fn message_id(&self, edition: &str, recipient: SubscriberId) -> String {
+        let mac = mac(&self.message, &[edition.as_bytes(), &[0], &recipient.to_be_bytes()]);
+        mac.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+fn hasher(key: &[u8; 32]) -> Hmac<Sha256> {
+    // A key shorter than a block of 64 bytes is filled up with zeros (RFC 2104 §2).
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(key);
+    <Hmac<Sha256> as hmac::KeyInit>::new(&block.into())
+}
+
+fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    let mut hasher = hasher(key);
+    parts.iter().for_each(|part| hasher.update(part));
+    hasher.finalize().into_bytes().into()
+}

@@ -1,1 +1,155 @@
 //! Ledger: the durable record of revisions, editions, deliveries and subscribers; the only SQL.
+//!
+//! One text for SQLite and PostgreSQL. They differ in two places: how a claim passes over rows that another
+//! claims (`Dialect::skip_locked`), and how a batch of rows comes in as one parameter (`Dialect::rows`).
+//! Times are milliseconds since 1970 in UTC.
+
+pub mod delivering;
+pub mod looking;
+pub mod publishing;
+pub mod schema;
+pub mod subscribing;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use chrono::{DateTime, Utc};
+use sqlx::AnyPool;
+use sqlx::any::AnyPoolOptions;
+
+/// Which database holds the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Embedded, one process.
+    Sqlite,
+    /// Many machines.
+    Postgres,
+}
+
+/// The open ledger.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    dialect: Dialect,
+    // SQLite has one writer; the pool of one connection is the queue in front of it.
+    write: AnyPool,
+    read: AnyPool,
+    file: Option<PathBuf>,
+}
+
+impl Dialect {
+    fn skip_locked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+
+    // A table of rows from the JSON text `[[…], …]` in $1; each column with its SQL type.
+    fn rows(self, columns: &[(&str, &str)]) -> String {
+        let column = |(index, (name, kind)): (usize, &(&str, &str))| match self {
+            Self::Sqlite => format!("json_extract(value, '$[{index}]') AS {name}"),
+            Self::Postgres => format!("CAST(value->>{index} AS {kind}) AS {name}"),
+        };
+        let columns: Vec<String> = columns.iter().enumerate().map(column).collect();
+        let source = match self {
+            Self::Sqlite => "json_each($1)",
+            Self::Postgres => "json_array_elements(CAST($1 AS JSON))",
+        };
+        format!("(SELECT {} FROM {source})", columns.join(", "))
+    }
+}
+
+impl Ledger {
+    /// Opens the ledger at a `postgres://` address, or in `data/ledger.db`, and brings its tables up to date.
+    pub async fn open(database_url: Option<&str>, data: &Path) -> anyhow::Result<Self> {
+        sqlx::any::install_default_drivers();
+        match database_url {
+            Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                Self::open_postgres(url).await
+            }
+            Some(_) => bail!("the ledger's url is not a postgres:// address; leave it out for SQLite"),
+            None => Self::open_sqlite(&data.join("ledger.db")).await,
+        }
+    }
+
+    async fn open_sqlite(file: &Path) -> anyhow::Result<Self> {
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("make the folder {}", folder.display()))?;
+        }
+        let url = format!("sqlite://{}?mode=rwc", file.display());
+        // FULL: a receipt survives a power loss. Connections share commits, so the price is one fsync for all.
+        let pool = |connections| {
+            AnyPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(Duration::from_secs(60))
+                .after_connect(|connection, _| {
+                    Box::pin(async move {
+                        for pragma in ["journal_mode = WAL", "synchronous = FULL", "busy_timeout = 30000"] {
+                            let statement = format!("PRAGMA {pragma}");
+                            sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut *connection).await?;
+                        }
+                        Ok(())
+                    })
+                })
+        };
+        let write = pool(1).connect(&url).await.with_context(|| format!("open {}", file.display()))?;
+        let ledger =
+            Self { dialect: Dialect::Sqlite, read: write.clone(), write, file: Some(file.to_owned()) };
+        ledger.migrate().await?;
+        let read = pool(4).connect(&url).await.with_context(|| format!("open {}", file.display()))?;
+        Ok(Self { read, ..ledger })
+    }
+
+    async fn open_postgres(url: &str) -> anyhow::Result<Self> {
+        // An address holds a password: no error may show it.
+        let pool = AnyPoolOptions::new().max_connections(16).acquire_timeout(Duration::from_secs(60));
+        let write = pool.connect(url).await.context("connect to PostgreSQL")?;
+        let ledger = Self { dialect: Dialect::Postgres, read: write.clone(), write, file: None };
+        ledger.migrate().await?;
+        Ok(ledger)
+    }
+
+    async fn migrate(&self) -> anyhow::Result<()> {
+        let mut connection = self.write.acquire().await.context("connect to the ledger")?;
+        let (found, reached) = schema::migrate(&mut connection, self.dialect)
+            .await
+            .context("bring the ledger's tables up to date")?;
+        if found > schema::VERSION {
+            bail!(
+                "the ledger was made by a newer Handbill (its version is {found}, this one knows {reached})"
+            );
+        }
+        Ok(())
+    }
+
+    /// Which database it is.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The file of an embedded ledger.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Ends all connections; what was committed is on disk.
+    pub async fn close(&self) {
+        self.write.close().await;
+        self.read.close().await;
+    }
+}
+
+fn millis(at: DateTime<Utc>) -> i64 {
+    at.timestamp_millis()
+}
+
+fn instant(millis: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+// Numbers in the ledger that are never negative.
+fn small(number: i64) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}

@@ -47,7 +47,7 @@ pub fn drafts(config: &Config, files: &[(&str, String)]) -> Drafts {
     for (id, source) in files {
         let parsed = parse::parse(&format!("notices/{id}.md"), source, &config.site.defaults());
         let notice = parsed.notice.unwrap_or_else(|| panic!("{}", parsed.report));
-        drafts.insert(notice.id.clone(), Draft::new(notice, source));
+        drafts.insert(notice.id.clone(), Draft::new(notice, &parsed.report.path, source));
     }
     drafts
 }

@@ -1,0 +1,390 @@
+//! Delivering: claims under a lease, and the record of what came of them.
+
+use std::collections::HashMap;
+
+use anyhow::Context;
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use serde_json::json;
+use sqlx::{AnyConnection, Row};
+
+use crate::delivery::{Answer, Next, Outcome, State};
+use crate::edition::{Audience, Content, EditionId, Lane, Member};
+use crate::ledger::publishing::audience_of;
+use crate::ledger::{Ledger, instant, millis, small};
+use crate::notice::NoticeId;
+use crate::schedule::reminder::Before;
+use crate::subscriber::SubscriberId;
+
+/// The lane of posts to targets, behind those of mail.
+pub const TARGET_LANE: i64 = 2;
+
+/// A delivery that this process holds until its lease ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The edition's number in the ledger.
+    pub edition: i64,
+    /// The subscriber, or 0 for a target.
+    pub recipient: SubscriberId,
+    /// This try's number, from 1.
+    pub attempts: u32,
+    /// Of this claim; a later claim has a higher one.
+    pub fence: i64,
+    /// How the address of the subscriber is found and sealed; empty for a target.
+    pub lookup: Vec<u8>,
+    /// The sealed address.
+    pub sealed: Vec<u8>,
+}
+
+/// An edition as the ledger holds it, with each notice at its latest revision: who has not got it yet gets the
+/// state of now.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    /// Its number in the ledger.
+    pub number: i64,
+    /// Its name for ever.
+    pub id: EditionId,
+    /// Who gets it.
+    pub audience: Audience,
+    /// What it carries.
+    pub content: Content,
+    /// Not before.
+    pub due_at: DateTime<Utc>,
+    /// Past it nothing of it is sent any more.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What came of a claim.
+#[derive(Debug, Clone)]
+pub struct Receipt {
+    /// Which.
+    pub claim: Claim,
+    /// The answer; none when nothing was tried (expired, left).
+    pub answer: Option<Answer>,
+    /// What follows.
+    pub next: Next,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+impl Ledger {
+    /// Claims up to `most` mails of a lane that are due, the oldest first. Those who have left since are
+    /// recorded so and not among them.
+    pub async fn claim_mails(
+        &self,
+        lane: Lane,
+        most: u32,
+        lease: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Vec<Claim>> {
+        let mut transaction = self.write.begin().await.context("begin a claim")?;
+        let claimed = claim(&mut transaction, self, lane.number(), None, most, now + lease, now)
+            .await
+            .context("claim mails")?;
+        if claimed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = json!(claimed.iter().map(|claim| (claim.edition, claim.recipient)).collect::<Vec<_>>())
+            .to_string();
+        let source = self.dialect.rows(&[("edition", "BIGINT"), ("recipient", "BIGINT")]);
+        let addresses = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT v.edition, v.recipient, s.lookup, s.sealed FROM {source} v
+             JOIN edition e ON e.id = v.edition JOIN subscriber s ON s.id = v.recipient
+             JOIN subscription p ON p.list = e.audience AND p.subscriber = s.id WHERE s.standing = 1"
+        )))
+        .bind(rows)
+        .fetch_all(&mut *transaction)
+        .await
+        .context("read the addresses")?;
+        let mut sealed = HashMap::new();
+        for row in addresses {
+            let key: (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+            sealed.insert(key, (row.try_get::<Vec<u8>, _>(2)?, row.try_get::<Vec<u8>, _>(3)?));
+        }
+        let mut claims = Vec::new();
+        let mut left = Vec::new();
+        for claim in claimed {
+            match sealed.remove(&(claim.edition, claim.recipient)) {
+                Some((lookup, sealed)) => claims.push(Claim { lookup, sealed, ..claim }),
+                None => left.push(Receipt { claim, answer: None, next: Next::Done(State::Left), at: now }),
+            }
+        }
+        record(&mut transaction, self, &left).await?;
+        transaction.commit().await.context("end a claim")?;
+        Ok(claims)
+    }
+
+    /// Claims up to `most` posts to a target that are due. Of one notice only the oldest that is not done:
+    /// a correction never overtakes what it corrects.
+    pub async fn claim_posts(
+        &self,
+        target: &str,
+        most: u32,
+        lease: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Vec<Claim>> {
+        let mut transaction = self.write.begin().await.context("begin a claim")?;
+        let in_order = "AND edition IN (SELECT id FROM edition e WHERE e.audience = $5 AND e.audience_kind = 'target' AND NOT EXISTS (
+            SELECT 1 FROM edition_notice mine JOIN edition_notice other ON other.notice = mine.notice
+            JOIN edition o ON o.id = other.edition AND o.audience = e.audience AND o.audience_kind = 'target' AND o.id < e.id
+            JOIN delivery d ON d.edition = o.id AND d.state < 2 WHERE mine.edition = e.id))";
+        let claims =
+            claim(&mut transaction, self, TARGET_LANE, Some((in_order, target)), most, now + lease, now)
+                .await
+                .context("claim posts")?;
+        transaction.commit().await.context("end a claim")?;
+        Ok(claims)
+    }
+
+    /// The edition of that number.
+    pub async fn edition(&self, number: i64) -> anyhow::Result<Option<Committed>> {
+        let row = sqlx::query("SELECT key, audience_kind, audience, word, detail, due_at, expires_at FROM edition WHERE id = $1")
+            .bind(number)
+            .fetch_optional(&self.read)
+            .await
+            .context("read an edition")?;
+        let Some(row) = row else { return Ok(None) };
+        let members = sqlx::query(
+            "SELECT n.notice, (SELECT MAX(r.number) FROM revision r WHERE r.notice = n.notice)
+             FROM edition_notice n WHERE n.edition = $1 ORDER BY n.position",
+        )
+        .bind(number)
+        .fetch_all(&self.read)
+        .await
+        .context("read what an edition carries")?;
+        let mut carried = Vec::new();
+        for row in members {
+            let Some(notice) = NoticeId::parse(row.try_get(0)?) else { continue };
+            carried.push(Member { notice, number: small(row.try_get(1)?) });
+        }
+        let (word, detail): (String, String) = (row.try_get(3)?, row.try_get(4)?);
+        let Some(content) = content_of(&word, &detail, carried) else {
+            anyhow::bail!("the ledger holds an edition that this program does not know: {word} {detail}");
+        };
+        Ok(Some(Committed {
+            number,
+            id: EditionId::from_ledger(row.try_get(0)?),
+            audience: audience_of(row.try_get(1)?, row.try_get(2)?),
+            content,
+            due_at: instant(row.try_get(5)?),
+            expires_at: instant(row.try_get(6)?),
+        }))
+    }
+
+    /// Writes down what came of claims, all in one commit. A claim whose lease was taken by another since is
+    /// passed over.
+    pub async fn record(&self, receipts: &[Receipt]) -> anyhow::Result<()> {
+        let mut transaction = self.write.begin().await.context("begin a record")?;
+        record(&mut transaction, self, receipts).await?;
+        transaction.commit().await.context("end a record")
+    }
+
+    /// Gives back claims that were not tried: due at once, as if never claimed.
+    pub async fn release(&self, claims: &[Claim], now: DateTime<Utc>) -> anyhow::Result<()> {
+        let rows = json!(
+            claims.iter().map(|claim| (claim.edition, claim.recipient, claim.fence)).collect::<Vec<_>>()
+        );
+        let source =
+            self.dialect.rows(&[("edition", "BIGINT"), ("recipient", "BIGINT"), ("fence", "BIGINT")]);
+        let statement = format!(
+            "UPDATE delivery SET state = 0, due_at = $2, attempts = delivery.attempts - 1 FROM {source} v
+             WHERE delivery.edition = v.edition AND delivery.recipient = v.recipient
+               AND delivery.fence = v.fence AND delivery.state = 1"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(rows.to_string()).bind(millis(now));
+        query.execute(&self.write).await.context("release claims")?;
+        Ok(())
+    }
+
+    /// Gives back every claim of a ledger that only this process uses: after a crash nothing waits for a lease.
+    pub async fn release_all(&self, now: DateTime<Utc>) -> anyhow::Result<u64> {
+        let done = sqlx::query("UPDATE delivery SET state = 0, due_at = $1 WHERE state = 1")
+            .bind(millis(now))
+            .execute(&self.write)
+            .await
+            .context("release the claims of the last run")?;
+        Ok(done.rows_affected())
+    }
+
+    /// Closes the editions of which nothing waits any more; answers how many.
+    pub async fn complete_editions(&self, now: DateTime<Utc>) -> anyhow::Result<u64> {
+        let done = sqlx::query(
+            "UPDATE edition SET state = 'complete', finished_at = $1 WHERE state = 'open'
+             AND id NOT IN (SELECT edition FROM delivery WHERE state < 2)",
+        )
+        .bind(millis(now))
+        .execute(&self.write)
+        .await
+        .context("close editions")?;
+        Ok(done.rows_affected())
+    }
+
+    /// When something next falls due, claims under a lease included.
+    pub async fn next_delivery_at(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let next: Option<i64> = sqlx::query_scalar("SELECT MIN(due_at) FROM delivery WHERE state < 2")
+            .fetch_one(&self.read)
+            .await
+            .context("ask what is due next")?;
+        Ok(next.map(instant))
+    }
+}
+
+impl State {
+    /// As the ledger holds it.
+    pub fn number(self) -> i64 {
+        match self {
+            Self::Due => 0,
+            Self::Claimed => 1,
+            Self::Sent => 2,
+            Self::Bounced => 3,
+            Self::Expired => 4,
+            Self::Uncertain => 5,
+            Self::Left => 6,
+        }
+    }
+}
+
+// `condition` is further SQL with its one parameter, $5.
+async fn claim(
+    connection: &mut AnyConnection,
+    ledger: &Ledger,
+    lane: i64,
+    condition: Option<(&str, &str)>,
+    most: u32,
+    lease_until: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Vec<Claim>> {
+    // A claimed row's due time is its lease's end: what a dead process held falls due again by itself.
+    let sql = condition.map_or("", |(sql, _)| sql);
+    let statement = format!(
+        "UPDATE delivery SET state = 1, attempts = attempts + 1, fence = fence + 1, due_at = $1
+         WHERE (edition, recipient) IN (
+             SELECT edition, recipient FROM delivery WHERE lane = $2 AND state < 2 AND due_at <= $3 {sql}
+             ORDER BY due_at LIMIT $4{})
+         RETURNING edition, recipient, attempts, fence",
+        ledger.dialect.skip_locked()
+    );
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(millis(lease_until))
+        .bind(lane)
+        .bind(millis(now))
+        .bind(i64::from(most));
+    if let Some((_, parameter)) = condition {
+        query = query.bind(parameter);
+    }
+    let rows = query.fetch_all(connection).await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Claim {
+                edition: row.try_get(0)?,
+                recipient: row.try_get(1)?,
+                attempts: small(row.try_get(2)?),
+                fence: row.try_get(3)?,
+                lookup: Vec::new(),
+                sealed: Vec::new(),
+            })
+        })
+        .collect()
+}
+
+async fn record(connection: &mut AnyConnection, ledger: &Ledger, receipts: &[Receipt]) -> anyhow::Result<()> {
+    if receipts.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = receipts
+        .iter()
+        .map(|receipt| {
+            let (state, due_at) = match receipt.next {
+                Next::Done(state) => (state, receipt.at),
+                Next::Retry(at) => (State::Due, at),
+            };
+            (
+                receipt.claim.edition,
+                receipt.claim.recipient,
+                receipt.claim.fence,
+                state.number(),
+                millis(due_at),
+            )
+        })
+        .collect();
+    let source = ledger.dialect.rows(&[
+        ("edition", "BIGINT"),
+        ("recipient", "BIGINT"),
+        ("fence", "BIGINT"),
+        ("state", "BIGINT"),
+        ("due_at", "BIGINT"),
+    ]);
+    let statement = format!(
+        "UPDATE delivery SET state = v.state, due_at = v.due_at FROM {source} v
+         WHERE delivery.edition = v.edition AND delivery.recipient = v.recipient
+           AND delivery.fence = v.fence AND delivery.state = 1"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(json!(rows).to_string())
+        .execute(&mut *connection)
+        .await
+        .context("record deliveries")?;
+    let attempts: Vec<_> = receipts.iter().filter_map(attempt_row).collect();
+    if attempts.is_empty() {
+        return Ok(());
+    }
+    let source = ledger.dialect.rows(&[
+        ("edition", "BIGINT"),
+        ("recipient", "BIGINT"),
+        ("number", "BIGINT"),
+        ("at", "BIGINT"),
+        ("outcome", "TEXT"),
+        ("code", "BIGINT"),
+        ("enhanced", "TEXT"),
+        ("text", "TEXT"),
+        ("took_ms", "BIGINT"),
+    ]);
+    let statement = format!(
+        "INSERT INTO attempt (edition, recipient, number, at, outcome, code, enhanced, text, took_ms)
+         SELECT edition, recipient, number, at, outcome, code, enhanced, text, took_ms FROM {source} v WHERE true
+         ON CONFLICT (edition, recipient, number) DO NOTHING"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(json!(attempts).to_string())
+        .execute(connection)
+        .await
+        .context("record attempts")?;
+    Ok(())
+}
+
+fn attempt_row(receipt: &Receipt) -> Option<serde_json::Value> {
+    let answer = receipt.answer.as_ref()?;
+    let outcome = match answer.outcome {
+        Outcome::Sent => "sent",
+        Outcome::Deferred(_) => "deferred",
+        Outcome::Bounced(_) => "bounced",
+        Outcome::Uncertain => "uncertain",
+    };
+    let took_ms = u64::try_from(answer.took.as_millis()).unwrap_or(u64::MAX);
+    // PostgreSQL's text holds no NUL.
+    let text = answer.text.replace('\0', "");
+    Some(json!([
+        receipt.claim.edition,
+        receipt.claim.recipient,
+        receipt.claim.attempts,
+        millis(receipt.at),
+        outcome,
+        answer.code.unwrap_or(0),
+        answer.enhanced.clone().unwrap_or_default(),
+        text,
+        took_ms
+    ]))
+}
+
+fn content_of(word: &str, detail: &str, mut members: Vec<Member>) -> Option<Content> {
+    if word == "issue" {
+        let cut = NaiveDateTime::parse_from_str(detail, "%Y-%m-%dT%H:%M:%S").ok()?;
+        return Some(Content::Issue { cut, members });
+    }
+    let member = members.pop()?;
+    match word {
+        "alert" => Some(Content::Alert(member)),
+        "reminder" => Some(Content::Reminder(member, Before::parse(detail).ok()?)),
+        "correction" => Some(Content::Correction(member, detail.parse().ok()?)),
+        _ => None,
+    }
+}

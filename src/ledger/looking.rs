@@ -1,0 +1,133 @@
+//! Looking: what the commands show of editions and deliveries; counts, never addresses.
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use crate::ledger::{Ledger, instant};
+
+/// An edition with the counts of its deliveries.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Its number in the ledger.
+    #[serde(skip)]
+    pub number: i64,
+    /// Its name for ever.
+    pub edition: String,
+    /// `open`, `complete`, `skipped` or `missed`.
+    pub state: String,
+    /// The rule that it followed from.
+    pub why: String,
+    /// When it fell due.
+    pub due_at: DateTime<Utc>,
+    /// Recipients frozen when it was committed.
+    pub recipients: i64,
+    /// Waiting, or claimed.
+    pub waiting: i64,
+    /// Taken by the other side.
+    pub sent: i64,
+    /// Refused for good.
+    pub bounced: i64,
+    /// Too late.
+    pub expired: i64,
+    /// Perhaps sent.
+    pub uncertain: i64,
+    /// Left before it was sent.
+    pub left: i64,
+}
+
+/// One try, without the recipient.
+#[derive(Debug, Clone, Serialize)]
+pub struct Attempt {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// From 1.
+    pub number: i64,
+    /// `sent`, `deferred`, `bounced` or `uncertain`.
+    pub outcome: String,
+    /// SMTP reply code or HTTP status, 0 for none.
+    pub code: i64,
+    /// RFC 3463.
+    pub enhanced: String,
+    /// Their words.
+    pub text: String,
+    /// How long it took.
+    pub took_ms: i64,
+}
+
+impl Tally {
+    /// Whether every recipient is accounted for.
+    pub fn reconciles(&self) -> bool {
+        let settled = self.sent + self.bounced + self.expired + self.uncertain + self.left;
+        self.recipients == self.waiting + settled && (self.state != "complete" || self.waiting == 0)
+    }
+}
+
+impl Ledger {
+    /// The latest editions, or those of a state, the newest first.
+    pub async fn tallies(&self, state: Option<&str>, most: u32) -> anyhow::Result<Vec<Tally>> {
+        let rows = sqlx::query(
+            "SELECT e.id, e.key, e.state, e.why, e.due_at, COUNT(d.edition),
+                 COALESCE(SUM(CASE WHEN d.state < 2 THEN 1 ELSE 0 END), 0),
+                 COALESCE(SUM(CASE WHEN d.state = 2 THEN 1 ELSE 0 END), 0),
+                 COALESCE(SUM(CASE WHEN d.state = 3 THEN 1 ELSE 0 END), 0),
+                 COALESCE(SUM(CASE WHEN d.state = 4 THEN 1 ELSE 0 END), 0),
+                 COALESCE(SUM(CASE WHEN d.state = 5 THEN 1 ELSE 0 END), 0),
+                 COALESCE(SUM(CASE WHEN d.state = 6 THEN 1 ELSE 0 END), 0)
+             FROM edition e LEFT JOIN delivery d ON d.edition = e.id
+             WHERE $1 = '' OR e.state = $1
+             GROUP BY e.id, e.key, e.state, e.why, e.due_at ORDER BY e.due_at DESC, e.id DESC LIMIT $2",
+        )
+        .bind(state.unwrap_or(""))
+        .bind(i64::from(most))
+        .fetch_all(&self.read)
+        .await
+        .context("count the deliveries")?;
+        rows.iter().map(tally).collect()
+    }
+
+    /// The latest tries of an edition, the newest first.
+    pub async fn attempts(&self, edition: i64, most: u32) -> anyhow::Result<Vec<Attempt>> {
+        let rows = sqlx::query(
+            "SELECT at, number, outcome, code, enhanced, text, took_ms FROM attempt WHERE edition = $1
+             ORDER BY at DESC, number DESC LIMIT $2",
+        )
+        .bind(edition)
+        .bind(i64::from(most))
+        .fetch_all(&self.read)
+        .await
+        .context("read the tries")?;
+        rows.iter()
+            .map(|row| {
+                Ok(Attempt {
+                    at: instant(row.try_get(0)?),
+                    number: row.try_get(1)?,
+                    outcome: row.try_get(2)?,
+                    code: row.try_get(3)?,
+                    enhanced: row.try_get(4)?,
+                    text: row.try_get(5)?,
+                    took_ms: row.try_get(6)?,
+                })
+            })
+            .collect()
+    }
+}
+
+fn tally(row: &AnyRow) -> anyhow::Result<Tally> {
+    Ok(Tally {
+        number: row.try_get(0)?,
+        edition: row.try_get(1)?,
+        state: row.try_get(2)?,
+        why: row.try_get(3)?,
+        due_at: instant(row.try_get(4)?),
+        recipients: row.try_get(5)?,
+        waiting: row.try_get(6)?,
+        sent: row.try_get(7)?,
+        bounced: row.try_get(8)?,
+        expired: row.try_get(9)?,
+        uncertain: row.try_get(10)?,
+        left: row.try_get(11)?,
+    })
+}

@@ -1,0 +1,410 @@
+//! Publishing: the history as the ledger holds it, and the commit of what is due.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Context;
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::{Any, AnyConnection, Row, Transaction};
+
+use crate::edition::{Audience, Content, Edition, EditionId};
+use crate::ledger::{Ledger, instant, millis};
+use crate::notice::NoticeId;
+use crate::plan::{Entry, History, Step};
+use crate::revision::{Difference, Draft, Revision};
+
+/// The right to publish: whoever holds it with the highest fence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Of the node.
+    pub holder: String,
+    /// One more at every change of holder.
+    pub fence: i64,
+}
+
+/// What became of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Committed {
+    /// It is on disk.
+    Done {
+        /// Deliveries that it made.
+        deliveries: u64,
+    },
+    /// Another node has the lease; nothing was written.
+    LostLease,
+}
+
+impl Ledger {
+    /// Takes or renews the lease of that name; `None` while another holds it.
+    pub async fn take_lease(
+        &self,
+        name: &str,
+        holder: &str,
+        ttl: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Option<Lease>> {
+        // A new holder raises the fence, so that the old one's writes are refused.
+        let row = sqlx::query(
+            "INSERT INTO lease (name, holder, fence, until) VALUES ($1, $2, 1, $3)
+             ON CONFLICT (name) DO UPDATE SET
+                 fence = CASE WHEN lease.holder = excluded.holder THEN lease.fence ELSE lease.fence + 1 END,
+                 holder = excluded.holder, until = excluded.until
+             WHERE lease.holder = excluded.holder OR lease.until <= $4
+             RETURNING fence",
+        )
+        .bind(name)
+        .bind(holder)
+        .bind(millis(now + ttl))
+        .bind(millis(now))
+        .fetch_optional(&self.write)
+        .await
+        .context("take the lease")?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Lease { holder: holder.to_owned(), fence: row.try_get(0)? }))
+    }
+
+    /// The history, or `None` when the ledger has not begun. `read` makes the draft of a stored source; what
+    /// it cannot read any more is left out.
+    pub async fn history(
+        &self,
+        read: impl Fn(&str, &str) -> Option<Draft>,
+    ) -> anyhow::Result<Option<History>> {
+        let Some(began_at) = self.mark("began_at").await? else { return Ok(None) };
+        let mut history = History {
+            began_at: instant(began_at),
+            planned_until: instant(self.mark("planned_until").await?.unwrap_or(began_at)),
+            revisions: BTreeMap::new(),
+            settled: BTreeSet::new(),
+            carries_since: BTreeMap::new(),
+            carried: BTreeMap::new(),
+            told: BTreeMap::new(),
+        };
+        let rows = sqlx::query("SELECT path, source, revised_at, published_at, appeared_at FROM revision ORDER BY notice, number")
+            .fetch_all(&self.read)
+            .await
+            .context("read the revisions")?;
+        for row in rows {
+            let Some(draft) = read(row.try_get(0)?, row.try_get(1)?) else { continue };
+            let revised_at = instant(row.try_get(2)?);
+            let revision = match history.revisions.get(&draft.notice.id) {
+                Some(before) => before.next(draft, revised_at),
+                None => Revision {
+                    published_at: instant(row.try_get(3)?),
+                    updated_at: instant(row.try_get(3)?),
+                    appeared_at: instant(row.try_get(4)?),
+                    ..Revision::first(draft, revised_at)
+                },
+            };
+            history.revisions.insert(revision.id().clone(), revision);
+        }
+        for row in sqlx::query("SELECT list, since FROM opening")
+            .fetch_all(&self.read)
+            .await
+            .context("read the lists")?
+        {
+            history.carries_since.insert(row.try_get(0)?, instant(row.try_get(1)?));
+        }
+        let keys = sqlx::query("SELECT key FROM edition")
+            .fetch_all(&self.read)
+            .await
+            .context("read the editions")?;
+        for row in keys {
+            history.settled.insert(EditionId::from_ledger(row.try_get(0)?));
+        }
+        let members = sqlx::query(
+            "SELECT e.audience_kind, e.audience, e.word, n.notice FROM edition e
+             JOIN edition_notice n ON n.edition = e.id WHERE e.state IN ('open', 'complete')",
+        );
+        for row in members.fetch_all(&self.read).await.context("read what the editions carry")? {
+            let (audience, word): (String, String) = (row.try_get(1)?, row.try_get(2)?);
+            let Some(notice) = NoticeId::parse(row.try_get(3)?) else { continue };
+            if word == "issue" {
+                history.carried.entry(audience.clone()).or_default().insert(notice.clone());
+            }
+            let audience = audience_of(row.try_get(0)?, audience);
+            history.told.entry(notice).or_default().insert(audience);
+        }
+        Ok(Some(history))
+    }
+
+    /// Begins the ledger: from then on what is published is sent.
+    pub async fn begin(&self, began_at: DateTime<Utc>) -> anyhow::Result<()> {
+        sqlx::query("INSERT INTO mark (name, value) VALUES ('began_at', $1) ON CONFLICT (name) DO NOTHING")
+            .bind(millis(began_at))
+            .execute(&self.write)
+            .await
+            .context("begin the ledger")?;
+        Ok(())
+    }
+
+    /// Writes down what is due, all or nothing, with the recipients as they are at this moment. What is
+    /// written already stays as it is.
+    pub async fn commit(
+        &self,
+        entries: &[Entry],
+        lease: &Lease,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Committed> {
+        let mut transaction = self.write.begin().await.context("begin the commit")?;
+        // The row stays locked until the end: no other publisher can come between.
+        let held = sqlx::query(
+            "UPDATE lease SET until = until WHERE name = 'publish' AND holder = $1 AND fence = $2",
+        )
+        .bind(&lease.holder)
+        .bind(lease.fence)
+        .execute(&mut *transaction)
+        .await
+        .context("check the lease")?;
+        if held.rows_affected() == 0 {
+            return Ok(Committed::LostLease);
+        }
+        let mut deliveries = 0;
+        for entry in entries {
+            deliveries += commit_entry(&mut transaction, entry, now)
+                .await
+                .with_context(|| format!("write down {}", entry.key()))?;
+        }
+        set_mark(&mut transaction, "planned_until", millis(now)).await?;
+        transaction.commit().await.context("end the commit")?;
+        Ok(Committed::Done { deliveries })
+    }
+
+    /// How many confirmed subscribers a list has.
+    pub async fn count_subscribers(&self, list: &str) -> anyhow::Result<u64> {
+        let count: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM subscription JOIN subscriber ON id = subscriber WHERE list = $1 AND standing = 1",
+        )
+        .bind(list)
+        .fetch_one(&self.read)
+        .await
+        .context("count the subscribers")?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Why sending is held, as the moment at which it was; `None` when it is not.
+    pub async fn held_since(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
+        Ok(self.mark("held").await?.map(instant))
+    }
+
+    /// Holds all sending until an operator resumes.
+    pub async fn hold(&self, now: DateTime<Utc>) -> anyhow::Result<()> {
+        let mut transaction = self.write.begin().await.context("hold")?;
+        set_mark(&mut transaction, "held", millis(now)).await?;
+        transaction.commit().await.context("hold")
+    }
+
+    /// Lets sending go on; the high-water mark becomes `now`, so that nothing planned before is planned again.
+    pub async fn resume(&self, now: DateTime<Utc>) -> anyhow::Result<()> {
+        let mut transaction = self.write.begin().await.context("resume")?;
+        sqlx::query("DELETE FROM mark WHERE name = 'held'")
+            .execute(&mut *transaction)
+            .await
+            .context("resume")?;
+        sqlx::query("UPDATE mark SET value = $1 WHERE name = 'planned_until' AND value > $1")
+            .bind(millis(now))
+            .execute(&mut *transaction)
+            .await
+            .context("resume")?;
+        transaction.commit().await.context("resume")
+    }
+
+    async fn mark(&self, name: &str) -> anyhow::Result<Option<i64>> {
+        let value = sqlx::query_scalar("SELECT value FROM mark WHERE name = $1")
+            .bind(name)
+            .fetch_optional(&self.read)
+            .await;
+        value.with_context(|| format!("read the mark {name}"))
+    }
+}
+
+pub(crate) fn audience_of(kind: &str, name: String) -> Audience {
+    if kind == "target" { Audience::Target(name) } else { Audience::List(name) }
+}
+
+async fn set_mark(transaction: &mut Transaction<'_, Any>, name: &str, value: i64) -> anyhow::Result<()> {
+    sqlx::query("INSERT INTO mark (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+        .bind(name)
+        .bind(value)
+        .execute(&mut **transaction)
+        .await
+        .with_context(|| format!("set the mark {name}"))?;
+    Ok(())
+}
+
+async fn commit_entry(
+    connection: &mut AnyConnection,
+    entry: &Entry,
+    now: DateTime<Utc>,
+) -> sqlx::Result<u64> {
+    match &entry.step {
+        Step::Revise(revision) => {
+            insert_revision(connection, revision).await?;
+            drop_overtaken_reminders(connection, revision).await?;
+            Ok(0)
+        }
+        Step::Open { list, since } => {
+            let statement = "INSERT INTO opening (list, since) VALUES ($1, $2) ON CONFLICT (list) DO NOTHING";
+            sqlx::query(statement).bind(list).bind(millis(*since)).execute(connection).await?;
+            Ok(0)
+        }
+        Step::Send(edition) => insert_edition(connection, edition, entry, now).await,
+        Step::Skip(id) => insert_unsent(connection, id, "skipped", entry, now).await,
+        Step::Miss(id) => insert_unsent(connection, id, "missed", entry, now).await,
+    }
+}
+
+async fn insert_revision(connection: &mut AnyConnection, revision: &Revision) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO revision (notice, number, sequence, path, source, published_at, appeared_at, updated_at, revised_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (notice, number) DO NOTHING",
+    )
+    .bind(revision.id().as_str())
+    .bind(i64::from(revision.number))
+    .bind(i64::from(revision.sequence))
+    .bind(&*revision.draft.path)
+    .bind(&*revision.draft.source)
+    .bind(millis(revision.published_at))
+    .bind(millis(revision.appeared_at))
+    .bind(millis(revision.updated_at))
+    .bind(millis(revision.revised_at))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+// A reminder of a time that is not true any more must not go out; the correction tells the new one.
+async fn drop_overtaken_reminders(connection: &mut AnyConnection, revision: &Revision) -> sqlx::Result<()> {
+    let overtaken = revision.change().is_some_and(|change| {
+        change.differences.iter().any(|difference| match difference {
+            Difference::Status { is, .. } => !is.takes_place(),
+            Difference::Time { .. } => true,
+            Difference::End { .. }
+            | Difference::Assembly { .. }
+            | Difference::Place { .. }
+            | Difference::MeetingPoint { .. } => false,
+        })
+    });
+    if overtaken {
+        sqlx::query(
+            "UPDATE delivery SET state = 4 WHERE state = 0 AND edition IN (
+                 SELECT e.id FROM edition e JOIN edition_notice n ON n.edition = e.id
+                 WHERE n.notice = $1 AND e.word = 'reminder' AND e.state = 'open')",
+        )
+        .bind(revision.id().as_str())
+        .execute(connection)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn insert_unsent(
+    connection: &mut AnyConnection,
+    id: &EditionId,
+    state: &str,
+    entry: &Entry,
+    now: DateTime<Utc>,
+) -> sqlx::Result<u64> {
+    sqlx::query(
+        "INSERT INTO edition (key, once_key, audience_kind, audience, word, detail, lane, state, at, due_at, expires_at, planned_at, why)
+         VALUES ($1, $1, '', '', '', '', 0, $2, $3, $3, $3, $4, $5) ON CONFLICT (key) DO NOTHING",
+    )
+    .bind(id.as_str())
+    .bind(state)
+    .bind(millis(entry.at))
+    .bind(millis(now))
+    .bind(&entry.why)
+    .execute(connection)
+    .await?;
+    Ok(0)
+}
+
+async fn insert_edition(
+    connection: &mut AnyConnection,
+    edition: &Edition,
+    entry: &Entry,
+    now: DateTime<Utc>,
+) -> sqlx::Result<u64> {
+    let (audience_kind, lane) = match edition.audience {
+        Audience::List(_) => ("list", edition.content.lane().number()),
+        Audience::Target(_) => ("target", crate::ledger::delivering::TARGET_LANE),
+    };
+    let detail = match &edition.content {
+        Content::Issue { cut, .. } => cut.format("%Y-%m-%dT%H:%M:%S").to_string(),
+        Content::Alert(_) => String::new(),
+        Content::Reminder(_, before) => before.to_string(),
+        Content::Correction(_, sequence) => sequence.to_string(),
+    };
+    let once_key = edition.content.once_key(&edition.audience);
+    let id: Option<i64> = sqlx::query_scalar(
+        "INSERT INTO edition (key, once_key, audience_kind, audience, word, detail, lane, state, at, due_at, expires_at, planned_at, why)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $9, $10, $11, $12) ON CONFLICT (key) DO NOTHING RETURNING id",
+    )
+    .bind(edition.id.as_str())
+    .bind(&once_key)
+    .bind(audience_kind)
+    .bind(edition.audience.name())
+    .bind(edition.content.word())
+    .bind(detail)
+    .bind(lane)
+    .bind(millis(entry.at))
+    .bind(millis(edition.due_at))
+    .bind(millis(edition.expires_at))
+    .bind(millis(now))
+    .bind(&entry.why)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(id) = id else { return Ok(0) };
+    for (position, member) in (0_i64..).zip(edition.content.members()) {
+        sqlx::query("INSERT INTO edition_notice (edition, position, notice, number) VALUES ($1, $2, $3, $4)")
+            .bind(id)
+            .bind(position)
+            .bind(member.notice.as_str())
+            .bind(i64::from(member.number))
+            .execute(&mut *connection)
+            .await?;
+    }
+    freeze_recipients(connection, id, edition, &once_key, lane).await
+}
+
+// Everybody who gets it, as of now; nobody who got the same by another list.
+async fn freeze_recipients(
+    connection: &mut AnyConnection,
+    id: i64,
+    edition: &Edition,
+    once_key: &str,
+    lane: i64,
+) -> sqlx::Result<u64> {
+    let due_at = millis(edition.due_at);
+    let list = match &edition.audience {
+        Audience::Target(_) => {
+            let statement = "INSERT INTO delivery (edition, recipient, lane, state, attempts, fence, due_at) VALUES ($1, 0, $2, 0, 0, 0, $3)";
+            let done = sqlx::query(statement).bind(id).bind(lane).bind(due_at).execute(connection).await?;
+            return Ok(done.rows_affected());
+        }
+        Audience::List(list) => list,
+    };
+    let once =
+        "NOT EXISTS (SELECT 1 FROM edition o JOIN delivery d ON d.edition = o.id AND d.recipient = s.id
+                    WHERE o.once_key = $4 AND o.id <> $1)";
+    let query = match &edition.content {
+        Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) => format!(
+            "INSERT INTO delivery (edition, recipient, lane, state, attempts, fence, due_at)
+             SELECT $1, s.id, $2, 0, 0, 0, $3 FROM subscription p JOIN subscriber s ON s.id = p.subscriber
+             WHERE p.list = $5 AND s.standing = 1 AND {once}"
+        ),
+        // Exactly those to whom this list told it and who are still on it: claimed, sent, uncertain.
+        Content::Correction(..) => format!(
+            "INSERT INTO delivery (edition, recipient, lane, state, attempts, fence, due_at)
+             SELECT $1, s.id, $2, 0, 0, 0, $3 FROM subscription p JOIN subscriber s ON s.id = p.subscriber
+             WHERE p.list = $5 AND s.standing = 1 AND {once} AND EXISTS (
+                 SELECT 1 FROM edition_notice n JOIN edition e ON e.id = n.edition
+                 JOIN delivery t ON t.edition = e.id AND t.recipient = s.id
+                 WHERE n.notice = $6 AND e.audience_kind = 'list' AND t.state IN (1, 2, 5))"
+        ),
+    };
+    let mut query =
+        sqlx::query(sqlx::AssertSqlSafe(query)).bind(id).bind(lane).bind(due_at).bind(once_key).bind(list);
+    if let Content::Correction(member, _) = &edition.content {
+        query = query.bind(member.notice.as_str());
+    }
+    Ok(query.execute(connection).await?.rows_affected())
+}
