@@ -160,6 +160,13 @@ impl Moment {
         (zone.offset_seconds(at) == offset_seconds).then_some(Self { wall, zone, at })
     }
 
+    /// The same wall time once more, when the clocks show it a second time after this moment.
+    pub fn second(&self) -> Option<Self> {
+        let later = self.zone.zone.to_ambiguous_timestamp(to_civil(self.wall)).later().map(to_utc).ok()?;
+        let is_shown = self.zone.to_wall(later) == self.wall;
+        (is_shown && later > self.at).then(|| Self { at: later, ..self.clone() })
+    }
+
     /// The moment of an instant in a zone.
     pub fn from_instant(at: DateTime<Utc>, zone: Zone) -> Self {
         let at = to_utc(to_jiff(at));

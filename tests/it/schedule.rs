@@ -171,6 +171,20 @@ mod zones {
     }
 
     #[test]
+    fn the_second_of_two_times_is_as_much_later_as_the_clocks_went_back() {
+        let second = |zone_name: &str, text: &str| {
+            Moment::new(wall(text), zone(zone_name)).second().map(|moment| moment.rfc3339())
+        };
+        assert_eq!(second("America/New_York", "2026-11-01T01:30").unwrap(), "2026-11-01T01:30:00-05:00");
+        assert_eq!(second("Australia/Lord_Howe", "2026-04-05T01:45").unwrap(), "2026-04-05T01:45:00+10:30");
+        assert_eq!(second("Antarctica/Troll", "2026-10-25T01:30").unwrap(), "2026-10-25T01:30:00+00:00");
+        assert_eq!(second("America/New_York", "2026-11-01T02:30"), None);
+        assert_eq!(second("America/New_York", "2026-03-08T02:30"), None);
+        let twice = Moment::new(wall("2026-11-01T01:30"), zone("America/New_York"));
+        assert_eq!(twice.second().unwrap().second(), None);
+    }
+
+    #[test]
     fn a_moment_is_written_with_the_offset_in_force() {
         let written = |name: &str, text: &str| Moment::new(wall(text), zone(name)).rfc3339();
         assert_eq!(written("America/New_York", "2018-07-10T09:00"), "2018-07-10T09:00:00-04:00");
