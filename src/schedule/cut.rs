@@ -15,7 +15,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use cron::{Schedule, TimeUnitSpec};
 
-use crate::schedule::zone::Zone;
+use crate::schedule::zone::{Lie, Zone};
 
 /// Most occurrences that one question is answered with; of more, the latest.
 pub const MOST_OCCURRENCES: usize = 1_000;
@@ -85,7 +85,7 @@ impl Cut {
             if nominal <= floor {
                 break;
             }
-            let occurrence = self.occurrence(nominal);
+            let Some(occurrence) = self.occurrence(nominal) else { continue };
             if after < occurrence.at && occurrence.at <= until {
                 found.push(occurrence);
             }
@@ -98,31 +98,18 @@ impl Cut {
             }
         }
         found.sort_unstable();
-        // What the clocks show comes last of those at one instant.
-        let mut shown: Vec<Occurrence> = Vec::with_capacity(found.len());
-        for occurrence in found {
-            match shown.last_mut() {
-                Some(last) if last.at == occurrence.at => *last = occurrence,
-                Some(_) | None => shown.push(occurrence),
-            }
-        }
-        shown.split_off(shown.len().saturating_sub(MOST_OCCURRENCES))
+        found.split_off(found.len().saturating_sub(MOST_OCCURRENCES))
     }
 
     /// The first cut later than `after`; `None` when the line names years that are over.
     pub fn next(&self, after: DateTime<Utc>) -> Option<Occurrence> {
         let mut first: Option<Occurrence> = None;
         for nominal in self.walls_after(self.wall_band(after).0) {
-            let occurrence = self.occurrence(nominal);
-            if let Some(first) = first
-                && nominal > self.wall_band(first.at).1
-            {
+            if first.is_some_and(|first| nominal > self.wall_band(first.at).1) {
                 break;
             }
-            let is_sooner = first.is_none_or(|first| {
-                occurrence.at < first.at || occurrence.at == first.at && occurrence.nominal > first.nominal
-            });
-            if occurrence.at > after && is_sooner {
+            let Some(occurrence) = self.occurrence(nominal) else { continue };
+            if occurrence.at > after && first.is_none_or(|first| occurrence < first) {
                 first = Some(occurrence);
             }
         }
@@ -133,10 +120,10 @@ impl Cut {
     pub fn previous(&self, at: DateTime<Utc>) -> Option<Occurrence> {
         let mut last: Option<Occurrence> = None;
         for nominal in self.walls_before(self.wall_band(at).1 + TimeDelta::seconds(1)) {
-            let occurrence = self.occurrence(nominal);
             if last.is_some_and(|last| nominal <= self.wall_band(last.at).0) {
                 break;
             }
+            let Some(occurrence) = self.occurrence(nominal) else { continue };
             if occurrence.at <= at && last.is_none_or(|last| occurrence > last) {
                 last = Some(occurrence);
             }
@@ -175,8 +162,11 @@ impl Cut {
         format!("{words} ({})", self.zone.name())
     }
 
-    fn occurrence(&self, nominal: NaiveDateTime) -> Occurrence {
-        Occurrence { at: self.zone.to_instant(nominal).0, nominal }
+    // `None` for a skipped wall time at whose instant the clocks show another one that the line names too.
+    fn occurrence(&self, nominal: NaiveDateTime) -> Option<Occurrence> {
+        let (at, lie) = self.zone.to_instant(nominal);
+        let is_shown = lie != Lie::Gap || !self.schedule.includes(self.zone.to_wall(at).and_utc());
+        is_shown.then_some(Occurrence { at, nominal })
     }
 
     // The lowest and the highest wall time that the offsets in force around an instant can give it. Away from
@@ -248,6 +238,10 @@ impl Cut {
             }
             ([0], count @ (6 | 8 | 12)) if hours.iter().copied().eq((0..24).step_by(24 / count)) => {
                 Some(Times::Every(format!("every {} hours from midnight", 24 / count)))
+            }
+            ([minute], 5..) if hours.windows(2).all(|pair| pair[0] + 1 == pair[1]) => {
+                let (first, last) = (hours.first()?, hours.last()?);
+                Some(Times::Every(format!("every hour from {first:02}:{minute:02} to {last:02}:{minute:02}")))
             }
             _ => None,
         }
@@ -361,11 +355,14 @@ impl Field {
         if self.name == DAY_OF_WEEK && text.contains(|c: char| c.is_ascii_digit()) {
             return Err(weekday_by_number(text));
         }
+        if text.split(',').any(str::is_empty) {
+            return Err(format!("`{text}` has a comma too many, write a list as in 1,15 without spaces"));
+        }
         text.split(',').try_for_each(|part| self.check_part(part))
     }
 
     fn check_part(&self, part: &str) -> Result<(), String> {
-        let wrong = || format!("`{part}` is not a {}, write {}", self.name, self.example);
+        let wrong = || format!("`{part}` is wrong for the {}, write {}", self.name, self.example);
         let (base, step) = match part.split_once('/') {
             Some((base, step)) => (base, Some(step)),
             None => (part, None),

@@ -1,8 +1,8 @@
 //! Schedule: when something is due.
 //!
-//! Pure.
+//! Pure. Everything is asked in instants, decided on the wall clock of a zone, and answered in instants.
 
-pub mod cut;
-pub mod quiet;
-pub mod reminder;
-pub mod zone;
+pub mod cut; // when an issue closes: cron on the wall clock
+pub mod quiet; // hours in which nothing goes out
+pub mod reminder; // a span before a start
+pub mod zone; // the way between a wall clock and instants

@@ -177,6 +177,6 @@ fn counts(text: &str, units: &str) -> Option<Vec<(u32, char)>> {
 // `-P2H` is an easy slip.
 fn hint(date: &str) -> Option<String> {
     let (days, time) = date.split_at(date.find('D').map_or(0, |at| at + 1));
-    counts(time, "HMS")
-        .map(|_| format!("has hours, minutes or seconds without a T before them, write -P{days}T{time}"))
+    let is_slip = !time.is_empty() && counts(days, "WD").is_some() && counts(time, "HMS").is_some();
+    is_slip.then(|| format!("has hours, minutes or seconds without a T before them, write -P{days}T{time}"))
 }

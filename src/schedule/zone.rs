@@ -160,6 +160,13 @@ impl Moment {
         (zone.offset_seconds(at) == offset_seconds).then_some(Self { wall, zone, at })
     }
 
+    /// The same wall time once more, when the clocks show it a second time after this moment.
+    pub fn second(&self) -> Option<Self> {
+        let later = self.zone.zone.to_ambiguous_timestamp(to_civil(self.wall)).later().map(to_utc).ok()?;
+        let is_shown = self.zone.to_wall(later) == self.wall;
+        (is_shown && later > self.at).then(|| Self { at: later, ..self.clone() })
+    }
+
     /// The moment of an instant in a zone.
     pub fn from_instant(at: DateTime<Utc>, zone: Zone) -> Self {
         let at = to_utc(to_jiff(at));
@@ -247,32 +254,38 @@ impl Tzdb {
         let written = deunicode::deunicode(name).to_lowercase();
         let place = written.split(',').next().unwrap_or_default();
         let place = squash(place.rsplit('/').next().unwrap_or_default());
-        if let Some(zone) = known_as(&place).and_then(|name| self.find(name)) {
-            return Some(zone.name);
-        }
-        // An offset is no place, and Etc/GMT+1 is an hour west, which nobody means by it.
-        if written.contains(|c: char| c.is_ascii_digit()) {
-            return None;
-        }
         let zone = self
-            .zones
-            .values()
-            .find(|zone| squash(&zone.name) == squash(&written))
-            .cloned()
-            .or_else(|| self.zones.values().find(|zone| squash(zone.city()) == place).cloned())
-            .or_else(|| self.nearest(&written))?;
+            .first(|zone| squash(&zone.name) == squash(&written))
+            .or_else(|| known_as(&place).and_then(|name| self.find(name)))
+            .or_else(|| self.near(&written, &place))?;
         // A name that was given up, such as Asia/Calcutta, leads to the one that is kept.
         let kept = zone.zone.primary_iana_name().and_then(|name| self.find(name));
         Some(kept.unwrap_or(zone).name)
     }
 
-    fn nearest(&self, written: &str) -> Option<Zone> {
+    fn near(&self, written: &str, place: &str) -> Option<Zone> {
+        // An offset is no place, and Etc/GMT+1 is an hour west, which nobody means by it.
+        if written.contains(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
+        self.first(|zone| squash(zone.city()) == place).or_else(|| self.misspelt(written))
+    }
+
+    fn misspelt(&self, written: &str) -> Option<Zone> {
+        // Four letters are within two slips of too many cities.
+        if squash(written).len() < 5 {
+            return None;
+        }
         let by_city = !written.contains('/');
         let key = |zone: &Zone| squash(if by_city { zone.city() } else { &zone.name });
-        let keys: Vec<(String, &Zone)> = self.zones.values().map(|zone| (key(zone), zone)).collect();
-        let names: Vec<&str> = keys.iter().map(|(key, _)| key.as_str()).collect();
+        let keys: Vec<String> = self.zones.values().map(key).collect();
+        let names: Vec<&str> = keys.iter().map(String::as_str).collect();
         let near = fields::nearest(&squash(written), &names)?;
-        keys.iter().find(|(key, _)| key == near).map(|(_, zone)| (*zone).clone())
+        self.first(|zone| key(zone) == near)
+    }
+
+    fn first(&self, is_it: impl Fn(&Zone) -> bool) -> Option<Zone> {
+        self.zones.values().find(|zone| is_it(zone)).cloned()
     }
 }
 
@@ -344,7 +357,7 @@ fn known_as(place: &str) -> Option<&'static str> {
         "bst" | "uk" | "england" | "scotland" | "wales" => "Europe/London",
         "cet" | "cest" | "met" | "centraleuropean" | "hamburg" | "munich" | "cologne" => "Europe/Berlin",
         "barcelona" => "Europe/Madrid",
-        "wet" | "west" => "Europe/Lisbon",
+        "wet" => "Europe/Lisbon",
         "eet" | "eest" => "Europe/Athens",
         "msk" => "Europe/Moscow",
         "jst" => "Asia/Tokyo",
