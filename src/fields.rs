@@ -261,13 +261,10 @@ impl<'a> Fields<'a> {
                 return None;
             }
             Lie::Fold => {
-                let second = Moment::from_instant(moment.at + chrono::TimeDelta::hours(1), zone.clone());
                 let message = format!("{} occurs twice in {}", wall.format("%Y-%m-%d %H:%M"), zone.name());
-                let help = format!(
-                    "write {} for the first or {} for the second; the first is taken",
-                    moment.rfc3339(),
-                    second.rfc3339()
-                );
+                let second = moment.second().map(|second| format!(" or {} for the second", second.rfc3339()));
+                let second = second.unwrap_or_default();
+                let help = format!("write {} for the first{second}; the first is taken", moment.rfc3339());
                 self.warn(span.clone(), message, help);
             }
         }

@@ -17,9 +17,11 @@ pub mod subscriber; // who gets it: states, signed tokens, sealed addresses
 pub mod render; // editions and notices to bytes: email, feed, calendar, page, post
 
 // I/O.
+pub mod clock; // what time it is, for the loops
 pub mod folder; // reads notices/
 pub mod ledger; // the durable record; the only SQL
 pub mod channel; // bytes to the outside, an answer back
+pub mod installation; // a folder with handbill.toml, opened
 pub mod publish; // loop 1
 pub mod deliver; // loop 2
 pub mod web; // public pages

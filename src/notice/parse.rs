@@ -53,48 +53,38 @@ pub fn parse(path: &str, source: &str, defaults: &Defaults) -> Parsed {
     Parsed { notice, report, references }
 }
 
-/// Adds what can only be seen with all the files at hand: references to notices that are not there, and two
-/// files with one id. A file that gains an error loses its notice.
-pub fn check_together(files: &mut [Parsed]) {
-    let mut paths: BTreeMap<NoticeId, String> = BTreeMap::new();
-    let mut twice = Vec::new();
+/// What can only be seen with all the files at hand: references to notices that are not there, and two files
+/// with one id. Each problem with the index of its file.
+pub fn check_together(files: &[&Parsed]) -> Vec<(usize, Problem)> {
+    let mut paths: BTreeMap<&NoticeId, &str> = BTreeMap::new();
+    let mut found = Vec::new();
     for (index, file) in files.iter().enumerate() {
         let Some(notice) = &file.notice else { continue };
-        match paths.get(&notice.id) {
-            Some(first) => twice.push((index, notice.id.clone(), first.clone())),
-            None => {
-                paths.insert(notice.id.clone(), file.report.path.clone());
-            }
+        if let Some(first) = paths.get(&notice.id) {
+            let message = format!("the id {} is taken by {first}", notice.id);
+            found.push((index, Problem::error(0..0, message, "give this one another name, or another `id`")));
+        } else {
+            paths.insert(&notice.id, &file.report.path);
         }
     }
-    for (index, id, first) in twice {
-        let message = format!("the id {id} is taken by {first}");
-        add(&mut files[index], Problem::error(0..0, message, "give this one another name, or another `id`"));
-    }
     // A file that cannot be read now still is what others refer to.
-    let known: BTreeSet<String> = files.iter().map(|file| stem(&file.report.path).to_owned()).collect();
-    let mut names: Vec<&str> = known.iter().map(String::as_str).collect();
-    names.extend(paths.keys().map(NoticeId::as_str));
-    for file in files.iter_mut() {
-        for reference in file.references.clone() {
-            if names.contains(&reference.value.as_str()) {
+    let unread = files.iter().filter(|file| file.notice.is_none()).map(|file| stem(&file.report.path));
+    let known: BTreeSet<&str> = paths.keys().map(|id| id.as_str()).chain(unread).collect();
+    for (index, file) in files.iter().enumerate() {
+        for reference in &file.references {
+            if known.contains(reference.value.as_str()) {
                 continue;
             }
+            let names: Vec<&str> = known.iter().copied().collect();
             let help = match fields::nearest(&reference.value, &names) {
                 Some(near) => format!("did you mean {near}?"),
                 None => "write the name of a file of this folder, without `.md`".to_owned(),
             };
             let message = format!("there is no notice {}", reference.value);
-            add(file, Problem::error(reference.span, message, help));
+            found.push((index, Problem::error(reference.span.clone(), message, help)));
         }
     }
-}
-
-fn add(file: &mut Parsed, problem: Problem) {
-    let mut problems = std::mem::take(&mut file.report.problems);
-    problems.push(problem);
-    file.report = Report::new(file.report.path.as_str(), file.report.source.as_str(), problems);
-    file.notice = None;
+    found
 }
 
 fn stem(path: &str) -> &str {

@@ -1,0 +1,151 @@
+//! Installation: a folder with `handbill.toml`, opened.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::config::{self, Config};
+use crate::folder::Folder;
+use crate::ledger::Ledger;
+use crate::notice::parse;
+use crate::problem::Report;
+use crate::render::templates::{self, Templates};
+use crate::revision::Draft;
+use crate::subscriber::Key;
+
+/// A folder with `handbill.toml`, its config read.
+#[derive(Debug, Clone)]
+pub struct Installation {
+    /// The folder.
+    pub root: PathBuf,
+    /// What the operator decided.
+    pub config: Config,
+}
+
+/// `handbill.toml` has problems; nothing starts.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.lines().join("\n"))]
+pub struct BadConfig(pub Report);
+
+impl Installation {
+    /// The installation in `root`; a config with problems stops here with all of them.
+    pub fn open(root: &Path) -> anyhow::Result<Self> {
+        let file = root.join("handbill.toml");
+        let source = fs::read_to_string(&file)
+            .with_context(|| format!("read {} (`handbill init` makes an installation)", file.display()))?;
+        let (config, report) = config::parse("handbill.toml", &source);
+        match config {
+            Some(config) => Ok(Self { root: root.to_owned(), config }),
+            None => Err(BadConfig(report).into()),
+        }
+    }
+
+    /// The folder of the record, the outbox and the documents.
+    pub fn data(&self) -> PathBuf {
+        self.root.join(&self.config.data)
+    }
+
+    /// Where the documents are built.
+    pub fn site(&self) -> PathBuf {
+        self.data().join("site")
+    }
+
+    /// Where mails are put until SMTP is configured.
+    pub fn outbox(&self) -> PathBuf {
+        self.data().join("outbox")
+    }
+
+    /// Where the notices are.
+    pub fn notices(&self) -> PathBuf {
+        self.root.join("notices")
+    }
+
+    /// The reader of the notices.
+    pub fn folder(&self) -> Folder {
+        Folder::new(self.notices(), "notices", self.config.site.defaults())
+    }
+
+    /// Opens the ledger.
+    pub async fn ledger(&self) -> anyhow::Result<Ledger> {
+        Ledger::open(self.config.database_url.as_deref(), &self.data()).await
+    }
+
+    /// The built-in templates, with the installation's own in place of those of the same name.
+    pub fn templates(&self) -> anyhow::Result<Templates> {
+        let folder = self.root.join("templates");
+        let own = if folder.is_dir() { templates::read_folder(&folder)? } else { Vec::new() };
+        Templates::new(&own).context("read the templates")
+    }
+
+    /// The draft of a source that the ledger holds; `None` when it cannot be read any more.
+    pub fn draft(&self, path: &str, source: &str) -> Option<Draft> {
+        let parsed = parse::parse(path, source, &self.config.site.defaults());
+        parsed.notice.map(|notice| Draft::new(notice, path, source))
+    }
+
+    /// The key of the addresses; an error says what to do when others can read it.
+    pub fn key(&self) -> anyhow::Result<Key> {
+        read_key(&self.root.join(&self.config.key_file))
+    }
+
+    /// The key, made when there is none yet.
+    pub fn key_or_new(&self) -> anyhow::Result<Key> {
+        let file = self.root.join(&self.config.key_file);
+        if !file.exists() {
+            write_secret(&file, &new_key()?)?;
+        }
+        read_key(&file)
+    }
+
+    /// A secret's file as its lines without comments; an error when others can read it.
+    pub fn secret_lines(&self, file: &Path) -> anyhow::Result<Vec<String>> {
+        let text = read_secret(&self.root.join(file))?;
+        Ok(text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect())
+    }
+}
+
+/// Writes a file that only its owner can read, unless it is there.
+pub fn write_secret(file: &Path, text: &str) -> anyhow::Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("make the folder {}", folder.display()))?;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut written = options.open(file).with_context(|| format!("make {}", file.display()))?;
+    written.write_all(text.as_bytes()).with_context(|| format!("write {}", file.display()))?;
+    written.sync_all().with_context(|| format!("write {}", file.display()))
+}
+
+fn new_key() -> anyhow::Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).context("draw random bytes")?;
+    Ok(format!("# Without this key no address of a subscriber can be read. Keep a copy elsewhere.\n{}\n", STANDARD.encode(bytes)))
+}
+
+fn read_key(file: &Path) -> anyhow::Result<Key> {
+    let text = read_secret(file)?;
+    let line = text.lines().find(|line| !line.starts_with('#')).unwrap_or("").trim();
+    let bytes: Option<[u8; 32]> = STANDARD.decode(line).ok().and_then(|bytes| bytes.try_into().ok());
+    match bytes {
+        Some(bytes) => Ok(Key::from_bytes(&bytes)),
+        None => bail!("{} does not hold a key: 32 bytes in base64", file.display()),
+    }
+}
+
+fn read_secret(file: &Path) -> anyhow::Result<String> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let metadata = fs::metadata(file).with_context(|| format!("read the key {}", file.display()))?;
+        if metadata.permissions().mode() & 0o077 != 0 {
+            bail!("{0} can be read by others; run: chmod 600 {0}", file.display());
+        }
+    }
+    fs::read_to_string(file).with_context(|| format!("read the key {}", file.display()))
+}
