@@ -37,10 +37,15 @@ impl Clock {
             #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
             None => DateTime::from(SystemTime::now()),
             Some(fast) => {
-                let passed = fast.began.elapsed() * fast.rate;
-                fast.start + TimeDelta::from_std(passed).unwrap_or(TimeDelta::MAX)
+                fast.start + self.scaled(fast.began.elapsed())
             }
         }
+    }
+
+    /// How far the clock goes while `passed` passes.
+    pub fn scaled(&self, passed: Duration) -> TimeDelta {
+        let rate = self.fast.map_or(1, |fast| fast.rate);
+        TimeDelta::from_std(passed * rate).unwrap_or(TimeDelta::MAX)
     }
 
     /// How long to wait for `at`, at most a slice: whoever waits looks again.

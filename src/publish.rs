@@ -1,1 +1,250 @@
-//! Publish: loop 1.
+//! Publish: loop 1. The folder is read, what is due is planned and committed, the documents are written.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::channel::site::{self, Built};
+use crate::clock::Clock;
+use crate::folder::{Folder, Reading};
+use crate::installation::Installation;
+use crate::ledger::Ledger;
+use crate::ledger::publishing::{Committed, Lease};
+use crate::notice::NoticeId;
+use crate::plan::{self, Entry, History, Step};
+use crate::render::templates::Templates;
+use crate::revision::Revision;
+
+/// The one who plans, with what it remembers between two looks.
+pub struct Publisher {
+    installation: Installation,
+    ledger: Ledger,
+    templates: Arc<Templates>,
+    folder: Folder,
+    reading: Reading,
+    holder: String,
+    lease: Option<Lease>,
+    history: Option<History>,
+    // When the documents must be looked at again, files left as they are.
+    documents_change_at: Option<DateTime<Utc>>,
+    documents_are_current: bool,
+}
+
+/// What one look did.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// What was committed.
+    pub entries: Vec<Entry>,
+    /// Deliveries that it made.
+    pub deliveries: u64,
+    /// What was written; none when no document could have changed.
+    pub built: Option<Built>,
+    /// Another node publishes.
+    pub stands_by: bool,
+    /// The clock has run backwards since the last look; nothing was planned.
+    pub held: bool,
+}
+
+const LEASE: TimeDelta = TimeDelta::seconds(90);
+
+// A clock that is set back by more would plan again what is planned (the ledger's keys catch that) and stamp
+// revisions before those they follow.
+const MOST_BACKWARDS: TimeDelta = TimeDelta::minutes(5);
+
+// A wall clock that gains so much on the monotonic one was set, not late.
+const MOST_FORWARDS: TimeDelta = TimeDelta::hours(3);
+
+impl Publisher {
+    /// A publisher that has not looked yet. `holder` names this process to the others.
+    pub fn new(installation: &Installation, ledger: &Ledger, templates: Arc<Templates>, holder: String) -> Self {
+        Self {
+            installation: installation.clone(),
+            ledger: ledger.clone(),
+            templates,
+            folder: installation.folder(),
+            reading: Reading::default(),
+            holder,
+            lease: None,
+            history: None,
+            documents_change_at: None,
+            documents_are_current: false,
+        }
+    }
+
+    /// Files with problems, as of the last look.
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// What has been published, as of the last look.
+    pub fn revisions(&self) -> Option<&BTreeMap<NoticeId, Revision>> {
+        self.history.as_ref().map(|history| &history.revisions)
+    }
+
+    /// One look at the folder and the clock: plans, commits and writes what is due by `now`.
+    pub async fn look(&mut self, now: DateTime<Utc>) -> anyhow::Result<Looked> {
+        let mut looked = Looked::default();
+        let lease = self.ledger.take_lease("publish", &self.holder, LEASE, now).await?;
+        if lease != self.lease {
+            // What another has planned meanwhile is in the ledger, not here.
+            self.history = None;
+            self.lease = lease;
+        }
+        let Some(lease) = self.lease.clone() else {
+            looked.stands_by = true;
+            return Ok(looked);
+        };
+        if let Some(reading) = self.folder.read()? {
+            tell(&reading);
+            self.reading = reading;
+        }
+        let history = self.history(now).await?;
+        if history.planned_until - now > MOST_BACKWARDS {
+            self.ledger.hold(now).await?;
+            looked.held = true;
+            return Ok(looked);
+        }
+        looked.entries = plan::due(&self.installation.config, &self.reading.drafts, &history, now);
+        // A mark that moves by itself every few seconds would be a write for nothing.
+        if !looked.entries.is_empty() || now - history.planned_until > TimeDelta::minutes(1) {
+            match self.ledger.commit(&looked.entries, &lease, now).await? {
+                Committed::Done { deliveries } => looked.deliveries = deliveries,
+                Committed::LostLease => {
+                    self.lease = None;
+                    looked.stands_by = true;
+                    return Ok(looked);
+                }
+            }
+        }
+        let mut history = history;
+        history.apply_all(&looked.entries, now);
+        self.history = Some(history);
+        looked.built = self.write_documents(&looked.entries, now).await?;
+        Ok(looked)
+    }
+
+    /// When to look again at the latest, files left as they are.
+    pub fn next_at(&self) -> Option<DateTime<Utc>> {
+        let due = self.history.as_ref().and_then(|history| {
+            plan::next_due(&self.installation.config, &self.reading.drafts, history)
+        });
+        [due, self.documents_change_at].into_iter().flatten().min()
+    }
+
+    async fn history(&mut self, now: DateTime<Utc>) -> anyhow::Result<History> {
+        if let Some(history) = self.history.take() {
+            return Ok(history);
+        }
+        let installation = &self.installation;
+        if let Some(history) = self.ledger.history(|path, source| installation.draft(path, source)).await? {
+            return Ok(history);
+        }
+        // The first look ever: what is there already is shown and never sent.
+        self.ledger.begin(now).await?;
+        let (empty, entries) = plan::begin(&self.reading.drafts, now);
+        let lease = self.lease.clone().context("begin without the lease")?;
+        self.ledger.commit(&entries, &lease, now).await?;
+        Ok(empty)
+    }
+
+    async fn write_documents(&mut self, entries: &[Entry], now: DateTime<Utc>) -> anyhow::Result<Option<Built>> {
+        let revised = entries.iter().any(|entry| matches!(entry.step, Step::Revise(_)));
+        let due = self.documents_change_at.is_some_and(|at| at <= now);
+        let Some(history) = self.history.as_ref().filter(|_| revised || due || !self.documents_are_current) else {
+            return Ok(None);
+        };
+        let (installation, templates) = (self.installation.clone(), Arc::clone(&self.templates));
+        let revisions = history.revisions.clone();
+        let written = tokio::task::spawn_blocking(move || {
+            let built = site::build(&installation.config, &templates, &revisions, &installation.site(), now)?;
+            anyhow::Ok((built, crate::render::site::next_change(revisions.values(), now)))
+        });
+        let (built, next_change) = written.await.context("write the documents")??;
+        self.documents_change_at = next_change;
+        self.documents_are_current = true;
+        Ok(Some(built))
+    }
+}
+
+/// Looks until `stop`, at every change of the folder (within `poll` of the clock's time) and whenever
+/// something falls due. Each commit wakes the deliverers, each change of a document the web.
+pub async fn run(
+    mut publisher: Publisher,
+    clock: Clock,
+    poll: TimeDelta,
+    committed: Arc<Notify>,
+    written: impl Fn(),
+    stop: CancellationToken,
+) {
+    let mut jump = Jump::new(&clock);
+    while !stop.is_cancelled() {
+        if jump.happened(&clock) {
+            let held = publisher.ledger.hold(clock.now()).await;
+            error!(error = held.err().map(tracing::field::display), "The clock jumped ahead: sending is held until `handbill resume`.");
+        }
+        let now = clock.now();
+        match publisher.look(now).await {
+            Ok(looked) => {
+                report(&looked);
+                if looked.deliveries > 0 {
+                    committed.notify_waiters();
+                }
+                if looked.built.is_some_and(|built| built.changed()) {
+                    written();
+                }
+            }
+            // The ledger or the disk: it is tried again, and nothing is lost meanwhile.
+            Err(err) => error!(error = format!("{err:#}"), "Publishing failed and is tried again."),
+        }
+        let wake = publisher.next_at().map_or(now + poll, |at| at.min(now + poll));
+        tokio::select! {
+            () = tokio::time::sleep(clock.until(wake).max(std::time::Duration::from_millis(5))) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+fn report(looked: &Looked) {
+    if looked.held {
+        error!("The clock was set back: sending is held until `handbill resume`.");
+    }
+    for entry in &looked.entries {
+        match &entry.step {
+            Step::Revise(revision) => {
+                info!(notice.id = %revision.id(), revision = revision.number, "A notice was published.");
+            }
+            Step::Send(edition) => info!(edition.id = %edition.id, "An edition was committed."),
+            Step::Miss(id) => warn!(edition.id = %id, why = entry.why, "An edition was missed."),
+            Step::Open { .. } | Step::Skip(_) => {}
+        }
+    }
+}
+
+fn tell(reading: &Reading) {
+    for report in reading.reports.iter().filter(|report| report.has_errors()) {
+        warn!(file = report.path, problems = report.problems.len(), "A notice has errors and is left as it was; `handbill check` shows them.");
+    }
+}
+
+// The wall clock against the monotonic one.
+struct Jump {
+    wall: DateTime<Utc>,
+    monotonic: std::time::Instant,
+}
+
+impl Jump {
+    fn new(clock: &Clock) -> Self {
+        Self { wall: clock.now(), monotonic: std::time::Instant::now() }
+    }
+
+    fn happened(&mut self, clock: &Clock) -> bool {
+        let before = std::mem::replace(self, Self::new(clock));
+        let passed = clock.scaled(before.monotonic.elapsed());
+        self.wall - before.wall - passed > MOST_FORWARDS
+    }
+}

@@ -198,7 +198,8 @@ fn read(folders: &[&str]) -> Vec<Parsed> {
             files.push(parse(&path, &text(&path), &defaults));
         }
     }
-    check_together(&mut files);
+    let problems = check_together(&files.iter().collect::<Vec<_>>());
+    assert!(problems.is_empty(), "{problems:?}");
     files
 }
 
