@@ -156,7 +156,7 @@ impl Source {
                 continue;
             }
             // As many bytes as were there, so that the places stay right.
-            text.extend(std::iter::repeat_n(' ', c.len_utf8()));
+            text.push(if c.len_utf8() == 1 { ' ' } else { '\u{FFFD}' });
             let span = offset + at..offset + at + c.len_utf8();
             let message = format!("the text holds the control character U+{:04X}", u32::from(c));
             problems.push(Problem::warning(span, message, "remove it; feeds cannot carry it"));
@@ -189,10 +189,16 @@ impl Source {
     // The bytes of `written` within the node, or the node when it stands elsewhere (`[text][reference]`).
     fn span_of(&self, node: Node<'_>, written: &str) -> Range<usize> {
         let local = self.local(node.data().sourcepos);
-        match self.text[local.clone()].rfind(written) {
-            Some(at) if !written.is_empty() => {
-                self.in_file(local.start + at..local.start + at + written.len())
-            }
+        if written.is_empty() {
+            return self.in_file(local);
+        }
+        if let Some(at) = self.text[local.clone()].rfind(written) {
+            return self.in_file(local.start + at..local.start + at + written.len());
+        }
+        // comrak 0.59 places too early what shares a paragraph with a `[reference]: address` before it.
+        let is_misplaced = written.starts_with('<') || !self.text[local.clone()].starts_with(['[', '!', '<']);
+        match self.text[local.start..].find(written) {
+            Some(at) if is_misplaced => self.in_file(local.start + at..local.start + at + written.len()),
             Some(_) | None => self.in_file(local),
         }
     }
@@ -248,7 +254,8 @@ fn drop_raw_html(root: Node<'_>, source: &Source, problems: &mut Vec<Problem>) {
             } else {
                 "write Markdown, or \\< for the sign itself"
             };
-            problems.push(Problem::warning(source.span(node), "raw HTML is left out", help));
+            let span = if is_block { source.span(node) } else { source.span_of(node, &literal) };
+            problems.push(Problem::warning(span, "raw HTML is left out", help));
         }
         node.detach();
     }
@@ -426,7 +433,7 @@ fn resolve_image(
     if alt.is_empty() {
         let message = "the image has no description";
         let help = "say between the brackets what it shows: ![A crowd with banners](media/crowd.jpg)";
-        problems.push(Problem::error(source.span(node), message, help));
+        problems.push(Problem::error(source.span_of(node, "!["), message, help));
     }
     let Some((path, url)) = address::of_image(written, base_url) else {
         let message = "the image does not lie on this site";

@@ -263,6 +263,11 @@ fn problems_stand_where_they_are() {
         ),
         ("a<br>b<br/>c<BR />d", ""),
         (
+            "[r]: https://example.org/r\n[r] <b> [x](y:z)",
+            "n.md:2:5: warning: raw HTML is left out, write Markdown, or \\< for the sign itself\n\
+             n.md:2:13: error: a link cannot begin with `y:`, write an address that begins with https: or mailto:",
+        ),
+        (
             "é\u{8}b",
             "n.md:1:2: warning: the text holds the control character U+0008, remove it; feeds cannot carry it",
         ),
