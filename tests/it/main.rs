@@ -7,6 +7,7 @@
     reason = "a test may fail"
 )]
 
+mod lint;
 mod markdown;
 mod plan;
 mod notices;
