@@ -8,6 +8,7 @@
 )]
 
 mod markdown;
+mod outbox;
 mod schedule;
 mod smtp;
 mod target;
