@@ -7,6 +7,7 @@
     reason = "a test may fail"
 )]
 
+mod chaos;
 mod markdown;
 mod outbox;
 mod schedule;
