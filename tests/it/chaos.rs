@@ -8,6 +8,7 @@
 //! | `reject-rcpt`, `policy`, `full`, `defer-rcpt` | 550 5.1.1, 550 5.7.1, 552 5.2.2, 450 4.2.0 to RCPT |
 //! | `eager` | 550 5.1.1 to RCPT and yet 354 to DATA |
 //! | `421`, `hang-rcpt`, `drop-rcpt` | 421 and close, silence, close at RCPT |
+//! | `endless` | 100,000 bytes without a line end to RCPT |
 //! | `defer-data` | 451 4.3.0 to DATA |
 //! | `drop-before-dot` | close within the message |
 //! | `reject-body` | 552 5.3.4 within the message, of which it reads no more |
@@ -17,7 +18,8 @@
 //! | `latin1`, `echo` | 250 with bytes that are not UTF-8; 550 that repeats the address |
 //! | anything else | taken |
 //!
-//! A sender named `reject-mail` gets 550 5.7.1, one named `defer-mail` 451 4.3.0.
+//! A sender named `reject-mail` gets 550 5.7.1, one named `defer-mail` 451 4.3.0. One named `lax` gets 550
+//! too, and then RCPT and DATA are accepted all the same.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -305,9 +307,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         match name(&sender) {
             "reject-mail" => self.say("550 5.7.1 not from you"),
             "defer-mail" => self.say("451 4.3.0 later"),
-            _ => {
+            kind => {
+                self.say(if kind == "lax" { "550 5.7.1 not from you" } else { "250 2.1.0 ok" });
                 self.sender = Some(sender);
-                self.say("250 2.1.0 ok");
             }
         }
     }
@@ -333,6 +335,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             "421" => {
                 self.say("421 4.3.2 going down");
                 return Go::Close;
+            }
+            "endless" => {
+                self.replies.resize(100_000, b'2');
+                return Go::Hang;
             }
             "hang-rcpt" => return Go::Hang,
             "drop-rcpt" => return Go::Close,

@@ -283,6 +283,31 @@ fn a_refused_sender_is_the_messages_fault() {
 }
 
 #[test]
+fn a_recipient_accepted_after_a_refused_sender_gets_no_empty_message() {
+    let chaos = Chaos::start(PIPELINING);
+    block_on(async {
+        let mut connection = Connection::open(&relay(chaos.port())).await.unwrap();
+        let envelope = Envelope::new("lax@example.org", "ok@example.org").unwrap();
+        let answer = connection.send(&envelope, MESSAGE.as_bytes(), None).await;
+        assert_eq!(answer.outcome, Outcome::Bounced(Fault::Message));
+        assert!(!connection.is_usable());
+    });
+    assert_eq!(chaos.log(|log| log.taken.len()), 0);
+}
+
+#[test]
+fn a_reply_without_an_end_ends_the_connection() {
+    let chaos = Chaos::start(PIPELINING);
+    block_on(async {
+        let mut connection = Connection::open(&relay(chaos.port())).await.unwrap();
+        let answer = connection.send(&envelope("endless"), MESSAGE.as_bytes(), None).await;
+        assert_eq!(answer.outcome, Outcome::Deferred(Fault::Route));
+        assert_eq!(answer.text, "the connection was lost (a reply without an end)");
+        assert!(!connection.is_usable());
+    });
+}
+
+#[test]
 fn a_message_larger_than_the_relay_takes_is_not_begun() {
     let size = MESSAGE.len() as u64;
     for (limit, expected) in [(size, "ok: sent\n"), (size - 1, "ok: bounced Message\n")] {
@@ -707,6 +732,22 @@ fn an_answer_is_kept_in_a_thousand_bytes_without_control_characters() {
     check_text("one\r\ntwo\u{1b}[31m\u{0}", "one  two [31m");
     assert_eq!(clean(&"é".repeat(600), "").len(), 1_000);
     assert_eq!(clean(&"word ".repeat(600), "").len(), 999);
+}
+
+#[test]
+fn no_answer_brings_an_address_into_the_ledger() {
+    let config = Config { cases: 2_000, failure_persistence: None, ..Config::default() };
+    let tested = TestRunner::new(config).run(&"[ a-c.@<>\\PC\\x00-\\x1f]{0,1100}", |said| {
+        for said in [said.clone(), format!("{said}alice@example.org{said}")] {
+            let kept = clean(&said, "alice@example.org");
+            assert!(
+                !kept.contains('@') && !kept.contains(char::is_control) && kept.len() <= 1_000,
+                "{kept:?}"
+            );
+        }
+        Ok(())
+    });
+    tested.unwrap();
 }
 
 #[test]
