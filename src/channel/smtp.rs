@@ -1,1 +1,0 @@
-//! SMTP: one connection to a relay.
