@@ -7,6 +7,7 @@
     reason = "a test may fail"
 )]
 
+mod email;
 mod markdown;
 mod schedule;
 mod smtp;
