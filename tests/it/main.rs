@@ -8,6 +8,7 @@
 )]
 
 mod lint;
+mod email;
 mod markdown;
 mod plan;
 mod notices;

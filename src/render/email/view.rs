@@ -1,0 +1,381 @@
+//! View: what the mail templates can say: every name in them is a field here.
+//!
+//! Pure. All dates and places are worded already, so a template only decides where they stand.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use url::Url;
+
+use crate::config::Site;
+use crate::edition::{Content, Edition};
+use crate::notice::shown::shown;
+use crate::notice::{Event, Kind, Notice, Status, markdown};
+use crate::render::email::{Error, Sender};
+use crate::render::facts::{self, Fact, Piece};
+use crate::render::words;
+use crate::revision::{Change, Difference, Revision};
+use crate::schedule::reminder::Before;
+use crate::schedule::zone::Moment;
+
+/// What a mail's three templates are filled in with.
+#[derive(Debug, Clone, Serialize)]
+pub struct View<'a> {
+    /// Of the words around the notices, BCP 47.
+    pub lang: &'a str,
+    /// `ltr` or `rtl`.
+    pub dir: &'static str,
+    /// The subject; empty while it is itself rendered.
+    pub subject: String,
+    /// Who publishes.
+    pub site: SiteView<'a>,
+    /// Why the reader gets it.
+    pub list: ListView<'a>,
+    /// What it carries, at least one.
+    pub notices: Vec<NoticeView<'a>>,
+    /// `Tomorrow`, in a reminder; else empty.
+    pub lead: String,
+    /// In a correction; else empty.
+    pub change: ChangeView,
+    /// `Monday, July 9, 2018`: the day of an issue's cut; else empty.
+    pub cut_day: String,
+    /// Whether the calendar entry of an action is attached.
+    pub has_calendar: bool,
+    /// Stands for the recipient's own address to leave.
+    pub unsubscribe_url: String,
+    /// Stands for the recipient's own address to change what they get.
+    pub preferences_url: String,
+}
+
+/// Who publishes.
+#[derive(Debug, Clone, Serialize)]
+pub struct SiteView<'a> {
+    title: &'a str,
+    organization: &'a str,
+    url: &'a str,
+    contact: Option<&'a str>,
+    postal_address: Option<&'a str>,
+}
+
+/// A list.
+#[derive(Debug, Clone, Serialize)]
+pub struct ListView<'a> {
+    title: &'a str,
+    description: &'a str,
+}
+
+/// A notice.
+#[derive(Debug, Clone, Serialize)]
+pub struct NoticeView<'a> {
+    id: &'a str,
+    url: String,
+    /// `Action`
+    kind: &'static str,
+    /// As the author wrote it.
+    title: &'a str,
+    /// With its status in front when it is not as first said.
+    full_title: String,
+    summary: Option<&'a str>,
+    excerpt: &'a str,
+    lang: &'a str,
+    dir: &'static str,
+    /// The whole text, without pictures.
+    html: String,
+    /// The whole text.
+    text: &'a str,
+    /// Whether the whole text is in the mail, or only its excerpt.
+    pub is_whole: bool,
+    /// Of an action.
+    event: Option<EventView<'a>>,
+    /// All facts.
+    facts_text: String,
+    /// The facts that are not in `event`.
+    details: Vec<FactView>,
+}
+
+/// When and where.
+#[derive(Debug, Clone, Serialize)]
+pub struct EventView<'a> {
+    /// `Tuesday`
+    weekday: String,
+    /// `July 10, 2018`
+    date: String,
+    /// `9:00 AM EDT to 11:00 AM EDT`
+    time: String,
+    /// `Tue Jul 10, 9:00 AM`
+    short: String,
+    /// `8:30 AM EDT`, or a whole date when that is on another day.
+    gather: Option<String>,
+    /// `Sheraton Times Square`, or that it will be announced.
+    place: &'a str,
+    address: Option<&'a str>,
+    meeting_point: Option<&'a str>,
+    /// Whether people may go there at the time said.
+    takes_place: bool,
+    /// `CANCELLED`; none when it is as first said.
+    status: Option<&'static str>,
+    status_sentence: &'static str,
+    status_note: Option<&'a str>,
+}
+
+/// A labelled fact.
+#[derive(Debug, Clone, Serialize)]
+pub struct FactView {
+    label: &'static str,
+    values: Vec<Vec<PieceView>>,
+}
+
+/// A part of a value.
+#[derive(Debug, Clone, Serialize)]
+pub struct PieceView {
+    text: String,
+    /// None for words that lead nowhere.
+    url: Option<String>,
+}
+
+/// What a correction says first.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ChangeView {
+    /// `New place`
+    label: &'static str,
+    /// A sentence each.
+    sentences: Vec<String>,
+    /// Whether the subject says the start again.
+    is_of_time: bool,
+}
+
+// The facts that `EventView` shows: the same ones in a list below would be read as different ones.
+const IN_EVENT: [&str; 5] = ["When", "Where", "Meeting point", "Gather", "Status"];
+
+/// What an edition says at `now`; `notices` are those of its members that `notice::shown` has been through.
+pub fn view<'a>(
+    sender: &Sender<'a>,
+    edition: &'a Edition,
+    revisions: &[&Revision],
+    notices: &'a [Cow<'a, Notice>],
+) -> Result<View<'a>, Error> {
+    let first = notices.first().ok_or(Error::Members)?;
+    Ok(View {
+        lang: &sender.site.lang,
+        dir: direction(&sender.site.lang),
+        subject: String::new(),
+        site: of_site(sender.site),
+        list: ListView { title: &sender.list.title, description: &sender.list.description },
+        notices: notices.iter().map(|notice| of_notice(sender.site, notice)).collect(),
+        lead: of_reminder(edition, first),
+        change: of_correction(edition, revisions)?,
+        cut_day: of_issue(edition),
+        has_calendar: false,
+        unsubscribe_url: String::new(),
+        preferences_url: String::new(),
+    })
+}
+
+/// Each member's notice with what may be seen of it at `now`.
+pub fn visible<'r>(revisions: &[&'r Revision], now: DateTime<Utc>) -> Vec<Cow<'r, Notice>> {
+    revisions.iter().map(|revision| shown(revision.notice(), now)).collect()
+}
+
+/// `rtl` for a language that is written from right to left, else `ltr`; a script subtag decides.
+pub fn direction(lang: &str) -> &'static str {
+    const SCRIPTS: [&str; 7] = ["arab", "hebr", "thaa", "nkoo", "syrc", "adlm", "rohg"];
+    const LANGUAGES: [&str; 15] =
+        ["ar", "arc", "ckb", "dv", "fa", "he", "iw", "ks", "nqo", "ps", "sd", "syr", "ug", "ur", "yi"];
+    let subtags: Vec<String> = lang.split(['-', '_']).map(str::to_ascii_lowercase).collect();
+    let is_script = |subtag: &&String| subtag.len() == 4 && subtag.chars().all(|c| c.is_ascii_alphabetic());
+    let is_rtl = match subtags.iter().skip(1).find(is_script) {
+        Some(script) => SCRIPTS.contains(&script.as_str()),
+        None => subtags.first().is_some_and(|language| LANGUAGES.contains(&language.as_str())),
+    };
+    if is_rtl { "rtl" } else { "ltr" }
+}
+
+impl NoticeView<'_> {
+    /// How much room its text takes.
+    pub fn html_bytes(&self) -> usize {
+        self.html.len()
+    }
+}
+
+fn of_site(site: &Site) -> SiteView<'_> {
+    SiteView {
+        title: &site.title,
+        organization: &site.organization,
+        url: site.url.as_str(),
+        contact: site.contact.as_deref(),
+        postal_address: site.postal_address.as_deref(),
+    }
+}
+
+fn of_notice<'a>(site: &Site, notice: &'a Notice) -> NoticeView<'a> {
+    let url = site.notice_address(&notice.id);
+    let facts = facts::facts(site, notice).into_iter();
+    let event = match &notice.kind {
+        Kind::Action(event) => Some(of_event(event)),
+        Kind::Archive(_) | Kind::Statement(_) => None,
+    };
+    NoticeView {
+        id: notice.id.as_str(),
+        kind: words::kind_singular(notice.kind_name()),
+        title: &notice.title,
+        full_title: words::title(notice),
+        summary: notice.summary.as_deref(),
+        excerpt: &notice.body.excerpt,
+        lang: &notice.lang,
+        dir: direction(&notice.lang),
+        html: for_mail(&notice.body.html, &url),
+        text: &notice.body.text,
+        is_whole: true,
+        facts_text: facts::facts_text(site, notice),
+        details: facts
+            .filter(|fact| event.is_none() || !IN_EVENT.contains(&fact.label))
+            .map(of_fact)
+            .collect(),
+        event,
+        url,
+    }
+}
+
+// The site's address was parsed with the config, so the page's is one too.
+fn for_mail(html: &str, page: &str) -> String {
+    Url::parse(page).map_or_else(|_| String::new(), |page| markdown::for_mail(html, &page))
+}
+
+fn of_event(event: &Event) -> EventView<'_> {
+    let place = event.place.as_ref();
+    let starts = &event.starts;
+    EventView {
+        weekday: starts.wall.format("%A").to_string(),
+        date: starts.wall.format("%B %-d, %Y").to_string(),
+        time: match &event.ends {
+            Some(end) => format!("{} to {}", words::clock(starts), clock_after(end, starts)),
+            None => words::clock(starts),
+        },
+        short: short(starts),
+        gather: event.assemble_at.as_ref().map(|moment| clock_after(moment, starts)),
+        place: place.map_or(facts::NO_PLACE, |place| &place.name),
+        address: place.and_then(|place| place.address.as_deref()),
+        meeting_point: place.and_then(|place| place.meeting_point.as_deref()),
+        takes_place: event.status.takes_place(),
+        status: words::status_prefix(event.status),
+        status_sentence: words::status_sentence(event.status),
+        status_note: event.status_note.as_deref(),
+    }
+}
+
+fn clock_after(moment: &Moment, start: &Moment) -> String {
+    if moment.wall.date() == start.wall.date() { words::clock(moment) } else { words::moment(moment) }
+}
+
+fn short(moment: &Moment) -> String {
+    moment.wall.format("%a %b %-d, %-I:%M %p").to_string()
+}
+
+fn of_fact(fact: Fact) -> FactView {
+    let of_piece = |piece| match piece {
+        Piece::Text(text) => PieceView { text, url: None },
+        Piece::Link { text, url } => PieceView { text, url: Some(url) },
+    };
+    let values = fact.values.into_iter().map(|value| value.0.into_iter().map(of_piece).collect());
+    FactView { label: fact.label, values: values.collect() }
+}
+
+fn of_reminder(edition: &Edition, notice: &Notice) -> String {
+    match (&edition.content, notice.event()) {
+        (Content::Reminder(_, before), Some(event)) => lead(before, edition.due_at, &event.starts),
+        (Content::Reminder(..) | Content::Issue { .. } | Content::Alert(_) | Content::Correction(..), _) => {
+            String::new()
+        }
+    }
+}
+
+// `In 2 hours` is said only at that very time; a reminder that quiet hours moved names the day.
+fn lead(before: &Before, due_at: DateTime<Utc>, starts: &Moment) -> String {
+    let today = starts.zone.to_wall(due_at).date();
+    let days = (starts.wall.date() - today).num_days();
+    let said = before.describe();
+    let span = said.strip_suffix(" before").unwrap_or(&said);
+    match days {
+        1 if span == "1 day" => "Tomorrow".to_owned(),
+        _ if before.before(starts) == due_at => format!("In {span}"),
+        ..=0 => "Today".to_owned(),
+        1 => "Tomorrow".to_owned(),
+        days => format!("In {days} days"),
+    }
+}
+
+fn of_correction(edition: &Edition, revisions: &[&Revision]) -> Result<ChangeView, Error> {
+    match &edition.content {
+        Content::Correction(_, sequence) => {
+            let changes = revisions.first().map_or(&[][..], |revision| &revision.changes);
+            let change = changes.iter().find(|change| change.sequence == *sequence);
+            Ok(of_change(change.ok_or(Error::Change { sequence: *sequence })?))
+        }
+        Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) => Ok(ChangeView::default()),
+    }
+}
+
+fn of_change(change: &Change) -> ChangeView {
+    let is_time = |difference: &Difference| label(difference).ends_with("time");
+    ChangeView {
+        label: change_label(&change.differences),
+        sentences: change.differences.iter().map(words::difference).collect(),
+        is_of_time: change.differences.iter().any(is_time)
+            && !change.differences.iter().any(|difference| says_it_is_off(difference)),
+    }
+}
+
+// What decides whether and where somebody goes is said before how it came to be.
+fn change_label(differences: &[Difference]) -> &'static str {
+    let off = differences.iter().find(|difference| says_it_is_off(difference));
+    let labels: Vec<&str> = differences.iter().map(label).collect();
+    let has = |wanted: &str| labels.contains(&wanted);
+    match off {
+        Some(difference) => label(difference),
+        None if has(NEW_TIME) && has(NEW_PLACE) => "New time and place",
+        None if has(NEW_TIME) => NEW_TIME,
+        None if has(NEW_PLACE) => NEW_PLACE,
+        None => labels.first().copied().unwrap_or("Changed"),
+    }
+}
+
+const NEW_TIME: &str = "New time";
+const NEW_PLACE: &str = "New place";
+
+fn says_it_is_off(difference: &Difference) -> bool {
+    match difference {
+        Difference::Status { is, .. } => !is.takes_place(),
+        Difference::Time { .. }
+        | Difference::End { .. }
+        | Difference::Assembly { .. }
+        | Difference::Place { .. }
+        | Difference::MeetingPoint { .. } => false,
+    }
+}
+
+fn label(difference: &Difference) -> &'static str {
+    match difference {
+        Difference::Status { is: Status::Cancelled, .. } => "Cancelled",
+        Difference::Status { is: Status::Postponed, .. } => "Postponed",
+        Difference::Status { is: Status::Moved, .. } => NEW_PLACE,
+        Difference::Status { is: Status::Rescheduled, .. } => NEW_TIME,
+        Difference::Status { is: Status::Scheduled, .. } => "As announced",
+        Difference::Time { .. } => NEW_TIME,
+        Difference::End { .. } => "New end",
+        Difference::Assembly { .. } => "New gathering time",
+        Difference::Place { was: None, is: Some(_) } => "Place announced",
+        Difference::Place { is: None, .. } => "Place withdrawn",
+        Difference::Place { .. } => NEW_PLACE,
+        Difference::MeetingPoint { was: None, is: Some(_) } => "Meeting point announced",
+        Difference::MeetingPoint { is: None, .. } => "Meeting point withdrawn",
+        Difference::MeetingPoint { .. } => "New meeting point",
+    }
+}
+
+fn of_issue(edition: &Edition) -> String {
+    match &edition.content {
+        Content::Issue { cut, .. } => cut.format("%A, %B %-d, %Y").to_string(),
+        Content::Alert(_) | Content::Reminder(..) | Content::Correction(..) => String::new(),
+    }
+}
