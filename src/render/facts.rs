@@ -4,10 +4,11 @@
 
 use crate::config::Site;
 use crate::notice::{
-    self, Event, Kind, Legal, Lineage, Notice, Party, Place, Press, Provenance, Signing, Source,
+    self, Event, Kind, Legal, Lineage, Notice, NoticeId, Party, Place, Press, Provenance, Signing, Source,
 };
 use crate::render::words;
 use crate::render::xml::escape_html;
+use crate::revision::{Change, Difference};
 
 /// What stands where a place is not known or not yet shown.
 pub const NO_PLACE: &str = "Place to be announced";
@@ -46,7 +47,7 @@ pub enum Piece {
 pub fn facts(site: &Site, notice: &Notice) -> Vec<Fact> {
     let mut facts = match &notice.kind {
         Kind::Action(event) => of_event(event),
-        Kind::Archive(provenance) => of_provenance(provenance),
+        Kind::Archive(provenance) => of_provenance(site, provenance),
         Kind::Statement(signing) => of_signing(site, signing),
     };
     facts.push(fact("Further reading", notice.more.iter().map(|link| value_link(&link.title, &link.url))));
@@ -82,6 +83,41 @@ pub fn facts_text(site: &Site, notice: &Notice) -> String {
         }
     }
     text
+}
+
+/// The facts as lines of any length, LF line ends, for what breaks lines itself; empty when there are none.
+pub fn facts_lines(site: &Site, notice: &Notice) -> String {
+    facts(site, notice)
+        .iter()
+        .map(|fact| {
+            let values: Vec<String> = fact.values.iter().map(value_text).collect();
+            let line = format!("{}: {}", fact.label, values.join("; "));
+            format!("{}\n", line.split_whitespace().collect::<Vec<_>>().join(" "))
+        })
+        .collect()
+}
+
+/// The differences of a change that `notice`, which `notice::shown` has been through, lets people see: a place
+/// or a meeting point that is hidden now has changed, and no more is said of it.
+pub fn visible_differences(change: &Change, notice: &Notice) -> Vec<Difference> {
+    let place = notice.event().and_then(|event| event.place.as_ref());
+    let has_meeting_point = place.is_some_and(|place| place.meeting_point.is_some());
+    change
+        .differences
+        .iter()
+        .map(|difference| match difference {
+            Difference::Place { .. } if place.is_none() => Difference::Place { was: None, is: None },
+            Difference::MeetingPoint { .. } if !has_meeting_point => {
+                Difference::MeetingPoint { was: None, is: None }
+            }
+            Difference::Status { .. }
+            | Difference::Time { .. }
+            | Difference::End { .. }
+            | Difference::Assembly { .. }
+            | Difference::Place { .. }
+            | Difference::MeetingPoint { .. } => difference.clone(),
+        })
+        .collect()
 }
 
 /// Name and address of the place, or that it will be announced.
@@ -130,11 +166,11 @@ fn of_press(press: &Press) -> Vec<Value> {
     [Some(contact), press.advisory.clone()].into_iter().flatten().map(value).collect()
 }
 
-fn of_provenance(provenance: &Provenance) -> Vec<Fact> {
+fn of_provenance(site: &Site, provenance: &Provenance) -> Vec<Fact> {
     vec![
         fact("Places", provenance.places.iter().map(|place| value(place_and_years(place)))),
         fact("Period", provenance.period.iter().map(value)),
-        fact("Where it comes from", provenance.lineage.iter().map(|lineage| value(descent(lineage)))),
+        fact("Where it comes from", provenance.lineage.iter().map(|lineage| descent(site, lineage))),
         fact("Principles", provenance.principles.iter().map(value)),
         fact("Sources", provenance.sources.iter().map(source)),
         fact("What we do not know", provenance.unknown.iter().map(value)),
@@ -152,13 +188,18 @@ fn place_and_years(place: &notice::Site) -> String {
     }
 }
 
-fn descent(lineage: &Lineage) -> String {
-    let relation = words::relation(lineage.rel);
+// A target that has the form of an id is a notice; its title is not known here.
+fn descent(site: &Site, lineage: &Lineage) -> Value {
+    let target = match NoticeId::parse(&lineage.target) {
+        Some(id) => Piece::Link { text: lineage.target.clone(), url: site.notice_address(&id) },
+        None => Piece::Text(lineage.target.clone()),
+    };
     let confidence = words::confidence(lineage.confidence);
-    match &lineage.source {
-        Some(source) => format!("{relation} {} ({confidence}: {source})", lineage.target),
-        None => format!("{relation} {} ({confidence})", lineage.target),
-    }
+    let confidence = match &lineage.source {
+        Some(source) => format!(" ({confidence}: {source})"),
+        None => format!(" ({confidence})"),
+    };
+    Value(vec![Piece::Text(format!("{} ", words::relation(lineage.rel))), target, Piece::Text(confidence)])
 }
 
 fn source(source: &Source) -> Value {
