@@ -212,11 +212,17 @@ fn write(mut body: Body) -> Vec<u8> {
     }
     body.data.truncated = true;
     body.data.html = None;
-    for part in [|data: &mut Data| &mut data.text, |data| &mut data.summary, |data| &mut data.title] {
-        let excess = (json(&body).len() + 1).saturating_sub(MAX_BYTES);
-        cut(part(&mut body.data), excess);
-    }
+    let excess = excess_bytes(&body);
+    cut(&mut body.data.text, excess);
+    let excess = excess_bytes(&body);
+    cut(&mut body.data.summary, excess);
+    let excess = excess_bytes(&body);
+    cut(&mut body.data.title, excess);
     json(&body)
+}
+
+fn excess_bytes(body: &Body) -> usize {
+    (json(body).len() + 1).saturating_sub(MAX_BYTES)
 }
 
 // Takes at least so many bytes off the end, never inside a character; each is at least one byte of JSON.

@@ -7,7 +7,11 @@
     reason = "a test may fail"
 )]
 
+mod calendar;
+mod feed;
 mod markdown;
+mod post;
+mod sample;
 mod schedule;
 mod smtp;
 mod target;

@@ -33,7 +33,9 @@ pub(super) fn write(site: &Site, feed: &feed::Feed<'_>, entries: &[feed::Entry<'
     };
     let config = WriteConfig { write_document_declaration: true, indent_size: Some(1) };
     // A write to memory does not fail.
-    document.write_with_config(Vec::new(), config).unwrap_or_default()
+    let mut xml = document.write_with_config(Vec::new(), config).unwrap_or_default();
+    xml.push(b'\n');
+    xml
 }
 
 fn atom_entry(site: &Site, entry: &feed::Entry<'_>) -> Entry {

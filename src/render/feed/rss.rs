@@ -37,7 +37,9 @@ pub(super) fn write(site: &Site, feed: &Feed<'_>, entries: &[Entry<'_>]) -> Vec<
         ..Channel::default()
     };
     // A write to memory does not fail.
-    channel.pretty_write_to(Vec::new(), b' ', 1).unwrap_or_default()
+    let mut xml = channel.pretty_write_to(Vec::new(), b' ', 1).unwrap_or_default();
+    xml.push(b'\n');
+    xml
 }
 
 fn item(site: &Site, entry: &Entry<'_>) -> Item {
