@@ -1,1 +1,440 @@
-//! Calendar.
+//! Calendar: actions as iCalendar (RFC 5545 and 7986).
+//!
+//! Pure. calcard escapes and folds; the time zones come from the same data as the instants. The stamps are the
+//! revisions', so the same notices give the same bytes.
+
+use std::collections::BTreeMap;
+
+use calcard::common::PartialDateTime;
+use calcard::icalendar::{
+    ICalendar, ICalendarAction, ICalendarComponent, ICalendarComponentType, ICalendarDisplayType,
+    ICalendarDuration, ICalendarMethod, ICalendarParameter, ICalendarParameterName, ICalendarParameterValue,
+    ICalendarProperty, ICalendarStatus, ICalendarValue, ICalendarValueType, Uri,
+};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike, Utc};
+use uuid::Uuid;
+
+use crate::config::Site;
+use crate::notice::shown::{next_change, shown};
+use crate::notice::{Event, Notice, Status};
+use crate::render::xml::xml_clean;
+use crate::render::{facts, words};
+use crate::revision::Revision;
+use crate::schedule::zone::{Moment, Zone};
+
+/// What the path of a calendar ends in, without the dot.
+pub const EXTENSION: &str = "ics";
+
+/// The media type, for HTTP.
+pub const CONTENT_TYPE: &str = "text/calendar; charset=utf-8";
+
+/// The media type of an attachment: RFC 6047 §2.4 wants the method of the body in it.
+pub const ATTACHMENT_TYPE: &str = "text/calendar; charset=utf-8; method=PUBLISH";
+
+/// How long an action stays after its end: people look up where they were last year.
+const KEPT: TimeDelta = TimeDelta::days(366);
+
+/// How long a cancelled one stays after its date: a calendar that syncs once a month sees the cancellation.
+const CANCELLED_KEPT: TimeDelta = TimeDelta::days(31);
+
+/// When the single event's file rings before the start.
+const ALARMS: [ICalendarDuration; 2] = [
+    ICalendarDuration { neg: true, weeks: 0, days: 1, hours: 0, minutes: 0, seconds: 0 },
+    ICalendarDuration { neg: true, weeks: 0, days: 0, hours: 2, minutes: 0, seconds: 0 },
+];
+
+/// A calendar to subscribe to. `path` is where it stands under the site, without the extension; `page` is the
+/// page that it mirrors. It holds the actions to come, those of the last year, and the cancelled ones until a
+/// month after their date.
+pub fn calendar(
+    site: &Site,
+    title: &str,
+    path: &str,
+    page: &str,
+    revisions: &[&Revision],
+    now: DateTime<Utc>,
+) -> Vec<u8> {
+    let mut actions: Vec<Action<'_>> = revisions
+        .iter()
+        .filter_map(|revision| Action::of(revision, now))
+        .filter(|a| a.is_kept(now))
+        .collect();
+    actions.sort_by(|a, b| (a.event.starts.at, a.revision.id()).cmp(&(b.event.starts.at, b.revision.id())));
+
+    let mut properties = head();
+    properties.extend(calendar_properties(site, title, path, page));
+    properties
+        .extend(actions.iter().map(Action::stamp).max().map(|at| utc(ICalendarProperty::LastModified, at)));
+    write(site, properties, &actions, Alarms::None)
+}
+
+/// One action alone, with alarms; empty when the notice is none. There is no METHOD, as in any file that is
+/// opened by hand.
+pub fn single(site: &Site, revision: &Revision, now: DateTime<Utc>) -> Vec<u8> {
+    match Action::of(revision, now) {
+        Some(action) => write(site, head(), &[action], Alarms::BeforeStart),
+        None => Vec::new(),
+    }
+}
+
+/// One action as it is attached to a mail, `ATTACHMENT_TYPE`; empty when the notice is none. METHOD:PUBLISH
+/// asks nobody for an answer, and RFC 5546 §3.2.1 wants an ORGANIZER with it: the site.
+pub fn attachment(site: &Site, revision: &Revision, now: DateTime<Utc>) -> Vec<u8> {
+    let Some(action) = Action::of(revision, now) else { return Vec::new() };
+    let mut properties = head();
+    properties.push(property(ICalendarProperty::Method, ICalendarValue::Method(ICalendarMethod::Publish)));
+    write(site, properties, &[Action { is_published: true, ..action }], Alarms::BeforeStart)
+}
+
+/// An action as it may be seen now.
+struct Action<'a> {
+    revision: &'a Revision,
+    notice: Notice,
+    event: Event,
+    /// When it became what can be seen: at its revision, or when a place was shown since.
+    stamp: DateTime<Utc>,
+    /// Whether it goes out with METHOD:PUBLISH.
+    is_published: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Alarms {
+    None,
+    BeforeStart,
+}
+
+type Entry = calcard::icalendar::ICalendarEntry;
+
+impl<'a> Action<'a> {
+    fn of(revision: &'a Revision, now: DateTime<Utc>) -> Option<Self> {
+        let notice = shown(revision.notice(), now).into_owned();
+        let event = notice.event()?.clone();
+        let mut stamp = revision.revised_at;
+        while let Some(at) = next_change(revision.notice(), stamp).filter(|at| *at <= now) {
+            stamp = at;
+        }
+        Some(Self { revision, notice, event, stamp, is_published: false })
+    }
+
+    fn stamp(&self) -> DateTime<Utc> {
+        self.stamp
+    }
+
+    fn is_kept(&self, now: DateTime<Utc>) -> bool {
+        let kept = match self.event.status {
+            Status::Cancelled => CANCELLED_KEPT,
+            Status::Scheduled | Status::Moved | Status::Rescheduled | Status::Postponed => KEPT,
+        };
+        now < self.event.ends_or_assumed().at + kept
+    }
+
+    fn status(&self) -> ICalendarStatus {
+        match self.event.status {
+            Status::Scheduled | Status::Moved | Status::Rescheduled => ICalendarStatus::Confirmed,
+            Status::Postponed => ICalendarStatus::Tentative,
+            Status::Cancelled => ICalendarStatus::Cancelled,
+        }
+    }
+}
+
+fn head() -> Vec<Entry> {
+    vec![
+        text(ICalendarProperty::Version, "2.0"),
+        text(ICalendarProperty::Prodid, "-//Handbill//Notices//EN"),
+        property(
+            ICalendarProperty::Calscale,
+            ICalendarValue::CalendarScale(calcard::common::CalendarScale::Gregorian),
+        ),
+    ]
+}
+
+// RFC 7986, and the older names of the same for those who do not know it.
+fn calendar_properties(site: &Site, title: &str, path: &str, page: &str) -> Vec<Entry> {
+    let address = site.address(&format!("{path}.{EXTENSION}"));
+    let name = format!("{}/{path}", site.tag_domain);
+    let hourly = ICalendarDuration { hours: 1, ..ICalendarDuration::default() };
+    let value_type = |value| ICalendarParameter {
+        name: ICalendarParameterName::Value,
+        value: ICalendarParameterValue::Value(value),
+    };
+    vec![
+        text(ICalendarProperty::Uid, &Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()).to_string()),
+        text(ICalendarProperty::Name, title),
+        text(ICalendarProperty::Other("X-WR-CALNAME".to_owned()), title),
+        text(ICalendarProperty::Description, &site.description),
+        text(ICalendarProperty::Other("X-WR-CALDESC".to_owned()), &site.description),
+        text(ICalendarProperty::Other("X-WR-TIMEZONE".to_owned()), site.zone.name()),
+        uri(ICalendarProperty::Url, &site.address(page)),
+        uri(ICalendarProperty::Source, &address).with_param(value_type(ICalendarValueType::Uri)),
+        property(ICalendarProperty::RefreshInterval, ICalendarValue::Duration(hourly.clone()))
+            .with_param(value_type(ICalendarValueType::Duration)),
+        property(ICalendarProperty::Other("X-PUBLISHED-TTL".to_owned()), ICalendarValue::Duration(hourly)),
+        text(ICalendarProperty::Color, "firebrick"),
+    ]
+}
+
+fn write(site: &Site, properties: Vec<Entry>, actions: &[Action<'_>], alarms: Alarms) -> Vec<u8> {
+    let mut calendar = ICalendar { components: Vec::new() };
+    add(&mut calendar, ICalendarComponentType::VCalendar, properties);
+    for (zone, years) in zones(actions) {
+        add_zone(&mut calendar, &zone, years);
+    }
+    for action in actions {
+        let event = add(&mut calendar, ICalendarComponentType::VEvent, event_properties(site, action));
+        attach(&mut calendar, 0, event);
+        if alarms == Alarms::BeforeStart && action.event.status.takes_place() {
+            add_alarms(&mut calendar, event, &action.notice);
+        }
+    }
+    calendar.to_string().into_bytes()
+}
+
+fn event_properties(site: &Site, action: &Action<'_>) -> Vec<Entry> {
+    let Action { revision, notice, event, .. } = action;
+    let tags: Vec<ICalendarValue> = notice
+        .tags
+        .iter()
+        .map(|tag| &tag.name)
+        .chain(&notice.campaign)
+        .map(|name| ICalendarValue::Text(clean(name)))
+        .collect();
+    let mut properties = vec![
+        text(ICalendarProperty::Uid, &revision.uid(&site.tag_domain, &site.zone).to_string()),
+        utc(ICalendarProperty::Dtstamp, action.stamp),
+        utc(ICalendarProperty::Created, revision.published_at),
+        utc(ICalendarProperty::LastModified, action.stamp),
+        property(ICalendarProperty::Sequence, ICalendarValue::Integer(i64::from(revision.sequence))),
+        local(ICalendarProperty::Dtstart, &event.starts),
+        local(ICalendarProperty::Dtend, &event.ends_or_assumed()),
+        text(ICalendarProperty::Summary, &words::title(notice)),
+        property(ICalendarProperty::Status, ICalendarValue::Status(action.status())),
+        uri(ICalendarProperty::Url, &site.notice_address(revision.id())),
+        text(ICalendarProperty::Location, &facts::place_line(event)),
+    ];
+    if !tags.is_empty() {
+        properties.push(Entry::new(ICalendarProperty::Categories).with_values(tags));
+    }
+    if let Some((north, east)) = event.place.as_ref().and_then(|place| place.geo) {
+        let values = vec![ICalendarValue::Float(north), ICalendarValue::Float(east)];
+        properties.push(Entry::new(ICalendarProperty::Geo).with_values(values));
+    }
+    if let Some(press) = &event.press {
+        let contact = press.email.iter().fold(press.role.clone(), |role, email| format!("{role}, {email}"));
+        properties.push(text(ICalendarProperty::Contact, &contact));
+    }
+    if let Some(image) = &notice.image {
+        properties.extend(image_property(site, &image.file));
+    }
+    if action.is_published {
+        properties.push(organizer(site));
+    }
+    properties.push(text(ICalendarProperty::Description, &description(site, action)));
+    properties
+}
+
+fn image_property(site: &Site, file: &str) -> Option<Entry> {
+    let address = site.url.join(&format!("media/{file}")).ok()?;
+    let parameters = vec![
+        ICalendarParameter {
+            name: ICalendarParameterName::Value,
+            value: ICalendarParameterValue::Value(ICalendarValueType::Uri),
+        },
+        ICalendarParameter {
+            name: ICalendarParameterName::Display,
+            value: ICalendarParameterValue::Display(ICalendarDisplayType::Badge),
+        },
+    ];
+    Some(uri(ICalendarProperty::Image, address.as_str()).with_params(parameters))
+}
+
+// A role's address when there is one; a calendar address may be any URI (RFC 5545 §3.3.3).
+fn organizer(site: &Site) -> Entry {
+    let address = site.contact.as_ref().map_or(site.url.to_string(), |contact| format!("mailto:{contact}"));
+    // A parameter cannot hold a double quote (RFC 5545 §3.2).
+    let name = clean(&site.organization).replace('"', "'");
+    uri(ICalendarProperty::Organizer, &address).with_param(ICalendarParameter {
+        name: ICalendarParameterName::Cn,
+        value: ICalendarParameterValue::Text(name),
+    })
+}
+
+// What changed, what it is, what to know, and where the whole text stands.
+fn description(site: &Site, action: &Action<'_>) -> String {
+    let Action { revision, notice, event, .. } = action;
+    let changes: Vec<String> = revision
+        .changes
+        .iter()
+        .rev()
+        .flat_map(|change| facts::visible_differences(change, notice))
+        .map(|difference| words::difference(&difference))
+        .collect();
+    let assumed = event.ends.is_none().then_some("The end is not known; two hours are assumed.".to_owned());
+    let facts = facts::facts_lines(site, notice);
+    let parts = [
+        Some(changes.join("\n")),
+        Some(notice.summary_or_excerpt().to_owned()),
+        Some(facts.trim_end().to_owned()),
+        assumed,
+        Some(site.notice_address(revision.id())),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+    parts.join("\n\n")
+}
+
+fn add_alarms(calendar: &mut ICalendar, event: u32, notice: &Notice) {
+    for before in ALARMS {
+        let properties = vec![
+            property(ICalendarProperty::Action, ICalendarValue::Action(ICalendarAction::Display)),
+            property(ICalendarProperty::Trigger, ICalendarValue::Duration(before)),
+            text(ICalendarProperty::Description, &words::title(notice)),
+        ];
+        let alarm = add(calendar, ICalendarComponentType::VAlarm, properties);
+        attach(calendar, event, alarm);
+    }
+}
+
+// Each zone that a time is written in, with the first and the last year of those times.
+fn zones(actions: &[Action<'_>]) -> Vec<(Zone, (i32, i32))> {
+    let mut zones: BTreeMap<&str, (Zone, (i32, i32))> = BTreeMap::new();
+    let moments: Vec<Moment> = actions
+        .iter()
+        .flat_map(|action| [action.event.starts.clone(), action.event.ends_or_assumed()])
+        .filter(|moment| !is_written_in_utc(moment))
+        .collect();
+    for moment in &moments {
+        let year = moment.wall.year();
+        let (_, years) =
+            zones.entry(moment.zone.name()).or_insert_with(|| (moment.zone.clone(), (year, year)));
+        *years = (years.0.min(year), years.1.max(year));
+    }
+    zones.into_values().collect()
+}
+
+// Every change of the offset on its own, one year beyond the events on either side: a rule would say more than
+// the zone data does. What comes before the first change is a change that changes nothing.
+fn add_zone(calendar: &mut ICalendar, zone: &Zone, (first, last): (i32, i32)) {
+    let id =
+        add(calendar, ICalendarComponentType::VTimezone, vec![text(ICalendarProperty::Tzid, zone.name())]);
+    attach(calendar, 0, id);
+    let from = zone.to_instant(new_year(first - 1)).0;
+    let until = zone.to_instant(new_year(last + 2)).0;
+    let offset = zone.offset_seconds(from);
+    let opening = observance_properties(new_year(first - 1), offset, offset, &zone.abbreviation(from));
+    let opening = add(calendar, ICalendarComponentType::Standard, opening);
+    attach(calendar, id, opening);
+    for transition in zone.transitions(from, until) {
+        let wall = transition.at.naive_utc() + TimeDelta::seconds(i64::from(transition.offset_before));
+        let properties = observance_properties(
+            wall,
+            transition.offset_before,
+            transition.offset_after,
+            &transition.abbreviation,
+        );
+        let kind = match transition.daylight {
+            true => ICalendarComponentType::Daylight,
+            false => ICalendarComponentType::Standard,
+        };
+        let observance = add(calendar, kind, properties);
+        attach(calendar, id, observance);
+    }
+}
+
+fn observance_properties(wall: NaiveDateTime, before: i32, after: i32, name: &str) -> Vec<Entry> {
+    vec![
+        date_time(ICalendarProperty::Dtstart, floating(wall)),
+        date_time(ICalendarProperty::Tzoffsetfrom, offset(before)),
+        date_time(ICalendarProperty::Tzoffsetto, offset(after)),
+        text(ICalendarProperty::Tzname, name),
+    ]
+}
+
+fn new_year(year: i32) -> NaiveDateTime {
+    NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or(NaiveDate::MIN).and_time(chrono::NaiveTime::MIN)
+}
+
+// A wall time that occurs twice means the first (RFC 5545 §3.3.5), so the second can only be said in UTC.
+fn is_written_in_utc(moment: &Moment) -> bool {
+    matches!(moment.zone.name(), "UTC" | "Etc/UTC") || moment.zone.to_instant(moment.wall).0 != moment.at
+}
+
+fn local(name: ICalendarProperty, moment: &Moment) -> Entry {
+    if is_written_in_utc(moment) {
+        return utc(name, moment.at);
+    }
+    date_time(name, floating(moment.wall)).with_param(ICalendarParameter {
+        name: ICalendarParameterName::Tzid,
+        value: ICalendarParameterValue::Text(moment.zone.name().to_owned()),
+    })
+}
+
+fn utc(name: ICalendarProperty, at: DateTime<Utc>) -> Entry {
+    let stamp = PartialDateTime { tz_hour: Some(0), tz_minute: Some(0), ..floating(at.naive_utc()) };
+    date_time(name, stamp)
+}
+
+fn floating(wall: NaiveDateTime) -> PartialDateTime {
+    let part = |number: u32| u8::try_from(number).ok();
+    PartialDateTime {
+        year: u16::try_from(wall.year()).ok(),
+        month: part(wall.month()),
+        day: part(wall.day()),
+        hour: part(wall.hour()),
+        minute: part(wall.minute()),
+        second: part(wall.second()),
+        ..PartialDateTime::default()
+    }
+}
+
+fn offset(seconds: i32) -> PartialDateTime {
+    let minutes = seconds.unsigned_abs() / 60;
+    PartialDateTime {
+        tz_hour: u8::try_from(minutes / 60).ok(),
+        tz_minute: u8::try_from(minutes % 60).ok(),
+        tz_minus: seconds < 0,
+        ..PartialDateTime::default()
+    }
+}
+
+fn date_time(name: ICalendarProperty, value: PartialDateTime) -> Entry {
+    property(name, ICalendarValue::PartialDateTime(Box::new(value)))
+}
+
+fn text(name: ICalendarProperty, value: &str) -> Entry {
+    property(name, ICalendarValue::Text(clean(value)))
+}
+
+// calcard escapes a comma and a semicolon in an address too, which RFC 5545 §3.3.13 does not.
+fn uri(name: ICalendarProperty, address: &str) -> Entry {
+    let address = clean(address).replace(',', "%2C").replace(';', "%3B").replace('\n', "");
+    property(name, ICalendarValue::Uri(Uri::Location(address)))
+}
+
+fn property(name: ICalendarProperty, value: ICalendarValue) -> Entry {
+    Entry::new(name).with_values(vec![value])
+}
+
+fn add(calendar: &mut ICalendar, kind: ICalendarComponentType, entries: Vec<Entry>) -> u32 {
+    let id = u32::try_from(calendar.components.len()).unwrap_or(u32::MAX);
+    let component = ICalendarComponent { component_type: kind, entries, component_ids: Vec::new() };
+    calendar.components.push(component);
+    id
+}
+
+fn attach(calendar: &mut ICalendar, parent: u32, child: u32) {
+    let parent = usize::try_from(parent).ok().and_then(|parent| calendar.components.get_mut(parent));
+    if let Some(parent) = parent {
+        parent.component_ids.push(child);
+    }
+}
+
+// No control characters (RFC 5545 §3.1), and one kind of line end: some readers split at every kind.
+fn clean(text: &str) -> String {
+    let text = xml_clean(text).replace("\r\n", "\n");
+    text.chars()
+        .filter(|c| *c != '\u{7F}')
+        .map(|c| match c {
+            '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => '\n',
+            plain => plain,
+        })
+        .collect()
+}

@@ -1,1 +1,246 @@
-//! Post.
+//! Post: what a target gets of an edition, a body of Standard Webhooks 1.0.0.
+//!
+//! Pure. There is nothing of a subscriber in it.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+
+use crate::config::Site;
+use crate::edition::Content;
+use crate::notice::shown::shown;
+use crate::notice::{Event, Notice, Place, Status};
+use crate::render::{facts, words};
+use crate::revision::{Difference, Revision};
+use crate::schedule::zone::Moment;
+
+/// The largest body: Standard Webhooks asks for less than 20 kB.
+pub const MAX_BYTES: usize = 20_000;
+
+/// The body for a target, JSON. `at` is the time of the edition and not of the attempt, so a resend has the
+/// same bytes as long as the same can be seen; `now` says what can be. The HTML is left out, and then texts
+/// are cut, when the body would be too long: `data.truncated` is then true.
+pub fn body(
+    site: &Site,
+    content: &Content,
+    revision: &Revision,
+    at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Vec<u8> {
+    let notice = shown(revision.notice(), now);
+    let body = Body {
+        kind: event_type(content, &notice),
+        timestamp: rfc3339(at),
+        data: data(site, content, revision, &notice),
+    };
+    write(body)
+}
+
+/// `notice.published`, `notice.corrected`, `notice.cancelled` or `notice.reminder`.
+fn event_type(content: &Content, notice: &Notice) -> &'static str {
+    let status = notice.event().map(|event| event.status);
+    match content {
+        Content::Reminder(..) => "notice.reminder",
+        // Also an alert: whoever acts on it must not call people to a place.
+        Content::Alert(_) | Content::Correction(..) if status == Some(Status::Cancelled) => {
+            "notice.cancelled"
+        }
+        Content::Correction(..) => "notice.corrected",
+        Content::Alert(_) | Content::Issue { .. } => "notice.published",
+    }
+}
+
+#[derive(Serialize)]
+struct Body {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    timestamp: String,
+    data: Data,
+}
+
+#[derive(Serialize)]
+struct Data {
+    id: String,
+    url: String,
+    kind: &'static str,
+    lang: String,
+    title: String,
+    summary: String,
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    html: Option<String>,
+    truncated: bool,
+    authors: Vec<String>,
+    tags: Vec<String>,
+    sequence: u32,
+    published_at: String,
+    updated_at: String,
+    changes: Vec<Changed>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<Gathering>,
+}
+
+#[derive(Serialize)]
+struct Gathering {
+    status: &'static str,
+    status_note: Option<String>,
+    starts: Time,
+    ends: Option<Time>,
+    assemble_at: Option<Time>,
+    place: Option<Venue>,
+}
+
+/// A wall time with its offset, the zone that it belongs to, and the instant.
+#[derive(Serialize)]
+struct Time {
+    local: String,
+    zone: String,
+    instant: String,
+}
+
+#[derive(Serialize)]
+struct Venue {
+    name: String,
+    address: Option<String>,
+    meeting_point: Option<String>,
+    geo: Option<(f64, f64)>,
+}
+
+#[derive(Serialize)]
+struct Changed {
+    what: &'static str,
+    was: Option<String>,
+    is: Option<String>,
+    text: String,
+}
+
+fn data(site: &Site, content: &Content, revision: &Revision, notice: &Notice) -> Data {
+    let event = notice.event();
+    Data {
+        id: revision.tag_uri(&site.tag_domain, &site.zone),
+        url: site.notice_address(revision.id()),
+        kind: notice.kind_name().as_str(),
+        lang: notice.lang.clone(),
+        title: words::title(notice),
+        summary: notice.summary_or_excerpt().to_owned(),
+        text: text(site, notice),
+        html: Some(html(site, notice)),
+        truncated: false,
+        authors: notice.authors.clone(),
+        tags: notice.tags.iter().map(|tag| tag.name.clone()).collect(),
+        sequence: revision.sequence,
+        published_at: rfc3339(revision.published_at),
+        updated_at: rfc3339(revision.updated_at),
+        changes: changes(content, revision, notice),
+        before: match content {
+            Content::Reminder(_, before) => Some(before.to_string()),
+            Content::Issue { .. } | Content::Alert(_) | Content::Correction(..) => None,
+        },
+        event: event.map(gathering),
+    }
+}
+
+fn text(site: &Site, notice: &Notice) -> String {
+    let facts = facts::facts_text(site, notice);
+    [facts.trim_end(), notice.body.text.trim_end()].join("\n\n").trim().to_owned()
+}
+
+fn html(site: &Site, notice: &Notice) -> String {
+    format!("{}{}", facts::facts_html(site, notice), notice.body.html)
+}
+
+// A correction tells its own change; an edit since then has a correction of its own.
+fn changes(content: &Content, revision: &Revision, notice: &Notice) -> Vec<Changed> {
+    let told = match content {
+        Content::Correction(_, sequence) => *sequence,
+        Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) => return Vec::new(),
+    };
+    revision
+        .changes
+        .iter()
+        .filter(|change| change.sequence == told)
+        .flat_map(|change| facts::visible_differences(change, notice))
+        .map(|difference| changed(&difference))
+        .collect()
+}
+
+fn changed(difference: &Difference) -> Changed {
+    let moment = |moment: &Option<Moment>| moment.as_ref().map(Moment::rfc3339);
+    let (what, was, is) = match difference {
+        Difference::Status { was, is } => {
+            ("status", Some(was.as_str().to_owned()), Some(is.as_str().to_owned()))
+        }
+        Difference::Time { was, is } => ("starts", Some(was.rfc3339()), Some(is.rfc3339())),
+        Difference::End { was, is } => ("ends", moment(was), moment(is)),
+        Difference::Assembly { was, is } => ("assemble_at", moment(was), moment(is)),
+        Difference::Place { was, is } => ("place", was.clone(), is.clone()),
+        Difference::MeetingPoint { was, is } => ("meeting_point", was.clone(), is.clone()),
+    };
+    Changed { what, was, is, text: words::difference(difference) }
+}
+
+fn gathering(event: &Event) -> Gathering {
+    Gathering {
+        status: event.status.as_str(),
+        status_note: event.status_note.clone(),
+        starts: time(&event.starts),
+        ends: event.ends.as_ref().map(time),
+        assemble_at: event.assemble_at.as_ref().map(time),
+        place: event.place.as_ref().map(venue),
+    }
+}
+
+fn time(moment: &Moment) -> Time {
+    Time { local: moment.rfc3339(), zone: moment.zone.name().to_owned(), instant: rfc3339(moment.at) }
+}
+
+fn venue(place: &Place) -> Venue {
+    Venue {
+        name: place.name.clone(),
+        address: place.address.clone(),
+        meeting_point: place.meeting_point.clone(),
+        geo: place.geo,
+    }
+}
+
+// First without the HTML, which the text says too; then from the longest text to the ones that are needed most.
+fn write(mut body: Body) -> Vec<u8> {
+    let whole = json(&body);
+    if whole.len() < MAX_BYTES {
+        return whole;
+    }
+    body.data.truncated = true;
+    body.data.html = None;
+    let excess = excess_bytes(&body);
+    cut(&mut body.data.text, excess);
+    let excess = excess_bytes(&body);
+    cut(&mut body.data.summary, excess);
+    let excess = excess_bytes(&body);
+    cut(&mut body.data.title, excess);
+    json(&body)
+}
+
+fn excess_bytes(body: &Body) -> usize {
+    (json(body).len() + 1).saturating_sub(MAX_BYTES)
+}
+
+// Takes at least so many bytes off the end, never inside a character; each is at least one byte of JSON.
+fn cut(text: &mut String, excess_bytes: usize) {
+    const MARK: &str = "…";
+    if excess_bytes == 0 {
+        return;
+    }
+    let kept = text.floor_char_boundary(text.len().saturating_sub(excess_bytes + MARK.len()));
+    text.truncate(kept);
+    text.push_str(MARK);
+}
+
+fn json(body: &Body) -> Vec<u8> {
+    // Texts and finite numbers alone: nothing that JSON could refuse.
+    serde_json::to_vec(body).unwrap_or_default()
+}
+
+fn rfc3339(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}

@@ -1,0 +1,79 @@
+//! Json: JSON Feed 1.1.
+//!
+//! Pure.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+
+use crate::config::Site;
+use crate::render::feed::{self, Entry, Feed, Format, image_address};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: &'static str,
+    title: &'a str,
+    home_page_url: String,
+    feed_url: String,
+    description: &'a str,
+    authors: Vec<Author<'a>>,
+    language: &'a str,
+    items: Vec<Item<'a>>,
+}
+
+#[derive(Serialize)]
+struct Item<'a> {
+    id: &'a str,
+    url: &'a str,
+    title: &'a str,
+    content_html: &'a str,
+    summary: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<String>,
+    date_published: String,
+    date_modified: String,
+    authors: Vec<Author<'a>>,
+    tags: Vec<&'a str>,
+    language: &'a str,
+}
+
+#[derive(Serialize)]
+struct Author<'a> {
+    name: &'a str,
+}
+
+pub(super) fn write(site: &Site, feed: &Feed<'_>, entries: &[Entry<'_>]) -> Vec<u8> {
+    let document = Document {
+        version: "https://jsonfeed.org/version/1.1",
+        title: &feed.title,
+        home_page_url: site.address(&feed.page),
+        feed_url: site.address(&feed.document_path(Format::Json)),
+        description: &site.description,
+        authors: vec![Author { name: &site.organization }],
+        language: &site.lang,
+        items: entries.iter().map(|entry| item(site, entry)).collect(),
+    };
+    // Names and texts alone: nothing that JSON could refuse.
+    let mut json = serde_json::to_vec_pretty(&document).unwrap_or_default();
+    json.push(b'\n');
+    json
+}
+
+fn item<'a>(site: &Site, entry: &'a Entry<'_>) -> Item<'a> {
+    Item {
+        id: &entry.id,
+        url: &entry.url,
+        title: &entry.title,
+        content_html: &entry.content,
+        summary: &entry.summary,
+        image: image_address(site, &entry.notice),
+        date_published: date(entry.published),
+        date_modified: date(entry.updated),
+        authors: entry.notice.authors.iter().map(|name| Author { name }).collect(),
+        tags: entry.categories.iter().map(|category: &feed::Category| category.label.as_str()).collect(),
+        language: &entry.notice.lang,
+    }
+}
+
+fn date(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}

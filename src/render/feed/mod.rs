@@ -1,0 +1,266 @@
+//! Feed: notices as RSS, Atom and JSON Feed.
+//!
+//! Pure. The same notices give the same bytes: no document says when it was made.
+
+mod atom;
+mod json;
+mod rss;
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
+use uuid::Uuid;
+
+use crate::config::Site;
+use crate::notice::shown::shown;
+use crate::notice::{KindName, Notice};
+use crate::render::facts;
+use crate::render::words;
+use crate::render::xml::{escape_html, xml_clean};
+use crate::revision::{Change, Revision};
+use crate::schedule::zone::Moment;
+
+/// How a feed is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// RSS 2.0.
+    Rss,
+    /// Atom (RFC 4287).
+    Atom,
+    /// JSON Feed 1.1.
+    Json,
+}
+
+/// One feed: a selection of the published notices.
+#[derive(Debug, Clone)]
+pub struct Feed<'a> {
+    /// What readers call it.
+    pub title: String,
+    /// Where it stands under the site, without the extension: `feeds/all`.
+    pub path: String,
+    /// Where the page that it mirrors stands under the site.
+    pub page: String,
+    /// As `select` gives them.
+    pub entries: Vec<&'a Revision>,
+}
+
+/// The largest document: Miniflux refuses 15 MiB and a phone reads it on a train.
+pub const MAX_BYTES: usize = 512 * 1024;
+
+/// The age up to which every notice is in a subscription document, however many there are: a reader that was
+/// off for two weeks misses nothing.
+const RECENT: TimeDelta = TimeDelta::days(14);
+
+/// The largest content of an entry as it stands escaped; a longer one is on its page. Half of a document, so
+/// that one entry never keeps out all the others.
+const MAX_CONTENT_BYTES: usize = MAX_BYTES / 2;
+
+/// Minutes between two visits of an RSS reader: longer would make a change of an action a day late.
+const TTL_MINUTES: u32 = 15;
+
+/// The notices of a subscription document: the newest `limit` by `updated_at` and all of the last 14 days,
+/// the newest first.
+pub fn select<'a>(
+    revisions: impl Iterator<Item = &'a Revision>,
+    limit: usize,
+    now: DateTime<Utc>,
+) -> Vec<&'a Revision> {
+    let mut selected: Vec<&Revision> = revisions.collect();
+    selected.sort_by(|a, b| newest_first(a, b));
+    let recent = selected.partition_point(|revision| revision.updated_at > now - RECENT);
+    selected.truncate(limit.max(recent));
+    selected
+}
+
+/// A feed's document, at most `MAX_BYTES` long: the oldest entries give way.
+pub fn render(site: &Site, feed: &Feed<'_>, format: Format, now: DateTime<Utc>) -> Vec<u8> {
+    let mut entries = entries(site, &feed.entries, now);
+    loop {
+        let document = match format {
+            Format::Rss => rss::write(site, feed, &entries),
+            Format::Atom => atom::write(site, feed, &entries),
+            Format::Json => json::write(site, feed, &entries),
+        };
+        if document.len() <= MAX_BYTES || entries.len() <= 1 {
+            return document;
+        }
+        let fitting = entries.len() * MAX_BYTES / document.len();
+        entries.truncate(fitting.clamp(1, entries.len() - 1));
+    }
+}
+
+impl Format {
+    /// All of them, in the order in which a page offers them.
+    pub const ALL: [Self; 3] = [Self::Atom, Self::Rss, Self::Json];
+
+    /// What a path ends in, without the dot.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Rss => "rss",
+            Self::Atom => "atom",
+            Self::Json => "json",
+        }
+    }
+
+    /// The media type, for HTTP.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Rss => "application/rss+xml; charset=utf-8",
+            Self::Atom => "application/atom+xml; charset=utf-8",
+            Self::Json => "application/feed+json; charset=utf-8",
+        }
+    }
+
+    // The media type alone, for links.
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Rss => "application/rss+xml",
+            Self::Atom => "application/atom+xml",
+            Self::Json => "application/feed+json",
+        }
+    }
+}
+
+impl Feed<'_> {
+    /// Where it stands under the site in a format: `feeds/all.atom`.
+    pub fn document_path(&self, format: Format) -> String {
+        format!("{}.{}", self.path, format.extension())
+    }
+}
+
+/// What the three formats say of a notice; every text holds only what XML allows.
+struct Entry<'a> {
+    notice: Cow<'a, Notice>,
+    /// The tag URI.
+    id: String,
+    url: String,
+    title: String,
+    summary: String,
+    /// HTML.
+    content: String,
+    categories: Vec<Category>,
+    published: DateTime<Utc>,
+    updated: DateTime<Utc>,
+}
+
+/// A term in a scheme.
+struct Category {
+    term: String,
+    scheme: String,
+    label: String,
+}
+
+fn newest_first(a: &Revision, b: &Revision) -> std::cmp::Ordering {
+    b.updated_at.cmp(&a.updated_at).then_with(|| a.id().cmp(b.id()))
+}
+
+// No two entries share one `updated`: readers that sort by it would show them in an order of their own. The
+// later in id order gives way into the past, since nobody has yet been in the future.
+fn entries<'a>(site: &Site, revisions: &[&'a Revision], now: DateTime<Utc>) -> Vec<Entry<'a>> {
+    let mut revisions = revisions.to_vec();
+    revisions.sort_by(|a, b| newest_first(a, b));
+    let mut entries: Vec<Entry<'_>> = Vec::with_capacity(revisions.len());
+    for revision in revisions {
+        let updated = revision.updated_at.trunc_subsecs(0);
+        let latest = entries.last().map(|entry| entry.updated - TimeDelta::seconds(1));
+        entries.push(entry(site, revision, latest.map_or(updated, |latest| updated.min(latest)), now));
+    }
+    entries
+}
+
+fn entry<'a>(site: &Site, revision: &'a Revision, updated: DateTime<Utc>, now: DateTime<Utc>) -> Entry<'a> {
+    let notice = shown(revision.notice(), now);
+    let url = site.notice_address(revision.id());
+    Entry {
+        id: clean(&revision.tag_uri(&site.tag_domain, &site.zone)),
+        title: clean(&words::title(&notice)),
+        summary: clean(notice.summary_or_excerpt()),
+        content: clean(&content(site, revision, &notice, &url)),
+        categories: categories(site, &notice),
+        published: revision.published_at.trunc_subsecs(0),
+        updated,
+        url,
+        notice,
+    }
+}
+
+fn content(site: &Site, revision: &Revision, notice: &Notice, url: &str) -> String {
+    let changes = changes_html(site, revision, notice);
+    let image = image_html(site, notice);
+    let facts = facts::facts_html(site, notice);
+    let body = &notice.body.html;
+    let content = match notice.kind_name() {
+        // Who follows only the feed sees first when and where.
+        KindName::Action => format!("{changes}{facts}{image}{body}"),
+        KindName::Archive | KindName::Statement => format!("{image}{body}{facts}"),
+    };
+    if escape_html(&content).len() <= MAX_CONTENT_BYTES {
+        return content;
+    }
+    let summary = escape_html(notice.summary_or_excerpt());
+    format!("<p>{summary}</p>\n<p><a href=\"{}\">The whole text</a></p>\n", escape_html(url))
+}
+
+// The latest change first: it is what a reader who comes back has not seen.
+fn changes_html(site: &Site, revision: &Revision, notice: &Notice) -> String {
+    let zone = notice.event().map_or(&site.zone, |event| &event.starts.zone);
+    let one = |change: &Change| {
+        let at = words::moment(&Moment::from_instant(change.at, zone.clone()));
+        let differences: Vec<String> =
+            facts::visible_differences(change, notice).iter().map(words::difference).collect();
+        let differences = differences.join(" ");
+        format!("<p><strong>Changed on {}:</strong> {}</p>\n", escape_html(&at), escape_html(&differences))
+    };
+    revision.changes.iter().rev().map(one).collect()
+}
+
+fn image_html(site: &Site, notice: &Notice) -> String {
+    let Some((image, url)) = notice.image.as_ref().zip(image_address(site, notice)) else {
+        return String::new();
+    };
+    format!("<p><img src=\"{}\" alt=\"{}\"></p>\n", escape_html(&url), escape_html(&image.alt))
+}
+
+fn image_address(site: &Site, notice: &Notice) -> Option<String> {
+    let image = notice.image.as_ref()?;
+    site.url.join(&format!("media/{}", image.file)).ok().map(String::from)
+}
+
+fn categories(site: &Site, notice: &Notice) -> Vec<Category> {
+    let category = |scheme: &str, term: &str, label: &str| Category {
+        term: clean(term),
+        scheme: site.address(scheme),
+        label: clean(label),
+    };
+    let kind = notice.kind_name();
+    let mut categories = vec![category("kinds/", kind.as_str(), words::kind_singular(kind))];
+    // A filter in a reader can wait for a change that way.
+    let status = notice.event().map(|event| event.status);
+    if let Some((status, prefix)) = status.and_then(|status| Some((status, words::status_prefix(status)?))) {
+        categories.push(category("status/", status.as_str(), prefix));
+    }
+    categories.extend(notice.tags.iter().map(|tag| category("tags/", &tag.slug, &tag.name)));
+    categories.extend(notice.campaign.iter().map(|name| category("campaigns/", name, name)));
+    categories
+}
+
+fn contributors(notice: &Notice) -> Vec<String> {
+    notice
+        .event()
+        .map_or(Vec::new(), |event| event.cosponsors.iter().map(|party| clean(&party.name)).collect())
+}
+
+// The newest entry's: the same notices give the same bytes, and so the same ETag.
+fn updated(entries: &[Entry<'_>]) -> Option<DateTime<Utc>> {
+    entries.first().map(|entry| entry.updated)
+}
+
+// Of the tag domain and not of the address, so that a move to another host changes no feed's id.
+fn feed_id(site: &Site, feed: &Feed<'_>) -> String {
+    let name = format!("{}/{}", site.tag_domain, feed.path);
+    format!("urn:uuid:{}", Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()))
+}
+
+fn clean(text: &str) -> String {
+    xml_clean(text).into_owned()
+}

@@ -1,0 +1,290 @@
+//! Calendar: what calendar programs get.
+
+use calcard::icalendar::{ICalendar, ICalendarComponentType, ICalendarProperty};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use handbill::render::calendar::{attachment, calendar, single};
+use handbill::revision::Revision;
+use handbill::schedule::zone::Zone;
+use proptest::prelude::*;
+use proptest::proptest;
+
+use crate::feed::{action_of, any_text};
+use crate::sample::{ACTION, action, archive, at, cancelled, edited, first, golden, moved, site, statement};
+
+const NOW: &str = "2018-07-09T16:00:00Z";
+
+// Whatever is written holds RFC 5545 §3.1 and reads back.
+fn check(bytes: Vec<u8>) -> String {
+    let text = String::from_utf8(bytes).unwrap();
+    assert!(text.ends_with("\r\n"));
+    for line in text.strip_suffix("\r\n").unwrap().split("\r\n") {
+        assert!(line.len() <= 75, "{line:?} has more than 75 octets");
+        assert!(!line.is_empty() && line != " ");
+        let control = |c: char| c.is_control() && c != '\t' && !('\u{80}'..='\u{9F}').contains(&c);
+        assert!(!line.contains(control), "{line:?} holds a control character");
+        let escape = line.len() - line.trim_end_matches('\\').len();
+        assert!(escape % 2 == 0, "{line:?} breaks in an escape");
+    }
+    ICalendar::parse(&text).unwrap();
+    text
+}
+
+fn check_calendar(revisions: &[&Revision], now: &str) -> String {
+    check(calendar(&site(), "All actions", "calendar/all", "actions/", revisions, at(now)))
+}
+
+// The values of each property of that name, unfolded, with its parameters.
+fn values(calendar: &str, name: &str) -> Vec<String> {
+    let unfolded = calendar.replace("\r\n ", "");
+    let named = |line: &&str| line.split([':', ';']).next() == Some(name);
+    unfolded.split("\r\n").filter(named).map(|line| line[name.len() + 1..].to_owned()).collect()
+}
+
+// Those of the only event.
+fn event_values(calendar: &str, name: &str) -> Vec<String> {
+    let event = calendar.split("BEGIN:VEVENT\r\n").nth(1).unwrap();
+    values(event.split("BEGIN:VALARM").next().unwrap(), name)
+}
+
+#[test]
+fn a_calendar_holds_the_actions_alone() {
+    let (action, archive, statement) = (action(), archive(), statement());
+    let text = check_calendar(&[&archive, &action, &statement], NOW);
+    golden("calendar/action.ics", text.as_bytes());
+    assert_eq!(values(&text, "BEGIN").iter().filter(|name| *name == "VEVENT").count(), 1);
+}
+
+#[test]
+fn a_calendar_without_actions_is_a_calendar() {
+    golden("calendar/empty.ics", check_calendar(&[&archive()], NOW).as_bytes());
+}
+
+#[test]
+fn a_cancelled_action_stays_as_cancelled_until_a_month_after_its_date() {
+    let text = check_calendar(&[&cancelled()], NOW);
+    golden("calendar/cancelled.ics", text.as_bytes());
+    assert_eq!(event_values(&text, "UID"), event_values(&check_calendar(&[&action()], NOW), "UID"));
+    assert_eq!(event_values(&text, "SEQUENCE"), ["1"]);
+    assert_eq!(event_values(&text, "STATUS"), ["CANCELLED"]);
+    assert!(event_values(&text, "SUMMARY")[0].starts_with("CANCELLED: "));
+    let has_event = |now| check_calendar(&[&cancelled()], now).contains("BEGIN:VEVENT");
+    assert!(has_event("2018-08-10T14:59:59Z"));
+    assert!(!has_event("2018-08-10T15:00:00Z"));
+}
+
+#[test]
+fn a_moved_action_keeps_its_uid_and_counts_its_changes() {
+    let text = check_calendar(&[&moved()], NOW);
+    golden("calendar/moved.ics", text.as_bytes());
+    assert_eq!(event_values(&text, "UID"), event_values(&check_calendar(&[&action()], NOW), "UID"));
+    assert_eq!(event_values(&text, "SEQUENCE"), ["3"]);
+    assert_eq!(event_values(&text, "STATUS"), ["CONFIRMED"]);
+    assert_eq!(event_values(&text, "DTSTART"), ["TZID=America/New_York:20180710T093000"]);
+}
+
+#[test]
+fn a_postponed_action_is_tentative() {
+    let postponed = edited(&action(), "image =", "status = \"postponed\"\nimage =", NOW);
+    let text = check_calendar(&[&postponed], NOW);
+    assert_eq!(event_values(&text, "STATUS"), ["TENTATIVE"]);
+    assert!(event_values(&text, "SUMMARY")[0].starts_with("POSTPONED: "));
+}
+
+#[test]
+fn a_past_action_stays_for_a_year() {
+    let has_event = |now| check_calendar(&[&action()], now).contains("BEGIN:VEVENT");
+    assert!(has_event("2019-07-10T12:00:00Z"));
+    assert!(!has_event("2019-07-12T12:00:00Z"));
+}
+
+#[test]
+fn every_event_has_what_clients_need() {
+    let text = check_calendar(&[&action()], NOW);
+    for name in [
+        "UID",
+        "DTSTAMP",
+        "DTSTART",
+        "DTEND",
+        "SUMMARY",
+        "SEQUENCE",
+        "LAST-MODIFIED",
+        "CREATED",
+        "STATUS",
+        "URL",
+        "CATEGORIES",
+        "LOCATION",
+        "GEO",
+        "DESCRIPTION",
+    ] {
+        assert_eq!(event_values(&text, name).len(), 1, "{name}");
+    }
+    assert_eq!(event_values(&text, "DTSTAMP"), ["20180708T220000Z"]);
+    assert_eq!(event_values(&text, "GEO"), ["40.7625;-73.9817"]);
+    assert_eq!(event_values(&text, "CATEGORIES"), ["AbolishICE,sanctuary city,Abolish ICE"]);
+}
+
+#[test]
+fn an_end_that_nobody_gave_is_assumed_and_said_to_be() {
+    let endless = first("endless", &ACTION.replace("ends = 2018-07-10 11:00\n", ""), NOW);
+    let text = check_calendar(&[&endless], NOW);
+    assert_eq!(event_values(&text, "DTEND"), ["TZID=America/New_York:20180710T110000"]);
+    assert!(event_values(&text, "DESCRIPTION")[0].contains("two hours are assumed"));
+    assert!(!check_calendar(&[&action()], NOW).contains("assumed"));
+}
+
+#[test]
+fn a_subscribed_calendar_has_no_method_and_no_alarm() {
+    let text = check_calendar(&[&action(), &cancelled()], NOW);
+    for name in ["METHOD", "ORGANIZER", "ATTENDEE", "TRIGGER"] {
+        assert!(values(&text, name).is_empty(), "{name}");
+    }
+    for name in
+        ["NAME", "X-WR-CALNAME", "X-WR-TIMEZONE", "REFRESH-INTERVAL", "X-PUBLISHED-TTL", "COLOR", "SOURCE"]
+    {
+        assert_eq!(values(&text, name).len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn the_file_of_one_action_has_alarms_unless_it_is_cancelled() {
+    let text = check(single(&site(), &action(), at(NOW)));
+    golden("calendar/single.ics", text.as_bytes());
+    assert_eq!(values(&text, "TRIGGER"), ["-P1D", "-PT2H"]);
+    assert!(values(&text, "METHOD").is_empty());
+    assert!(values(&check(single(&site(), &cancelled(), at(NOW))), "TRIGGER").is_empty());
+    assert!(single(&site(), &archive(), at(NOW)).is_empty());
+}
+
+#[test]
+fn an_attachment_is_published_by_the_site_and_asks_nobody() {
+    let text = check(attachment(&site(), &action(), at(NOW)));
+    golden("calendar/attachment.ics", text.as_bytes());
+    assert_eq!(values(&text, "METHOD"), ["PUBLISH"]);
+    assert_eq!(
+        values(&text, "ORGANIZER"),
+        ["CN=Council of the 'Example':mailto:council@example.org"]
+            .map(|line| line.replace("CN=Council of the 'Example'", "CN=\"Council of the 'Example'\""))
+    );
+    assert!(values(&text, "ATTENDEE").is_empty());
+    assert!(attachment(&site(), &statement(), at(NOW)).is_empty());
+}
+
+#[test]
+fn a_hidden_place_is_announced_when_it_is_shown_and_clients_see_the_change() {
+    let hidden = ACTION.replace("geo =", "visibility = \"day-of\"\ngeo =");
+    let hidden = first("hidden", &hidden, "2018-07-08T22:00:00Z");
+    let before = check_calendar(&[&hidden], "2018-07-10T03:59:59Z");
+    assert_eq!(event_values(&before, "LOCATION"), ["Place to be announced"]);
+    assert!(event_values(&before, "GEO").is_empty() && !before.contains("Hotel"));
+    let after = check_calendar(&[&hidden], "2018-07-10T04:00:00Z");
+    assert!(event_values(&after, "LOCATION")[0].starts_with("Example Hotel"));
+    assert_eq!(event_values(&after, "LAST-MODIFIED"), ["20180710T040000Z"]);
+    assert_eq!(event_values(&after, "SEQUENCE"), event_values(&before, "SEQUENCE"));
+}
+
+#[test]
+fn the_same_actions_give_the_same_bytes() {
+    let early = check_calendar(&[&action(), &moved()], "2018-07-09T16:00:00Z");
+    let late = check_calendar(&[&action(), &moved()], "2018-07-10T15:59:59Z");
+    assert_eq!(early, late);
+}
+
+#[test]
+fn the_second_of_two_hours_that_are_called_the_same_is_written_in_utc() {
+    let of = |starts: &str| {
+        let source = ACTION
+            .replace("starts = 2018-07-10 09:00", &format!("starts = {starts}"))
+            .replace("ends = 2018-07-10 11:00\nassemble_at = 2018-07-10 08:30\n", "")
+            .replace("weekday = \"Tuesday\"\n", "");
+        event_values(&check_calendar(&[&first("fold", &source, NOW)], NOW), "DTSTART")
+    };
+    assert_eq!(of("2018-11-04T01:30:00-04:00"), ["TZID=America/New_York:20181104T013000"]);
+    assert_eq!(of("2018-11-04T01:30:00-05:00"), ["20181104T063000Z"]);
+}
+
+#[test]
+fn every_zone_is_described_as_its_data_says_hour_by_hour() {
+    for name in [
+        "America/New_York",
+        "America/Vancouver",
+        "Europe/Dublin",
+        "Africa/Casablanca",
+        "Australia/Lord_Howe",
+        "Asia/Kolkata",
+        "America/Santiago",
+        "Pacific/Apia",
+    ] {
+        for year in [2011, 2018, 2026] {
+            let source = ACTION
+                .replace("America/New_York", name)
+                .replace("starts = 2018-07-10 09:00", &format!("starts = {year}-07-10 09:00"))
+                .replace("ends = 2018-07-10 11:00\nassemble_at = 2018-07-10 08:30\n", "")
+                .replace("weekday = \"Tuesday\"\n", "");
+            let text = check_calendar(&[&first("zoned", &source, NOW)], "2011-01-01T00:00:00Z");
+            assert_eq!(values(&text, "TZID"), [name]);
+            check_zone(&text, &Zone::find(name).unwrap(), year);
+        }
+    }
+}
+
+// The offset of RFC 5545 §3.6.5: of the observance with the latest onset, which is told in the offset before.
+fn check_zone(text: &str, zone: &Zone, year: i32) {
+    let block = text.split("BEGIN:VTIMEZONE").nth(1).unwrap().split("END:VTIMEZONE").next().unwrap();
+    let seconds = |offset: &str| {
+        let number: i64 = offset[1..].parse().unwrap();
+        (number / 100 * 3600 + number % 100 * 60) * if offset.starts_with('-') { -1 } else { 1 }
+    };
+    let from = values(block, "TZOFFSETFROM");
+    let to = values(block, "TZOFFSETTO");
+    let onsets: Vec<DateTime<Utc>> = values(block, "DTSTART")
+        .iter()
+        .zip(&from)
+        .map(|(wall, from)| {
+            let wall = NaiveDateTime::parse_from_str(wall, "%Y%m%dT%H%M%S").unwrap();
+            wall.and_utc() - TimeDelta::seconds(seconds(from))
+        })
+        .collect();
+    assert!(onsets.is_sorted());
+    let mut hour = at(&format!("{year}-01-01T00:00:00Z"));
+    while hour < at(&format!("{}-01-01T00:00:00Z", year + 1)) {
+        let latest = onsets.iter().rposition(|onset| *onset <= hour).unwrap();
+        assert_eq!(seconds(&to[latest]), i64::from(zone.offset_seconds(hour)), "{zone:?} {hour}");
+        hour += TimeDelta::hours(1);
+    }
+}
+
+#[test]
+fn a_calendar_in_utc_needs_no_zone() {
+    let source = ACTION.replace("America/New_York", "UTC");
+    let text = check_calendar(&[&first("utc", &source, NOW)], NOW);
+    assert_eq!(event_values(&text, "DTSTART"), ["20180710T090000Z"]);
+    assert!(!text.contains("VTIMEZONE"));
+}
+
+proptest! {
+    #[test]
+    fn any_text_in_every_field_stays_inside_its_property(text in any_text()) {
+        let revision = action_of(&text);
+        for bytes in [
+            calendar(&site(), &text, "calendar/all", "actions/", &[&revision], at(NOW)),
+            attachment(&site(), &revision, at(NOW)),
+        ] {
+            let written = check(bytes);
+            let calendar = ICalendar::parse(&written).unwrap();
+            let events = calendar
+                .components
+                .iter()
+                .filter(|component| component.component_type == ICalendarComponentType::VEvent)
+                .count();
+            prop_assert_eq!(events, 1);
+            let known = |name: &ICalendarProperty| match name {
+                ICalendarProperty::Other(name) => name.starts_with("X-WR-") || name == "X-PUBLISHED-TTL",
+                _ => true,
+            };
+            for component in &calendar.components {
+                prop_assert!(component.entries.iter().all(|entry| known(&entry.name)), "{}", written);
+            }
+            prop_assert_eq!(values(&written, "UID").len(), 1 + usize::from(written.contains("X-WR-CALNAME")));
+        }
+    }
+}
