@@ -7,17 +7,15 @@
     reason = "a test may fail"
 )]
 
-mod lint;
-mod email;
-mod markdown;
-mod plan;
-mod notices;
-mod chaos;
-mod markdown;
-mod outbox;
 mod calendar;
+mod chaos;
+mod email;
 mod feed;
+mod lint;
 mod markdown;
+mod notices;
+mod outbox;
+mod plan;
 mod post;
 mod sample;
 mod schedule;
