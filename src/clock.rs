@@ -36,9 +36,7 @@ impl Clock {
         match self.fast {
             #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
             None => DateTime::from(SystemTime::now()),
-            Some(fast) => {
-                fast.start + self.scaled(fast.began.elapsed())
-            }
+            Some(fast) => fast.start + self.scaled(fast.began.elapsed()),
         }
     }
 

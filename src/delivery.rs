@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+pub const MAIL_RETRIES: &[u32] = &[300, 600];
+pub const URGENT_MAIL_RETRIES: &[u32] = &[60, 120];
 /// What the other side's answer means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {

@@ -56,7 +56,9 @@ impl Folder {
     /// Reads what has changed since the last time; `None` when nothing has.
     pub fn read(&mut self) -> anyhow::Result<Option<Reading>> {
         let mut there = BTreeMap::new();
-        for entry in fs::read_dir(&self.path).with_context(|| format!("read the folder {}", self.path.display()))? {
+        for entry in
+            fs::read_dir(&self.path).with_context(|| format!("read the folder {}", self.path.display()))?
+        {
             let entry = entry.context("read the folder of notices")?;
             let name = entry.file_name().to_string_lossy().into_owned();
             // Editors write `.name.md.swp` and `name.md~` beside the file.
@@ -70,7 +72,9 @@ impl Folder {
             }
         }
         let same = there.len() == self.files.len()
-            && there.iter().all(|(name, stamp)| self.files.get(name).is_some_and(|file| file.stamp == *stamp));
+            && there
+                .iter()
+                .all(|(name, stamp)| self.files.get(name).is_some_and(|file| file.stamp == *stamp));
         if same && !there.is_empty() {
             return Ok(None);
         }
@@ -92,7 +96,10 @@ impl Folder {
                 Parsed { notice: None, report: Report::new(shown, "", vec![problem]), references: Vec::new() }
             }
         };
-        let draft = parsed.notice.clone().map(|notice| Draft::new(notice, &parsed.report.path, &parsed.report.source));
+        let draft = parsed
+            .notice
+            .clone()
+            .map(|notice| Draft::new(notice, &parsed.report.path, &parsed.report.source));
         File { stamp, parsed, draft }
     }
 
@@ -121,7 +128,8 @@ impl Folder {
 }
 
 fn read_text(path: &Path) -> Result<String, Problem> {
-    let bytes = fs::read(path).map_err(|err| Problem::error(0..0, format!("the file cannot be read: {err}"), ""))?;
+    let bytes =
+        fs::read(path).map_err(|err| Problem::error(0..0, format!("the file cannot be read: {err}"), ""))?;
     String::from_utf8(bytes).map_err(|err| {
         let at = err.utf8_error().valid_up_to();
         Problem::error(0..0, format!("the file is not UTF-8 text (byte {at})"), "save it as UTF-8")

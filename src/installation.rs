@@ -104,7 +104,12 @@ impl Installation {
     /// A secret's file as its lines without comments; an error when others can read it.
     pub fn secret_lines(&self, file: &Path) -> anyhow::Result<Vec<String>> {
         let text = read_secret(&self.root.join(file))?;
-        Ok(text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect())
+        Ok(text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .map(str::to_owned)
+            .collect())
     }
 }
 
@@ -125,7 +130,10 @@ pub fn write_secret(file: &Path, text: &str) -> anyhow::Result<()> {
 fn new_key() -> anyhow::Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).context("draw random bytes")?;
-    Ok(format!("# Without this key no address of a subscriber can be read. Keep a copy elsewhere.\n{}\n", STANDARD.encode(bytes)))
+    Ok(format!(
+        "# Without this key no address of a subscriber can be read. Keep a copy elsewhere.\n{}\n",
+        STANDARD.encode(bytes)
+    ))
 }
 
 fn read_key(file: &Path) -> anyhow::Result<Key> {

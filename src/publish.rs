@@ -61,7 +61,12 @@ const MOST_FORWARDS: TimeDelta = TimeDelta::hours(3);
 
 impl Publisher {
     /// A publisher that has not looked yet. `holder` names this process to the others.
-    pub fn new(installation: &Installation, ledger: &Ledger, templates: Arc<Templates>, holder: String) -> Self {
+    pub fn new(
+        installation: &Installation,
+        ledger: &Ledger,
+        templates: Arc<Templates>,
+        holder: String,
+    ) -> Self {
         Self {
             installation: installation.clone(),
             ledger: ledger.clone(),
@@ -130,9 +135,10 @@ impl Publisher {
 
     /// When to look again at the latest, files left as they are.
     pub fn next_at(&self) -> Option<DateTime<Utc>> {
-        let due = self.history.as_ref().and_then(|history| {
-            plan::next_due(&self.installation.config, &self.reading.drafts, history)
-        });
+        let due = self
+            .history
+            .as_ref()
+            .and_then(|history| plan::next_due(&self.installation.config, &self.reading.drafts, history));
         [due, self.documents_change_at].into_iter().flatten().min()
     }
 
@@ -152,10 +158,15 @@ impl Publisher {
         Ok(empty)
     }
 
-    async fn write_documents(&mut self, entries: &[Entry], now: DateTime<Utc>) -> anyhow::Result<Option<Built>> {
+    async fn write_documents(
+        &mut self,
+        entries: &[Entry],
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Option<Built>> {
         let revised = entries.iter().any(|entry| matches!(entry.step, Step::Revise(_)));
         let due = self.documents_change_at.is_some_and(|at| at <= now);
-        let Some(history) = self.history.as_ref().filter(|_| revised || due || !self.documents_are_current) else {
+        let Some(history) = self.history.as_ref().filter(|_| revised || due || !self.documents_are_current)
+        else {
             return Ok(None);
         };
         let (installation, templates) = (self.installation.clone(), Arc::clone(&self.templates));
@@ -185,7 +196,10 @@ pub async fn run(
     while !stop.is_cancelled() {
         if jump.happened(&clock) {
             let held = publisher.ledger.hold(clock.now()).await;
-            error!(error = held.err().map(tracing::field::display), "The clock jumped ahead: sending is held until `handbill resume`.");
+            error!(
+                error = held.err().map(tracing::field::display),
+                "The clock jumped ahead: sending is held until `handbill resume`."
+            );
         }
         let now = clock.now();
         match publisher.look(now).await {
@@ -227,7 +241,11 @@ fn report(looked: &Looked) {
 
 fn tell(reading: &Reading) {
     for report in reading.reports.iter().filter(|report| report.has_errors()) {
-        warn!(file = report.path, problems = report.problems.len(), "A notice has errors and is left as it was; `handbill check` shows them.");
+        warn!(
+            file = report.path,
+            problems = report.problems.len(),
+            "A notice has errors and is left as it was; `handbill check` shows them."
+        );
     }
 }
 

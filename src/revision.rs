@@ -169,6 +169,22 @@ impl Revision {
         next
     }
 
+    /// The revision that the ledger holds, after those before it.
+    pub fn after(
+        before: Option<&Self>,
+        draft: Draft,
+        revised_at: DateTime<Utc>,
+        published_at: DateTime<Utc>,
+        appeared_at: DateTime<Utc>,
+    ) -> Self {
+        match before {
+            Some(before) => before.next(draft, revised_at),
+            None => {
+                Self { published_at, appeared_at, updated_at: published_at, ..Self::first(draft, revised_at) }
+            }
+        }
+    }
+
     /// The notice.
     pub fn notice(&self) -> &Notice {
         &self.draft.notice

@@ -1,1 +1,174 @@
-//! Serve: all of it in one process.
+//! Serve: web, publishing and delivering in one process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::TimeDelta;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
+
+use crate::clock::Clock;
+use crate::deliver::{self, Counts, Office};
+use crate::installation::Installation;
+use crate::ledger::{Dialect, Ledger};
+use crate::publish::{self, Publisher};
+use crate::render::templates::Templates;
+use crate::web;
+
+/// Which parts run here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts {
+    /// Loop 1.
+    pub publish: bool,
+    /// Loop 2.
+    pub deliver: bool,
+    /// The public pages.
+    pub web: bool,
+}
+
+/// How it runs.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Which parts.
+    pub parts: Parts,
+    /// Where to listen instead of where the config says.
+    pub listen: Option<String>,
+    /// What time it is.
+    pub clock: Clock,
+    /// How often the folder is looked at, by that clock.
+    pub poll: TimeDelta,
+}
+
+/// A service that runs.
+pub struct Running {
+    /// Where the pages are, when they are served here.
+    pub address: Option<SocketAddr>,
+    /// Its ledger.
+    pub ledger: Ledger,
+    /// How delivering goes.
+    pub counts: Arc<Counts>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Parts {
+    /// All of them.
+    pub const ALL: Self = Self { publish: true, deliver: true, web: true };
+}
+
+// What is under way is ended within this; what is not comes back by its lease, or at the next start.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Starts the parts. Whatever is wrong with the config, the key or the ledger is an error here and not later.
+pub async fn start(installation: &Installation, options: Options) -> anyhow::Result<Running> {
+    let ledger = installation.ledger().await?;
+    let templates = Arc::new(installation.templates()?);
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let counts = Arc::new(Counts::default());
+    let wake = Arc::new(Notify::new());
+    let pages = web::Pages::open(installation.site());
+
+    if options.parts.publish {
+        let publisher = Publisher::new(installation, &ledger, Arc::clone(&templates), holder()?);
+        let written = {
+            let pages = pages.clone();
+            move || pages.reload()
+        };
+        let (clock, wake, stop) = (options.clock.clone(), Arc::clone(&wake), stop.clone());
+        tasks.spawn(publish::run(publisher, clock, options.poll, wake, written, stop));
+    }
+    if options.parts.deliver {
+        start_delivering(installation, &ledger, &templates, &options, &counts, &wake, &stop, &tasks).await?;
+    }
+    let address = if options.parts.web {
+        let listen = options.listen.as_ref().unwrap_or(&installation.config.listen);
+        let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
+        let address = listener.local_addr().context("listen")?;
+        let state = web::State { pages, ledger: ledger.clone(), key: installation.key().ok(), site: installation.config.site.clone(), counts: Arc::clone(&counts), clock: options.clock.clone() };
+        let served = axum::serve(listener, web::router(state)).with_graceful_shutdown(stop.clone().cancelled_owned());
+        tasks.spawn(async move {
+            if let Err(err) = served.await {
+                error!(error = %err, "The pages are not served any more.");
+            }
+        });
+        Some(address)
+    } else {
+        None
+    };
+    Ok(Running { address, ledger, counts, stop, tasks })
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one office, put together once")]
+async fn start_delivering(
+    installation: &Installation,
+    ledger: &Ledger,
+    templates: &Arc<Templates>,
+    options: &Options,
+    counts: &Arc<Counts>,
+    wake: &Arc<Notify>,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> anyhow::Result<()> {
+    let key = match installation.key() {
+        Ok(key) => key,
+        Err(err) => {
+            // Pages and feeds are worth serving all the same.
+            error!(error = format!("{err:#}"), "Nothing can be sent without the key; pages and feeds are served.");
+            return Ok(());
+        }
+    };
+    if ledger.dialect() == Dialect::Sqlite {
+        // Only one process delivers from an embedded ledger: what the last one held is free.
+        let freed = ledger.release_all(options.clock.now()).await?;
+        if freed > 0 {
+            warn!(deliveries = freed, "The last run ended in the middle; its deliveries go on.");
+        }
+    }
+    let office = Office {
+        installation: installation.clone(),
+        ledger: ledger.clone(),
+        templates: Arc::clone(templates),
+        key,
+        clock: options.clock.clone(),
+        counts: Arc::clone(counts),
+        wake: Arc::clone(wake),
+        stop: stop.clone(),
+    };
+    deliver::start(&office, tasks).await
+}
+
+impl Running {
+    /// Ends what is under way, at most ten seconds long, and closes the ledger.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
+            warn!("Something did not end in time; its delivery goes on at the next start.");
+        }
+        self.ledger.close().await;
+        info!("Stopped.");
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
+pub async fn stop_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("wait for SIGINT")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+// Another for each process: two on one machine must not share a lease.
+fn holder() -> anyhow::Result<String> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).context("draw random bytes")?;
+    Ok(format!("{:016x}", u64::from_be_bytes(bytes)))
+}

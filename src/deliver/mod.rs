@@ -1,1 +1,101 @@
-//! Deliver: loop 2.
+//! Deliver: loop 2. What is due is claimed, rendered, handed over, and recorded.
+//!
+//! Nothing is decided here: `delivery::next` decides what follows an answer. A receipt is durable before its
+//! connection starts the next body, so a crash leaves at most one message a connection in doubt.
+
+pub mod letters; // an edition made ready, once for all its recipients
+pub mod mail; // connections to the relay, or the outbox
+pub mod post; // posts to the targets
+pub mod recorder; // receipts of all connections in shared commits
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::channel::target;
+use crate::clock::Clock;
+use crate::delivery::{self, Answer, Outcome, Policy};
+use crate::installation::Installation;
+use crate::ledger::Ledger;
+use crate::render::templates::Templates;
+use crate::subscriber::Key;
+
+/// What every part of delivering works with.
+#[derive(Clone)]
+pub struct Office {
+    /// Whose.
+    pub installation: Installation,
+    /// Where it is recorded.
+    pub ledger: Ledger,
+    /// The words around a notice.
+    pub templates: Arc<Templates>,
+    /// What opens the addresses.
+    pub key: Key,
+    /// What time it is.
+    pub clock: Clock,
+    /// How it went so far.
+    pub counts: Arc<Counts>,
+    /// Somebody committed an edition, or a lease may have ended.
+    pub wake: Arc<Notify>,
+    /// When set, nothing new is begun; what is under way is ended and recorded.
+    pub stop: CancellationToken,
+}
+
+/// Answers since the start, for the metrics.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Mails and posts that were taken.
+    pub sent: AtomicU64,
+    /// Not now.
+    pub deferred: AtomicU64,
+    /// Never.
+    pub bounced: AtomicU64,
+    /// Perhaps.
+    pub uncertain: AtomicU64,
+    /// Too late.
+    pub expired: AtomicU64,
+}
+
+/// How long a claim is held at most: longer than all the stages of an SMTP transaction together.
+pub const LEASE: TimeDelta = TimeDelta::minutes(45);
+
+impl Counts {
+    fn add(&self, counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// How mail that is of the moment is tried again.
+pub const URGENT_MAIL: Policy =
+    Policy { retries: delivery::URGENT_MAIL_RETRIES, resend_uncertain: true, jitter_percent: 20 };
+
+/// How issues are tried again: one that may have arrived is held, because a copy makes people leave.
+pub const BULK_MAIL: Policy =
+    Policy { retries: delivery::MAIL_RETRIES, resend_uncertain: false, jitter_percent: 20 };
+
+/// How posts are tried again: a receiver knows a copy by its webhook-id.
+pub const POSTS: Policy = Policy { retries: target::RETRIES, resend_uncertain: true, jitter_percent: 20 };
+
+/// An answer of our own, when the other side was not asked.
+fn ours(outcome: Outcome, text: &str) -> Answer {
+    Answer {
+        outcome,
+        code: None,
+        enhanced: None,
+        text: text.to_owned(),
+        retry_after: None,
+        took: Duration::ZERO,
+    }
+}
+
+/// Starts the mail loop and a loop for each target; they end soon after `office.stop`.
+pub async fn start(office: &Office, tasks: &TaskTracker) -> anyhow::Result<()> {
+    let recorder = recorder::start(office, tasks);
+    mail::start(office, recorder.clone(), tasks).await?;
+    post::start(office, recorder, tasks)
+}

@@ -7,6 +7,7 @@
 pub mod delivering;
 pub mod looking;
 pub mod publishing;
+pub mod recalling;
 pub mod schema;
 pub mod subscribing;
 

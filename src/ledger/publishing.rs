@@ -84,16 +84,10 @@ impl Ledger {
             .context("read the revisions")?;
         for row in rows {
             let Some(draft) = read(row.try_get(0)?, row.try_get(1)?) else { continue };
-            let revised_at = instant(row.try_get(2)?);
-            let revision = match history.revisions.get(&draft.notice.id) {
-                Some(before) => before.next(draft, revised_at),
-                None => Revision {
-                    published_at: instant(row.try_get(3)?),
-                    updated_at: instant(row.try_get(3)?),
-                    appeared_at: instant(row.try_get(4)?),
-                    ..Revision::first(draft, revised_at)
-                },
-            };
+            let before = history.revisions.get(&draft.notice.id);
+            let (published_at, appeared_at) = (instant(row.try_get(3)?), instant(row.try_get(4)?));
+            let revision =
+                Revision::after(before, draft, instant(row.try_get(2)?), published_at, appeared_at);
             history.revisions.insert(revision.id().clone(), revision);
         }
         for row in sqlx::query("SELECT list, since FROM opening")

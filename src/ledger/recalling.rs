@@ -1,0 +1,94 @@
+//! Recalling: what a delivery needs of the past: its notices' revisions, and the mail that it follows.
+
+use std::collections::HashMap;
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use sqlx::Row;
+
+use crate::edition::EditionId;
+use crate::ledger::{Ledger, instant, millis};
+use crate::notice::NoticeId;
+use crate::revision::{Draft, Revision};
+use crate::subscriber::SubscriberId;
+
+impl Ledger {
+    /// The latest revision of a notice with its material changes. `read` makes the draft of a stored source;
+    /// what it cannot read any more is left out.
+    pub async fn revision(
+        &self,
+        notice: &NoticeId,
+        read: impl Fn(&str, &str) -> Option<Draft>,
+    ) -> anyhow::Result<Option<Revision>> {
+        let rows = sqlx::query(
+            "SELECT path, source, revised_at, published_at, appeared_at FROM revision WHERE notice = $1 ORDER BY number",
+        )
+        .bind(notice.as_str())
+        .fetch_all(&self.read)
+        .await
+        .context("read a notice's revisions")?;
+        let mut latest: Option<Revision> = None;
+        for row in rows {
+            let Some(draft) = read(row.try_get(0)?, row.try_get(1)?) else { continue };
+            let (published_at, appeared_at) = (instant(row.try_get(3)?), instant(row.try_get(4)?));
+            latest = Some(Revision::after(
+                latest.as_ref(),
+                draft,
+                instant(row.try_get(2)?),
+                published_at,
+                appeared_at,
+            ));
+        }
+        Ok(latest)
+    }
+
+    /// The earliest mail of each of an edition's recipients with the same notice: what a correction or a
+    /// reminder follows.
+    pub async fn followed(&self, edition: i64) -> anyhow::Result<HashMap<SubscriberId, EditionId>> {
+        let rows = sqlx::query(
+            "SELECT mine.recipient, o.key FROM edition_notice here
+             JOIN edition_notice there ON there.notice = here.notice AND there.edition < here.edition
+             JOIN edition o ON o.id = there.edition AND o.audience_kind = 'list'
+             JOIN delivery theirs ON theirs.edition = o.id AND theirs.state IN (2, 5)
+             JOIN delivery mine ON mine.edition = here.edition AND mine.recipient = theirs.recipient
+             WHERE here.edition = $1 AND mine.state < 2 ORDER BY o.id DESC",
+        )
+        .bind(edition)
+        .fetch_all(&self.read)
+        .await
+        .context("read what an edition follows")?;
+        // The last one wins, and the last is the earliest.
+        rows.into_iter().map(|row| Ok((row.try_get(0)?, EditionId::from_ledger(row.try_get(1)?)))).collect()
+    }
+
+    /// Stops the posts to a target until `enable`.
+    pub async fn disable(&self, target: &str, now: DateTime<Utc>) -> anyhow::Result<()> {
+        sqlx::query("INSERT INTO mark (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
+            .bind(disabled(target))
+            .bind(millis(now))
+            .execute(&self.write)
+            .await
+            .context("disable a target")?;
+        Ok(())
+    }
+
+    /// Whether a target is disabled.
+    pub async fn is_disabled(&self, target: &str) -> anyhow::Result<bool> {
+        let found: Option<i64> = sqlx::query_scalar("SELECT value FROM mark WHERE name = $1")
+            .bind(disabled(target))
+            .fetch_optional(&self.read)
+            .await
+            .context("ask for a target")?;
+        Ok(found.is_some())
+    }
+
+    /// Lets posts to every disabled target go on.
+    pub async fn enable_all(&self) -> anyhow::Result<u64> {
+        let done = sqlx::query("DELETE FROM mark WHERE name LIKE 'disabled/%'").execute(&self.write).await;
+        Ok(done.context("enable the targets")?.rows_affected())
+    }
+}
+
+fn disabled(target: &str) -> String {
+    format!("disabled/{target}")
+}
