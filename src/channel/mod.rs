@@ -1,4 +1,5 @@
 //! Channel: bytes to the outside, an answer back.
 
+pub mod site; // documents into a folder
 pub mod smtp;
 pub mod target;

@@ -4,8 +4,11 @@
 
 pub mod calendar; // iCalendar
 pub mod email; // letters
+pub mod facts; // what a notice says beside its text
 pub mod feed; // RSS, Atom, JSON Feed
 pub mod page; // web pages
 pub mod post; // webhook bodies
 pub mod site; // the list of all documents
+pub mod templates; // Tera's, ours or the operator's
 pub mod words; // short texts that several share
+pub mod xml; // text that is safe inside HTML and XML
