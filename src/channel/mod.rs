@@ -2,5 +2,6 @@
 
 pub mod bucket;
 pub mod outbox;
+pub mod site; // documents into a folder
 pub mod smtp;
 pub mod target;

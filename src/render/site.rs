@@ -1,1 +1,597 @@
-//! Site.
+//! Site: the list of all documents, and the bytes of each.
+//!
+//! Pure. A document is a function of the published revisions and `now`. Its stamp changes whenever one of its
+//! inputs does, so that of ten thousand only the few are rendered that have changed.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sha2::{Digest as _, Sha256};
+
+use crate::config::{List, Site, When};
+use crate::notice::{Event, Kind, KindName, NoticeId, Status, Tag};
+use crate::render::feed::{self, Feed, Format};
+use crate::render::page::notice::{self, Related};
+use crate::render::page::{self, Frame, Home, Index, Topic};
+use crate::render::templates::{Error, Templates};
+use crate::render::{calendar, words};
+use crate::revision::Revision;
+
+/// Notices on a closed page of an index; the newest page has at least as many once there are any closed.
+pub const PAGE_SIZE: usize = 50;
+
+/// Actions on the front page.
+const HOME_AHEAD: usize = 8;
+
+/// Other notices on the front page.
+const HOME_LATEST: usize = 12;
+
+/// How long a postponed action is ahead after the end first said: people come back to look for the new date.
+const POSTPONED_KEPT: TimeDelta = TimeDelta::days(30);
+
+/// The spans after an action's end at which a document of it changes by itself: it is over, a postponed one is
+/// past, a cancelled one leaves the calendars, any other one leaves them.
+const PHASES: [TimeDelta; 4] = [TimeDelta::zero(), POSTPONED_KEPT, calendar::CANCELLED_KEPT, calendar::KEPT];
+
+/// One document of the site.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// Where it stands under the site, as a file: `notices/abolish-ice/index.html`.
+    pub path: String,
+    /// Of all that its bytes follow from, the program's version and the templates included.
+    pub stamp: u64,
+    /// What it is.
+    pub what: What,
+}
+
+/// What a document is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// The front page.
+    Home,
+    /// A notice's page.
+    Notice(NoticeId),
+    /// An action's calendar file.
+    Event(NoticeId),
+    /// The actions ahead.
+    Ahead,
+    /// A page of an index: a closed one by its number, or the newest.
+    Index(Topic, Option<usize>),
+    /// All tags.
+    Tags,
+    /// What the lists send.
+    Subscribe,
+    /// All feeds and calendars, for people.
+    Feeds,
+    /// All feeds, for feed readers.
+    Opml,
+    /// A feed.
+    Feed(Topic, Format),
+    /// A calendar.
+    Calendar(Topic),
+    /// For addresses at which nothing stands.
+    Missing,
+    /// For notices that were taken back.
+    Gone,
+    /// For crawlers.
+    Robots,
+    /// The stylesheet.
+    Style,
+}
+
+/// The published notices in the orders in which documents need them, at one moment.
+#[derive(Debug)]
+pub struct Catalog<'a> {
+    site: &'a Site,
+    lists: &'a [List],
+    feed_entries: usize,
+    templates: &'a Templates,
+    now: DateTime<Utc>,
+    style: String,
+    style_path: String,
+    /// By first publication, oldest first.
+    revisions: Vec<&'a Revision>,
+    /// What changes with anything that can be seen of the revision at the same position.
+    keys: Vec<u64>,
+    positions: HashMap<&'a str, usize>,
+    /// All, each kind, each tag in the order of slugs.
+    members: Vec<Members>,
+    /// The actions ahead, soonest first.
+    ahead: Vec<usize>,
+    /// For a position, those of the notices that refer to it.
+    referrers: HashMap<usize, Vec<usize>>,
+}
+
+/// The notices of a topic, as positions in the catalog.
+#[derive(Debug)]
+struct Members {
+    topic: Topic,
+    /// Those of its index, oldest first.
+    index: Vec<usize>,
+    /// Those of its feed, newest first by `updated_at`.
+    feed: Vec<usize>,
+    /// Those of its calendar.
+    actions: Vec<usize>,
+}
+
+/// When a document next changes by itself after `after`; none when it never does.
+pub fn next_change(revisions: &[&Revision], after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    revisions.iter().filter_map(|revision| next_change_of(revision, after)).min()
+}
+
+fn next_change_of(revision: &Revision, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let notice = revision.notice();
+    let phases = notice.event().map(|event| PHASES.map(|phase| event.ends_or_assumed().at + phase));
+    phases
+        .into_iter()
+        .flatten()
+        .chain([revision.updated_at + feed::RECENT])
+        .filter(|at| *at > after)
+        .chain(crate::notice::shown::next_change(notice, after))
+        .min()
+}
+
+impl<'a> Catalog<'a> {
+    /// The catalog of the published `revisions`, in any order, as documents show them at `now`.
+    ///
+    /// # Errors
+    /// When the operator's stylesheet cannot be rendered.
+    pub fn new(
+        site: &'a Site,
+        lists: &'a [List],
+        feed_entries: usize,
+        templates: &'a Templates,
+        revisions: &[&'a Revision],
+        now: DateTime<Utc>,
+    ) -> Result<Self, Error> {
+        let style = templates.render("web/style.css", &())?;
+        let mut revisions = revisions.to_vec();
+        revisions.sort_by(|a, b| (a.published_at, a.id()).cmp(&(b.published_at, b.id())));
+        let positions = revisions.iter().enumerate().map(|(at, it)| (it.id().as_str(), at)).collect();
+        let mut catalog = Self {
+            site,
+            lists,
+            feed_entries,
+            templates,
+            now,
+            style_path: format!("style.{}.css", short_digest(&style)),
+            style,
+            keys: revisions.iter().map(|revision| key(revision, now)).collect(),
+            ahead: ahead(&revisions, now),
+            members: Vec::new(),
+            referrers: HashMap::new(),
+            revisions,
+            positions,
+        };
+        catalog.members = catalog.sort_into_topics();
+        catalog.referrers = catalog.find_referrers();
+        Ok(catalog)
+    }
+
+    /// Every document, each once.
+    pub fn documents(&self) -> Vec<Document> {
+        let base = self.base();
+        let mut documents = Vec::with_capacity(2 * self.revisions.len() + 8 * self.members.len() + 16);
+        for at in 0..self.revisions.len() {
+            self.add_notice(&base, at, &mut documents);
+        }
+        for members in &self.members {
+            self.add_index(&base, members, &mut documents);
+            self.add_feeds(&base, members, &mut documents);
+        }
+        self.add_others(&base, &mut documents);
+        documents
+    }
+
+    /// The bytes of a document of this catalog.
+    ///
+    /// # Errors
+    /// When a template cannot be rendered.
+    pub fn bytes(&self, what: &What) -> Result<Vec<u8>, Error> {
+        let frame = Frame { site: self.site, templates: self.templates, style: &self.style_path };
+        let text = match what {
+            What::Home => page::home(&frame, &self.home(), self.now)?,
+            What::Notice(id) => match self.positions.get(id.as_str()) {
+                Some(at) => notice::page(&frame, self.revisions[*at], &self.related(*at), self.now)?,
+                None => page::missing(&frame)?,
+            },
+            What::Event(id) => {
+                let revision = self.positions.get(id.as_str()).map(|at| self.revisions[*at]);
+                return Ok(revision.map_or(Vec::new(), |it| calendar::single(self.site, it, self.now)));
+            }
+            What::Ahead => page::ahead(&frame, &self.pick(&self.ahead), self.now)?,
+            What::Index(topic, number) => page::index(&frame, &self.index(topic, *number), self.now)?,
+            What::Tags => page::tags(&frame, &self.tags())?,
+            What::Subscribe => page::subscribe(&frame, self.lists)?,
+            What::Feeds => page::feeds(&frame, &self.topics())?,
+            What::Opml => page::opml(self.site, &self.topics()),
+            What::Feed(topic, format) => return Ok(self.feed(topic, *format)),
+            What::Calendar(topic) => return Ok(self.calendar(topic)),
+            What::Missing => page::missing(&frame)?,
+            What::Gone => page::gone(&frame)?,
+            What::Robots => "User-agent: *\nAllow: /\n".to_owned(),
+            What::Style => self.style.clone(),
+        };
+        Ok(text.into_bytes())
+    }
+
+    // What every document follows from.
+    fn base(&self) -> DefaultHasher {
+        let mut hasher = DefaultHasher::new();
+        let site = self.site;
+        let texts = [
+            env!("CARGO_PKG_VERSION"),
+            self.style_path.as_str(),
+            &site.title,
+            &site.organization,
+            &site.description,
+            site.url.as_str(),
+            &site.tag_domain,
+            site.zone.name(),
+            &site.lang,
+            site.contact.as_deref().unwrap_or_default(),
+            site.postal_address.as_deref().unwrap_or_default(),
+        ];
+        (self.templates.stamp(), texts).hash(&mut hasher);
+        hasher
+    }
+
+    fn add_notice(&self, base: &DefaultHasher, at: usize, documents: &mut Vec<Document>) {
+        let revision = self.revisions[at];
+        let id = revision.id();
+        let mut hasher = base.clone();
+        self.keys[at].hash(&mut hasher);
+        self.relatives(at).for_each(|relative| self.keys[relative].hash(&mut hasher));
+        documents.push(Document {
+            path: format!("notices/{id}/index.html"),
+            stamp: hasher.finish(),
+            what: What::Notice(id.clone()),
+        });
+        if revision.notice().event().is_some() {
+            documents.push(Document {
+                path: format!("notices/{id}/event.ics"),
+                stamp: stamp(base, &self.keys[at]),
+                what: What::Event(id.clone()),
+            });
+        }
+    }
+
+    // A closed page never changes with what is new; only the last of them must learn of the one after it.
+    fn add_index(&self, base: &DefaultHasher, members: &Members, documents: &mut Vec<Document>) {
+        let topic = &members.topic;
+        let closed = closed_pages(members.index.len());
+        for (number, chunk) in members.index.chunks(PAGE_SIZE).take(closed).enumerate() {
+            let number = number + 1;
+            documents.push(Document {
+                path: format!("{}index.html", topic.closed_path(number)),
+                stamp: stamp(base, &(number, number == closed, self.keys_of(chunk))),
+                what: What::Index(topic.clone(), Some(number)),
+            });
+        }
+        let newest = &members.index[closed * PAGE_SIZE..];
+        documents.push(Document {
+            path: format!("{}index.html", topic.index_path()),
+            stamp: stamp(base, &(closed, members.actions.is_empty(), self.keys_of(newest))),
+            what: What::Index(topic.clone(), None),
+        });
+    }
+
+    fn add_feeds(&self, base: &DefaultHasher, members: &Members, documents: &mut Vec<Document>) {
+        let topic = &members.topic;
+        let selected = self.selected(members).into_iter().map(|revision| key(revision, self.now));
+        let feed = stamp(base, &selected.collect::<Vec<_>>());
+        for format in Format::ALL {
+            documents.push(Document {
+                path: format!("{}.{}", topic.feed_path(), format.extension()),
+                stamp: feed,
+                what: What::Feed(topic.clone(), format),
+            });
+        }
+        if let Some(path) = self.calendar_path(members) {
+            documents.push(Document {
+                path: format!("{path}.{}", calendar::EXTENSION),
+                stamp: stamp(base, &self.keys_of(&members.actions)),
+                what: What::Calendar(topic.clone()),
+            });
+        }
+    }
+
+    fn add_others(&self, base: &DefaultHasher, documents: &mut Vec<Document>) {
+        let latest = self.latest();
+        let shown = self.ahead.len().min(HOME_AHEAD);
+        let home = (self.keys_of(&latest), self.keys_of(&self.ahead[..shown]), self.ahead.len() > shown);
+        let topics: Vec<(String, String, bool)> = self
+            .topics()
+            .iter()
+            .map(|(topic, has)| (topic.feed_path(), topic.feed_title(self.site), *has))
+            .collect();
+        let lists: Vec<[String; 4]> = self.lists.iter().map(list_key).collect();
+        let still = stamp(base, &());
+        let topics = stamp(base, &topics);
+        let others = [
+            ("index.html", stamp(base, &home), What::Home),
+            ("actions/index.html", stamp(base, &self.keys_of(&self.ahead)), What::Ahead),
+            ("tags/index.html", topics, What::Tags),
+            ("subscribe/index.html", stamp(base, &lists), What::Subscribe),
+            ("feeds/index.html", topics, What::Feeds),
+            ("feeds.opml", topics, What::Opml),
+            ("404.html", still, What::Missing),
+            ("410.html", still, What::Gone),
+            ("robots.txt", still, What::Robots),
+            (self.style_path.as_str(), still, What::Style),
+        ];
+        documents.extend(others.map(|(path, stamp, what)| Document { path: path.to_owned(), stamp, what }));
+    }
+
+    fn sort_into_topics(&self) -> Vec<Members> {
+        let mut by_update: Vec<usize> = (0..self.revisions.len()).collect();
+        by_update.sort_by_key(|at| std::cmp::Reverse(self.revisions[*at].updated_at));
+        let mut topics = vec![Members::of(Topic::All)];
+        topics.extend(KindName::ALL.map(|kind| Members::of(Topic::Kind(kind))));
+        let mut tags: BTreeMap<&str, Members> = BTreeMap::new();
+        for (at, revision) in self.revisions.iter().enumerate() {
+            // The oldest spelling of a tag is its name, so that a new notice renames no feed.
+            for tag in distinct(&revision.notice().tags) {
+                tags.entry(&tag.slug).or_insert_with(|| Members::of(Topic::Tag(tag.clone()))).index.push(at);
+            }
+        }
+        for at in by_update {
+            for tag in distinct(&self.revisions[at].notice().tags) {
+                if let Some(members) = tags.get_mut(tag.slug.as_str()) {
+                    members.feed.push(at);
+                }
+            }
+            let kind = self.revisions[at].notice().kind_name();
+            for members in &mut topics {
+                if matches!(members.topic, Topic::All) || members.topic == Topic::Kind(kind) {
+                    members.feed.push(at);
+                }
+            }
+        }
+        for members in &mut topics {
+            members.index = members.feed.clone();
+            members.index.sort_unstable();
+        }
+        topics.extend(tags.into_values());
+        for members in &mut topics {
+            let is_action = |at: &usize| self.revisions[*at].notice().event().is_some();
+            members.actions = members.index.iter().copied().filter(is_action).collect();
+            if members.topic == Topic::Kind(KindName::Action) {
+                members.index = self.past();
+            }
+        }
+        topics
+    }
+
+    // By start, the earliest first: people look for a day.
+    fn past(&self) -> Vec<usize> {
+        let ahead: HashSet<usize> = self.ahead.iter().copied().collect();
+        let mut past: Vec<(DateTime<Utc>, usize)> = Vec::new();
+        for (at, revision) in self.revisions.iter().enumerate() {
+            past.extend(revision.notice().event().map(|event| (event.starts.at, at)));
+        }
+        past.retain(|(_, at)| !ahead.contains(at));
+        past.sort_unstable();
+        past.into_iter().map(|(_, at)| at).collect()
+    }
+
+    fn find_referrers(&self) -> HashMap<usize, Vec<usize>> {
+        let mut referrers: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (at, revision) in self.revisions.iter().enumerate() {
+            for target in references(revision) {
+                let Some(target) = self.positions.get(target) else { continue };
+                let from = referrers.entry(*target).or_default();
+                if *target != at && from.last() != Some(&at) {
+                    from.push(at);
+                }
+            }
+        }
+        referrers
+    }
+
+    // Every notice whose title or address stands on the page of the one at `at`.
+    fn relatives(&self, at: usize) -> impl Iterator<Item = usize> {
+        let notice = self.revisions[at].notice();
+        let named = notice.next.iter().chain(&notice.supersedes).map(NoticeId::as_str);
+        let lineage = match &notice.kind {
+            Kind::Archive(provenance) => &provenance.lineage[..],
+            Kind::Statement(_) | Kind::Action(_) => &[],
+        };
+        named
+            .chain(lineage.iter().map(|lineage| lineage.target.as_str()))
+            .filter_map(|id| self.positions.get(id).copied())
+            .chain(self.referrers.get(&at).into_iter().flatten().copied())
+    }
+
+    fn related(&self, at: usize) -> Related<'a> {
+        let notice = self.revisions[at].notice();
+        let find = |id: &str| self.positions.get(id).map(|at| self.revisions[*at]);
+        let referrers = self.pick(self.referrers.get(&at).map_or(&[], Vec::as_slice));
+        let (superseded_by, referrers) = referrers
+            .into_iter()
+            .partition(|revision| revision.notice().supersedes.as_ref() == Some(&notice.id));
+        Related {
+            next: notice.next.iter().filter_map(|id| find(id.as_str())).collect(),
+            supersedes: notice.supersedes.as_ref().and_then(|id| find(id.as_str())),
+            superseded_by,
+            lineage: match &notice.kind {
+                Kind::Archive(provenance) => provenance.lineage.iter().map(|it| find(&it.target)).collect(),
+                Kind::Statement(_) | Kind::Action(_) => Vec::new(),
+            },
+            referrers,
+        }
+    }
+
+    fn home(&self) -> Home<'a> {
+        let shown = self.ahead.len().min(HOME_AHEAD);
+        Home {
+            ahead: self.pick(&self.ahead[..shown]),
+            more_ahead: self.ahead.len() > shown,
+            latest: self.pick(&self.latest()),
+        }
+    }
+
+    fn latest(&self) -> Vec<usize> {
+        let positions = (0..self.revisions.len()).rev();
+        positions.filter(|at| self.revisions[*at].notice().event().is_none()).take(HOME_LATEST).collect()
+    }
+
+    fn index(&self, topic: &Topic, number: Option<usize>) -> Index<'a> {
+        let members = self.members_of(topic);
+        let positions = members.map_or(&[][..], |members| &members.index);
+        let closed = closed_pages(positions.len());
+        let range = match number {
+            Some(number) => (number - 1) * PAGE_SIZE..(number * PAGE_SIZE).min(positions.len()),
+            None => closed * PAGE_SIZE..positions.len(),
+        };
+        let mut entries = self.pick(positions.get(range).unwrap_or_default());
+        entries.reverse();
+        let calendar = members.is_some_and(|members| self.calendar_path(members).is_some());
+        Index { topic: topic.clone(), calendar, number, closed, entries }
+    }
+
+    fn feed(&self, topic: &Topic, format: Format) -> Vec<u8> {
+        let entries = self.members_of(topic).map_or(Vec::new(), |members| self.selected(members));
+        let title = topic.feed_title(self.site);
+        let feed = Feed { title, path: topic.feed_path(), page: topic.page_path(), entries };
+        feed::render(self.site, &feed, format, self.now)
+    }
+
+    fn selected(&self, members: &Members) -> Vec<&'a Revision> {
+        feed::select(members.feed.iter().map(|at| self.revisions[*at]), self.feed_entries, self.now)
+    }
+
+    fn calendar(&self, topic: &Topic) -> Vec<u8> {
+        let Some(members) = self.members_of(topic) else { return Vec::new() };
+        let path = topic.calendar_path().unwrap_or_default();
+        let actions = self.pick(&members.actions);
+        calendar::calendar(
+            self.site,
+            &topic.calendar_title(self.site),
+            &path,
+            &topic.page_path(),
+            &actions,
+            self.now,
+        )
+    }
+
+    // The calendar of all notices is that of the actions; one of a tag that no action has would stay empty.
+    fn calendar_path(&self, members: &Members) -> Option<String> {
+        match &members.topic {
+            Topic::All => None,
+            Topic::Kind(_) => members.topic.calendar_path(),
+            Topic::Tag(_) => members.topic.calendar_path().filter(|_| !members.actions.is_empty()),
+        }
+    }
+
+    fn members_of(&self, topic: &Topic) -> Option<&Members> {
+        self.members.iter().find(|members| members.topic == *topic)
+    }
+
+    fn topics(&self) -> Vec<(Topic, bool)> {
+        let has = |members: &Members| self.calendar_path(members).is_some();
+        self.members.iter().map(|members| (members.topic.clone(), has(members))).collect()
+    }
+
+    fn tags(&self) -> Vec<Tag> {
+        let tag = |members: &Members| match &members.topic {
+            Topic::Tag(tag) => Some(tag.clone()),
+            Topic::All | Topic::Kind(_) => None,
+        };
+        self.members.iter().filter_map(tag).collect()
+    }
+
+    fn pick(&self, positions: &[usize]) -> Vec<&'a Revision> {
+        positions.iter().map(|at| self.revisions[*at]).collect()
+    }
+
+    fn keys_of(&self, positions: &[usize]) -> Vec<u64> {
+        positions.iter().map(|at| self.keys[*at]).collect()
+    }
+}
+
+impl Members {
+    fn of(topic: Topic) -> Self {
+        Self { topic, index: Vec::new(), feed: Vec::new(), actions: Vec::new() }
+    }
+}
+
+fn key(revision: &Revision, now: DateTime<Utc>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let notice = revision.notice();
+    (&revision.draft.digest, notice.id.as_str(), revision.number, revision.sequence).hash(&mut hasher);
+    let times = [revision.published_at, revision.updated_at, revision.revised_at];
+    (times, revision.changes.len(), &notice.lang, &notice.authors).hash(&mut hasher);
+    // Between two changes by itself a notice shows the same, and the next one names the span between.
+    if let Some(event) = notice.event() {
+        let end = event.ends_or_assumed().at;
+        PHASES.iter().filter(|phase| end + **phase <= now).count().hash(&mut hasher);
+        // A newer version of the zones may move what a person wrote.
+        (event.starts.at, end, crate::notice::shown::next_change(notice, now)).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+fn stamp(base: &DefaultHasher, inputs: &impl Hash) -> u64 {
+    let mut hasher = base.clone();
+    inputs.hash(&mut hasher);
+    hasher.finish()
+}
+
+// The newest page takes what comes: it has at least a page's worth and less than two.
+fn closed_pages(notices: usize) -> usize {
+    (notices / PAGE_SIZE).saturating_sub(1)
+}
+
+fn ahead(revisions: &[&Revision], now: DateTime<Utc>) -> Vec<usize> {
+    let mut ahead: Vec<(DateTime<Utc>, usize)> = Vec::new();
+    for (at, revision) in revisions.iter().enumerate() {
+        let event = revision.notice().event().filter(|event| now < ahead_until(event));
+        ahead.extend(event.map(|event| (event.starts.at, at)));
+    }
+    ahead.sort_unstable();
+    ahead.into_iter().map(|(_, at)| at).collect()
+}
+
+fn ahead_until(event: &Event) -> DateTime<Utc> {
+    let end = event.ends_or_assumed().at;
+    match event.status {
+        Status::Postponed => end + POSTPONED_KEPT,
+        Status::Scheduled | Status::Moved | Status::Rescheduled | Status::Cancelled => end,
+    }
+}
+
+fn references(revision: &Revision) -> impl Iterator<Item = &str> {
+    let notice = revision.notice();
+    let lineage = match &notice.kind {
+        Kind::Archive(provenance) => &provenance.lineage[..],
+        Kind::Statement(_) | Kind::Action(_) => &[],
+    };
+    let named = notice.next.iter().chain(&notice.supersedes).map(NoticeId::as_str);
+    named
+        .chain(lineage.iter().map(|lineage| lineage.target.as_str()))
+        .chain(notice.body.notices.iter().map(|linked| linked.value.as_str()))
+}
+
+fn distinct(tags: &[Tag]) -> impl Iterator<Item = &Tag> {
+    tags.iter()
+        .enumerate()
+        .filter(|(at, tag)| tags[..*at].iter().all(|it| it.slug != tag.slug))
+        .map(|(_, tag)| tag)
+}
+
+fn list_key(list: &List) -> [String; 4] {
+    let when = match &list.when {
+        When::AtOnce => "at once".to_owned(),
+        When::Cut(cut) => cut.describe(),
+    };
+    let kinds: Vec<&str> = list.select.kinds.iter().map(|kind| words::kind_plural(*kind)).collect();
+    let remind: Vec<String> = list.remind.iter().map(|before| before.to_string()).collect();
+    let selected = format!("{} {} {}", kinds.join(","), list.select.tags.join(","), remind.join(","));
+    [list.title.clone(), list.description.clone(), when, selected]
+}
+
+fn short_digest(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -4,6 +4,7 @@
 //! read, not when an alert is due.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
 use rust_embed::RustEmbed;
@@ -20,6 +21,7 @@ pub const COLUMNS: usize = 72;
 #[derive(Debug, Clone)]
 pub struct Templates {
     tera: Tera,
+    stamp: u64,
 }
 
 /// What is wrong with a template.
@@ -67,11 +69,21 @@ impl Templates {
                 None => return Err(unknown(name, &texts)),
             }
         }
+        texts.sort();
+        let stamp = texts.iter().fold(DefaultHasher::new(), |mut hasher, text| {
+            text.hash(&mut hasher);
+            hasher
+        });
         let mut tera = Tera::new();
         tera.register_filter("wrap", wrap_filter);
         tera.register_filter("underline", underline_filter);
         tera.add_raw_templates(texts)?;
-        Ok(Self { tera })
+        Ok(Self { tera, stamp: stamp.finish() })
+    }
+
+    /// What changes when any of the texts does.
+    pub fn stamp(&self) -> u64 {
+        self.stamp
     }
 
     /// The template of that name, filled in. HTML is escaped by the template, text is not.
@@ -80,7 +92,7 @@ impl Templates {
     }
 }
 
-/// The `.html` and `.txt` files of an operator's folder as `(name, text)`, in the order of their names.
+/// The `.html`, `.txt` and `.css` files of an operator's folder as `(name, text)`, in the order of their names.
 pub fn read_folder(folder: &Path) -> Result<Vec<(String, String)>, Error> {
     let mut texts = Vec::new();
     read_below(folder, "", &mut texts)?;
@@ -104,9 +116,8 @@ pub fn wrap(text: &str, columns: usize, indent: &str) -> String {
     lines.join("\n")
 }
 
-// What else lies there, such as the targets' posts, is not Tera's.
 fn is_template(name: &str) -> bool {
-    name.ends_with(".html") || name.ends_with(".txt")
+    [".html", ".txt", ".css"].iter().any(|end| name.ends_with(end))
 }
 
 fn unknown(name: &str, texts: &[(String, String)]) -> Error {

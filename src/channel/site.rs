@@ -1,0 +1,441 @@
+//! Site: the documents as files in a folder that any static host can serve.
+//!
+//! A file is written beside its place and renamed into it, so nobody ever reads half of one. A journal names
+//! the paths of a run before the first of them is touched, and the manifest is written after the last: the
+//! run after a crash takes the manifest's word for every other path and looks at those again.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::{fs, io, vec};
+
+use chrono::{DateTime, Utc};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+use crate::render::calendar;
+use crate::render::feed::Format;
+use crate::render::site::{Catalog, Document};
+use crate::render::templates;
+
+/// What is in the folder.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// By path under the folder.
+    pub documents: BTreeMap<String, Entry>,
+    /// The paths of notices that were taken back, with the Unix seconds at which that was seen.
+    pub gone: BTreeMap<String, i64>,
+    /// The paths of a run that was interrupted: what stands there is whole, and may be another version.
+    #[serde(skip)]
+    suspects: BTreeSet<String>,
+}
+
+/// A document as it stands in the folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Of the inputs that its bytes follow from.
+    pub stamp: u64,
+    /// Of its bytes, without quotes: the first 16 bytes of their SHA-256 in hex.
+    pub etag: String,
+    /// Unix seconds; later by at least one whenever the bytes are others.
+    pub last_modified: i64,
+    /// For HTTP.
+    pub content_type: String,
+    /// In bytes.
+    pub length: u64,
+    /// Bytes of the `.gz` beside it, when that is worth it.
+    pub gzip: Option<u64>,
+    /// Bytes of the `.br` beside it, when that is worth it.
+    pub brotli: Option<u64>,
+}
+
+/// What one run changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Documents that were rendered, because one of their inputs was another.
+    pub rendered: usize,
+    /// Those of them whose bytes were others.
+    pub changed: usize,
+    /// Documents that are no more.
+    pub removed: usize,
+}
+
+/// What kept the folder from being written: our side failed.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// A template cannot be rendered.
+    #[error("{path} cannot be rendered: {source}")]
+    Template {
+        /// Of which document.
+        path: String,
+        /// Why.
+        source: templates::Error,
+    },
+    /// A file cannot be read, written or removed.
+    #[error("{path} cannot be written or read: {source}", path = path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The run of a folder's writing, one change of the folder at a time, so that a test can stop it anywhere.
+#[derive(Debug)]
+pub struct Writing<'a> {
+    folder: &'a Path,
+    catalog: &'a Catalog<'a>,
+    now: DateTime<Utc>,
+    manifest: Manifest,
+    documents: vec::IntoIter<Document>,
+    removals: Vec<String>,
+    steps: VecDeque<Step>,
+    stage: Stage,
+    written: Written,
+}
+
+/// One change of the folder.
+#[derive(Debug)]
+enum Step {
+    WriteTemporary(Vec<u8>),
+    RenameTemporary(PathBuf),
+    Remove(PathBuf),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Journal,
+    Documents,
+    Removals,
+    Manifest,
+    Done,
+}
+
+/// The folder of what is no document; no web server shows it to anybody.
+const OWN: &str = ".handbill";
+
+/// Smaller documents are not compressed: with the header of its encoding it still fits one packet.
+const MIN_COMPRESSED: usize = 512;
+
+/// gzip's default: level 9 takes twice as long for one byte in a hundred.
+const GZIP_LEVEL: u32 = 6;
+
+/// Brotli's level 5: a feed of 64 KiB in 2 ms; level 11 takes a hundred times as long, and one notice
+/// changes twenty documents.
+const BROTLI_LEVEL: i32 = 5;
+
+/// Brotli's window, 2^18 bytes: documents are smaller.
+const BROTLI_WINDOW: i32 = 18;
+
+/// The manifest of a folder, empty when there is none or none that can be read; without the documents whose
+/// files are not as long as it says, which a power cut can leave behind, so that they are written again.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn open(folder: &Path) -> Result<Manifest, Error> {
+    let mut manifest = read_manifest(folder)?;
+    let journal = journal_path(folder);
+    if let Some(bytes) = read_if_there(&journal)? {
+        // One that a power cut emptied says nothing of what it named: all are looked at again.
+        manifest.suspects =
+            serde_json::from_slice(&bytes).unwrap_or_else(|_| manifest.documents.keys().cloned().collect());
+    }
+    manifest.documents.retain(|path, entry| entry.is_whole(folder, path));
+    Ok(manifest)
+}
+
+/// The manifest of a folder as it was written last.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub fn read_manifest(folder: &Path) -> Result<Manifest, Error> {
+    let bytes = read_if_there(&manifest_path(folder))?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
+}
+
+/// Makes the folder hold the catalog's documents: renders those whose stamp is another than in `manifest`,
+/// leaves alone whose bytes are the same, removes those that are no more.
+///
+/// # Errors
+/// When a template or a file fails; the next run goes on from there.
+pub fn write(
+    folder: &Path,
+    manifest: Manifest,
+    catalog: &Catalog<'_>,
+    now: DateTime<Utc>,
+) -> Result<(Manifest, Written), Error> {
+    let mut writing = Writing::new(folder, manifest, catalog, now);
+    while writing.step()? {}
+    Ok((writing.manifest, writing.written))
+}
+
+impl<'a> Writing<'a> {
+    /// The writing of the catalog's documents over what the manifest says is there.
+    pub fn new(folder: &'a Path, manifest: Manifest, catalog: &'a Catalog<'a>, now: DateTime<Utc>) -> Self {
+        let documents = catalog.documents();
+        let paths: HashSet<&str> = documents.iter().map(|document| document.path.as_str()).collect();
+        let known: BTreeSet<&String> = manifest.documents.keys().chain(&manifest.suspects).collect();
+        let removals: Vec<String> =
+            known.into_iter().filter(|path| !paths.contains(path.as_str())).cloned().collect();
+        let is_new = |document: &Document| {
+            manifest.suspects.contains(&document.path)
+                || manifest.documents.get(&document.path).is_none_or(|entry| entry.stamp != document.stamp)
+        };
+        let documents: Vec<Document> = documents.into_iter().filter(is_new).collect();
+        let is_done = documents.is_empty() && removals.is_empty();
+        Self {
+            folder,
+            catalog,
+            now,
+            manifest,
+            documents: documents.into_iter(),
+            removals,
+            steps: VecDeque::new(),
+            stage: if is_done { Stage::Done } else { Stage::Journal },
+            written: Written::default(),
+        }
+    }
+
+    /// Makes one change of the folder; false when there is none left.
+    ///
+    /// # Errors
+    /// When a template or a file fails.
+    pub fn step(&mut self) -> Result<bool, Error> {
+        loop {
+            if let Some(step) = self.steps.pop_front() {
+                self.perform(step)?;
+                return Ok(true);
+            }
+            match self.stage {
+                Stage::Journal => {
+                    self.prepare_journal()?;
+                    self.stage = Stage::Documents;
+                }
+                Stage::Documents => match self.documents.next() {
+                    Some(document) => self.prepare(&document)?,
+                    None => self.stage = Stage::Removals,
+                },
+                Stage::Removals => match self.removals.pop() {
+                    Some(path) => self.prepare_removal(&path),
+                    None => self.stage = Stage::Manifest,
+                },
+                Stage::Manifest => {
+                    self.prepare_manifest()?;
+                    self.stage = Stage::Done;
+                }
+                Stage::Done => return Ok(false),
+            }
+        }
+    }
+
+    fn prepare(&mut self, document: &Document) -> Result<(), Error> {
+        let bytes = self
+            .catalog
+            .bytes(&document.what)
+            .map_err(|source| Error::Template { path: document.path.clone(), source })?;
+        self.written.rendered += 1;
+        let etag = etag(&bytes);
+        let is_suspect = self.manifest.suspects.contains(&document.path);
+        let old = self.manifest.documents.get_mut(&document.path);
+        if let Some(entry) = old.filter(|entry| !is_suspect && entry.etag == etag) {
+            entry.stamp = document.stamp;
+            return Ok(());
+        }
+        let old = self.manifest.documents.get(&document.path);
+        let now = self.now.timestamp();
+        let last_modified = match old {
+            Some(old) if old.etag == etag => old.last_modified,
+            Some(old) => now.max(old.last_modified + 1),
+            None => now,
+        };
+        self.written.changed += usize::from(old.is_none_or(|old| old.etag != etag));
+        let gzip = smaller(gzip(&bytes), &bytes);
+        let brotli = smaller(brotli(&bytes), &bytes);
+        let entry = Entry {
+            stamp: document.stamp,
+            etag,
+            last_modified,
+            content_type: content_type(&document.path).to_owned(),
+            length: length(&bytes),
+            gzip: gzip.as_deref().map(length),
+            brotli: brotli.as_deref().map(length),
+        };
+        self.prepare_file(&document.path, Some(bytes));
+        self.prepare_file(&format!("{}.gz", document.path), gzip);
+        self.prepare_file(&format!("{}.br", document.path), brotli);
+        self.manifest.gone.remove(&document.path);
+        self.manifest.documents.insert(document.path.clone(), entry);
+        Ok(())
+    }
+
+    fn prepare_file(&mut self, path: &str, bytes: Option<Vec<u8>>) {
+        let place = self.folder.join(path);
+        match bytes {
+            Some(bytes) if holds(&place, &bytes) => {}
+            Some(bytes) => self.prepare_write(bytes, place),
+            None if place.exists() => self.steps.push_back(Step::Remove(place)),
+            None => {}
+        }
+    }
+
+    fn prepare_removal(&mut self, path: &str) {
+        self.written.removed += 1;
+        let was_shown = self.manifest.documents.remove(path).is_some();
+        if was_shown && is_of_notice(path) {
+            self.manifest.gone.insert(path.to_owned(), self.now.timestamp());
+        }
+        for path in [path.to_owned(), format!("{path}.gz"), format!("{path}.br")] {
+            self.prepare_file(&path, None);
+        }
+    }
+
+    fn prepare_journal(&mut self) -> Result<(), Error> {
+        let documents = self.documents.as_slice().iter().map(|document| &document.path);
+        let paths: BTreeSet<&String> =
+            documents.chain(&self.removals).chain(&self.manifest.suspects).collect();
+        let bytes = json(&paths, journal_path(self.folder))?;
+        self.prepare_write(bytes, journal_path(self.folder));
+        Ok(())
+    }
+
+    fn prepare_manifest(&mut self) -> Result<(), Error> {
+        self.manifest.suspects.clear();
+        let bytes = json(&self.manifest, manifest_path(self.folder))?;
+        self.prepare_write(bytes, manifest_path(self.folder));
+        self.steps.push_back(Step::Remove(journal_path(self.folder)));
+        Ok(())
+    }
+
+    fn prepare_write(&mut self, bytes: Vec<u8>, place: PathBuf) {
+        self.steps.push_back(Step::WriteTemporary(bytes));
+        self.steps.push_back(Step::RenameTemporary(place));
+    }
+
+    fn perform(&self, step: Step) -> Result<(), Error> {
+        let temporary = self.folder.join(OWN).join("next");
+        match step {
+            Step::WriteTemporary(bytes) => {
+                create_folder_of(&temporary)?;
+                fs::write(&temporary, bytes).map_err(|source| Error::File { path: temporary, source })
+            }
+            Step::RenameTemporary(to) => {
+                create_folder_of(&to)?;
+                fs::rename(&temporary, &to).map_err(|source| Error::File { path: to, source })
+            }
+            Step::Remove(path) => remove(self.folder, &path),
+        }
+    }
+}
+
+impl Entry {
+    fn is_whole(&self, folder: &Path, path: &str) -> bool {
+        let is_long = |suffix: &str, length: u64| {
+            fs::metadata(folder.join(format!("{path}{suffix}"))).is_ok_and(|file| file.len() == length)
+        };
+        is_long("", self.length)
+            && self.gzip.is_none_or(|length| is_long(".gz", length))
+            && self.brotli.is_none_or(|length| is_long(".br", length))
+    }
+}
+
+/// The media type of a document, by what its path ends in.
+pub fn content_type(path: &str) -> &'static str {
+    let end = path.rsplit('.').next().unwrap_or_default();
+    if let Some(format) = Format::ALL.into_iter().find(|format| format.extension() == end) {
+        return format.content_type();
+    }
+    match end {
+        "html" => "text/html; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "opml" => "text/x-opml; charset=utf-8",
+        calendar::EXTENSION => calendar::CONTENT_TYPE,
+        _ => "text/plain; charset=utf-8",
+    }
+}
+
+fn manifest_path(folder: &Path) -> PathBuf {
+    folder.join(OWN).join("manifest.json")
+}
+
+fn journal_path(folder: &Path) -> PathBuf {
+    folder.join(OWN).join("writing.json")
+}
+
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::File { path: path.to_owned(), source }),
+    }
+}
+
+fn json(value: &impl Serialize, path: PathBuf) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(value).map_err(|source| Error::File { path, source: source.into() })
+}
+
+// Only a notice has an address that people keep; what else disappears was an index of it.
+fn is_of_notice(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').collect();
+    matches!(parts[..], ["notices", _, "index.html" | "event.ics"])
+}
+
+fn etag(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    bytes.len() as u64
+}
+
+fn smaller(compressed: Option<Vec<u8>>, bytes: &[u8]) -> Option<Vec<u8>> {
+    compressed.filter(|compressed| bytes.len() >= MIN_COMPRESSED && compressed.len() < bytes.len())
+}
+
+// Without a name and a time: the same bytes give the same file. A vector takes whatever is written to it.
+fn gzip(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(GZIP_LEVEL));
+    encoder.write_all(bytes).ok()?;
+    encoder.finish().ok()
+}
+
+fn brotli(bytes: &[u8]) -> Option<Vec<u8>> {
+    let parameters = brotli::enc::BrotliEncoderParams {
+        quality: BROTLI_LEVEL,
+        lgwin: BROTLI_WINDOW,
+        size_hint: bytes.len(),
+        ..Default::default()
+    };
+    let mut compressed = Vec::new();
+    brotli::BrotliCompress(&mut &bytes[..], &mut compressed, &parameters).ok()?;
+    Some(compressed)
+}
+
+fn holds(path: &Path, bytes: &[u8]) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.len() == length(bytes))
+        && fs::read(path).is_ok_and(|found| found == bytes)
+}
+
+fn create_folder_of(path: &Path) -> Result<(), Error> {
+    let Some(folder) = path.parent() else { return Ok(()) };
+    fs::create_dir_all(folder).map_err(|source| Error::File { path: folder.to_owned(), source })
+}
+
+// With the folders that it leaves empty; a run after a crash may find it removed.
+fn remove(folder: &Path, path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            return Err(Error::File { path: path.to_owned(), source });
+        }
+        Ok(()) | Err(_) => {}
+    }
+    for parent in path.ancestors().skip(1).take_while(|parent| *parent != folder) {
+        if fs::remove_dir(parent).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}

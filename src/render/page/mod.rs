@@ -1,0 +1,612 @@
+//! Page: the site as HTML, without JavaScript, cookies or anything from another host.
+//!
+//! Pure. Every text goes through Tera's escaping; only the notice's own sanitised HTML and the JSON-LD, which
+//! escapes itself, do not.
+
+mod json_ld;
+pub mod notice;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::config::{List, Site, When};
+use crate::notice::shown::shown;
+use crate::notice::{Event, Image, KindName, Status, Tag};
+use crate::render::calendar;
+use crate::render::facts;
+use crate::render::feed::Format;
+use crate::render::templates::{Error, Templates};
+use crate::render::words;
+use crate::render::xml::{escape_html, xml_clean};
+use crate::revision::Revision;
+use crate::schedule::zone::Moment;
+
+/// What the pages forbid a browser to load or run. `web` sends it as a header with `frame-ancestors 'none'`,
+/// which a `<meta>` element must not carry (Content Security Policy Level 3, section 3.3).
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; \
+                                           form-action 'self'; base-uri 'none'";
+
+/// The path of the calendar of all actions.
+const ACTIONS_CALENDAR: &str = "calendar/actions.ics";
+
+/// What all pages of one site share.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    /// Who publishes, and where.
+    pub site: &'a Site,
+    /// Ours or the operator's.
+    pub templates: &'a Templates,
+    /// Path of the stylesheet under the site.
+    pub style: &'a str,
+}
+
+/// What a feed, a calendar or an index is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Topic {
+    /// Every notice.
+    All,
+    /// Those of a kind.
+    Kind(KindName),
+    /// Those with a tag.
+    Tag(Tag),
+}
+
+/// One page of an index.
+#[derive(Debug, Clone)]
+pub struct Index<'a> {
+    /// What it is of; of actions, those that are over.
+    pub topic: Topic,
+    /// Whether there is a calendar of the topic.
+    pub calendar: bool,
+    /// Its number among the closed pages, or none for the newest.
+    pub number: Option<usize>,
+    /// How many pages are closed.
+    pub closed: usize,
+    /// Newest first.
+    pub entries: Vec<&'a Revision>,
+}
+
+/// The front page.
+#[derive(Debug, Clone)]
+pub struct Home<'a> {
+    /// The next actions, soonest first.
+    pub ahead: Vec<&'a Revision>,
+    /// Whether there are more of them than stand here.
+    pub more_ahead: bool,
+    /// The newest notices that are no actions, newest first.
+    pub latest: Vec<&'a Revision>,
+}
+
+/// Where what is of a topic stands under the site.
+impl Topic {
+    /// The folder of the index, with a slash at the end.
+    pub fn index_path(&self) -> String {
+        match self {
+            Self::All => "notices/".to_owned(),
+            Self::Kind(KindName::Archive) => "archive/".to_owned(),
+            Self::Kind(KindName::Statement) => "statements/".to_owned(),
+            Self::Kind(KindName::Action) => "actions/past/".to_owned(),
+            Self::Tag(tag) => format!("tags/{}/", tag.slug),
+        }
+    }
+
+    /// The folder of a closed page of the index, with a slash at the end; pages count from the oldest.
+    pub fn closed_path(&self, number: usize) -> String {
+        match self {
+            // Beside the notices' own folders: an id is no path of two parts.
+            Self::All => format!("notices/all/{number}/"),
+            Self::Kind(_) | Self::Tag(_) => format!("{}{number}/", self.index_path()),
+        }
+    }
+
+    /// The feed's path without its extension.
+    pub fn feed_path(&self) -> String {
+        match self {
+            Self::All => "feeds/all".to_owned(),
+            Self::Kind(kind) => format!("feeds/kind/{}", kind.as_str()),
+            Self::Tag(tag) => format!("feeds/tag/{}", tag.slug),
+        }
+    }
+
+    /// The calendar's path without its extension; none for what has no time.
+    pub fn calendar_path(&self) -> Option<String> {
+        match self {
+            Self::All | Self::Kind(KindName::Action) => Some("calendar/actions".to_owned()),
+            Self::Kind(KindName::Archive | KindName::Statement) => None,
+            Self::Tag(tag) => Some(format!("calendar/tag/{}", tag.slug)),
+        }
+    }
+
+    /// The page that a feed or a calendar mirrors.
+    pub fn page_path(&self) -> String {
+        match self {
+            Self::All => String::new(),
+            Self::Kind(KindName::Action) => "actions/".to_owned(),
+            Self::Kind(KindName::Archive | KindName::Statement) | Self::Tag(_) => self.index_path(),
+        }
+    }
+
+    /// The title of a feed or a calendar.
+    pub fn feed_title(&self, site: &Site) -> String {
+        match self {
+            Self::All => site.title.clone(),
+            Self::Kind(kind) => format!("{}: {}", site.title, words::kind_plural(*kind)),
+            Self::Tag(tag) => format!("{}: #{}", site.title, tag.name),
+        }
+    }
+
+    /// The title of a calendar, which holds actions alone.
+    pub fn calendar_title(&self, site: &Site) -> String {
+        match self {
+            Self::All | Self::Kind(_) => Self::Kind(KindName::Action).feed_title(site),
+            Self::Tag(tag) => format!("{}: actions #{}", site.title, tag.name),
+        }
+    }
+
+    fn heading(&self) -> String {
+        match self {
+            Self::All => "All notices".to_owned(),
+            Self::Kind(KindName::Action) => "Past actions".to_owned(),
+            Self::Kind(kind @ (KindName::Archive | KindName::Statement)) => {
+                words::kind_plural(*kind).to_owned()
+            }
+            Self::Tag(tag) => format!("#{}", tag.name),
+        }
+    }
+}
+
+/// The front page.
+pub fn home(frame: &Frame<'_>, home: &Home<'_>, now: DateTime<Utc>) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct View<'a> {
+        frame: FrameView<'a>,
+        ahead: Vec<Entry>,
+        more_ahead: bool,
+        latest: Vec<Entry>,
+    }
+    let site = frame.site;
+    let view = View {
+        frame: frame.view("", Nav::Home, &site.title, &site.description, &[]),
+        ahead: entries(frame, &home.ahead, now),
+        more_ahead: home.more_ahead,
+        latest: entries(frame, &home.latest, now),
+    };
+    frame.templates.render("web/home.html", &view)
+}
+
+/// The actions ahead, soonest first; those postponed stand apart, since nobody knows their time.
+pub fn ahead(frame: &Frame<'_>, revisions: &[&Revision], now: DateTime<Utc>) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct View<'a> {
+        frame: FrameView<'a>,
+        ahead: Vec<Entry>,
+        postponed: Vec<Entry>,
+        calendar: String,
+    }
+    let (postponed, ahead): (Vec<&Revision>, Vec<&Revision>) =
+        revisions.iter().copied().partition(|revision| is_postponed(revision));
+    let topic = Topic::Kind(KindName::Action);
+    let description = format!("The actions ahead, soonest first. {}", frame.site.description);
+    let view = View {
+        frame: frame.view("actions/", Nav::Actions, "Actions ahead", &description, &[topic]),
+        ahead: entries(frame, &ahead, now),
+        postponed: entries(frame, &postponed, now),
+        calendar: frame.href(ACTIONS_CALENDAR),
+    };
+    frame.templates.render("web/ahead.html", &view)
+}
+
+/// One page of an index.
+pub fn index(frame: &Frame<'_>, index: &Index<'_>, now: DateTime<Utc>) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct View<'a> {
+        frame: FrameView<'a>,
+        heading: String,
+        number: Option<usize>,
+        entries: Vec<Entry>,
+        newer: Option<String>,
+        older: Option<String>,
+        feeds: Vec<Alternate>,
+        topic: &'static str,
+    }
+    let topic = &index.topic;
+    let path = index.number.map_or_else(|| topic.index_path(), |number| topic.closed_path(number));
+    let heading = topic.heading();
+    let title = match index.number {
+        Some(number) => format!("{heading}, page {number}"),
+        None => heading.clone(),
+    };
+    let description = format!("{heading}: {}", frame.site.description);
+    let nav = match topic {
+        Topic::All | Topic::Tag(_) => Nav::Elsewhere,
+        Topic::Kind(KindName::Archive) => Nav::Archive,
+        Topic::Kind(KindName::Statement) => Nav::Statements,
+        Topic::Kind(KindName::Action) => Nav::Actions,
+    };
+    let view = View {
+        frame: frame.view(&path, nav, &title, &description, std::slice::from_ref(topic)),
+        heading,
+        number: index.number,
+        entries: entries(frame, &index.entries, now),
+        newer: index.newer().map(|path| frame.href(&path)),
+        older: index.older().map(|path| frame.href(&path)),
+        feeds: frame.alternates_of(topic, index.calendar),
+        topic: match topic {
+            Topic::All => "all",
+            Topic::Kind(kind) => kind.as_str(),
+            Topic::Tag(_) => "tag",
+        },
+    };
+    frame.templates.render("web/index.html", &view)
+}
+
+/// All the tags, each with a page of its own.
+pub fn tags(frame: &Frame<'_>, tags: &[Tag]) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct View<'a> {
+        frame: FrameView<'a>,
+        tags: Vec<LinkView>,
+    }
+    let description = format!("All the tags. {}", frame.site.description);
+    let view = View {
+        frame: frame.view("tags/", Nav::Elsewhere, "Tags", &description, &[]),
+        tags: tags.iter().map(|tag| frame.tag_link(tag)).collect(),
+    };
+    frame.templates.render("web/tags.html", &view)
+}
+
+/// What the lists send and how often, and the ways that need no address.
+pub fn subscribe(frame: &Frame<'_>, lists: &[List]) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct View<'a> {
+        frame: FrameView<'a>,
+        lists: Vec<ListView<'a>>,
+        calendar: String,
+        feeds: Vec<Alternate>,
+    }
+    let description = format!("How to hear of what {} publishes.", frame.site.organization);
+    let view = View {
+        frame: frame.view("subscribe/", Nav::Subscribe, "Subscribe", &description, &[]),
+        lists: lists.iter().map(list_view).collect(),
+        calendar: frame.href(ACTIONS_CALENDAR),
+        feeds: frame.alternates_of(&Topic::All, false),
+    };
+    frame.templates.render("web/subscribe.html", &view)
+}
+
+/// Every feed and calendar. `topics` are all that there are, each with whether it has a calendar.
+pub fn feeds(frame: &Frame<'_>, topics: &[(Topic, bool)]) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct View<'a> {
+        frame: FrameView<'a>,
+        feeds: Vec<FeedView>,
+        opml: String,
+    }
+    let description = format!("Every feed and calendar of {}.", frame.site.organization);
+    let feeds = topics
+        .iter()
+        .map(|(topic, calendar)| FeedView {
+            title: match topic {
+                Topic::All => "Everything".to_owned(),
+                Topic::Kind(kind) => words::kind_plural(*kind).to_owned(),
+                Topic::Tag(tag) => format!("#{}", tag.name),
+            },
+            is_tag: matches!(topic, Topic::Tag(_)),
+            documents: frame.alternates_of(topic, *calendar && *topic != Topic::All),
+        })
+        .collect();
+    let view = View {
+        frame: frame.view("feeds/", Nav::Subscribe, "Feeds and calendars", &description, &[]),
+        feeds,
+        opml: frame.href("feeds.opml"),
+    };
+    frame.templates.render("web/feeds.html", &view)
+}
+
+/// The feeds as a list for feed readers (OPML 2.0).
+pub fn opml(site: &Site, topics: &[(Topic, bool)]) -> String {
+    let clean = |text: &str| escape_html(&xml_clean(text)).into_owned();
+    let mut opml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<opml version=\"2.0\">\n<head><title>{}</title></head>\n<body>\n",
+        clean(&site.title)
+    );
+    for (topic, _) in topics {
+        let title = clean(&topic.feed_title(site));
+        let feed = clean(&site.address(&format!("{}.atom", topic.feed_path())));
+        let page = clean(&site.address(&topic.page_path()));
+        opml.push_str(&format!(
+            "<outline type=\"rss\" text=\"{title}\" title=\"{title}\" xmlUrl=\"{feed}\" htmlUrl=\"{page}\"/>\n"
+        ));
+    }
+    opml.push_str("</body>\n</opml>\n");
+    opml
+}
+
+/// What an address gets at which nothing stands: one text for all of them, so that nobody can find out what
+/// is still under embargo.
+pub fn missing(frame: &Frame<'_>) -> Result<String, Error> {
+    error_page(frame, "web/missing.html", "Nothing stands here")
+}
+
+/// What the address of a notice gets that was taken back.
+pub fn gone(frame: &Frame<'_>) -> Result<String, Error> {
+    error_page(frame, "web/gone.html", "This notice was taken back")
+}
+
+fn error_page(frame: &Frame<'_>, template: &str, title: &str) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct View<'a> {
+        frame: FrameView<'a>,
+    }
+    let mut view = View { frame: frame.view("", Nav::Elsewhere, title, &frame.site.description, &[]) };
+    view.frame.canonical = None;
+    frame.templates.render(template, &view)
+}
+
+fn is_postponed(revision: &Revision) -> bool {
+    revision.notice().event().is_some_and(|event| event.status == Status::Postponed)
+}
+
+impl Index<'_> {
+    fn newer(&self) -> Option<String> {
+        let number = self.number?;
+        Some(if number < self.closed { self.topic.closed_path(number + 1) } else { self.topic.index_path() })
+    }
+
+    fn older(&self) -> Option<String> {
+        let number = self.number.map_or(self.closed, |number| number - 1);
+        (number > 0).then(|| self.topic.closed_path(number))
+    }
+}
+
+/// Which part of the site a page belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Nav {
+    Home,
+    Actions,
+    Statements,
+    Archive,
+    Subscribe,
+    Elsewhere,
+}
+
+/// What `base.html` asks for.
+#[derive(Debug, Serialize)]
+struct FrameView<'a> {
+    /// Path of the site's root, with a slash at the end.
+    root: &'a str,
+    lang: &'a str,
+    csp: &'static str,
+    style: String,
+    /// The browser's title.
+    title: String,
+    description: String,
+    canonical: Option<String>,
+    nav: Nav,
+    alternates: Vec<Alternate>,
+    site_title: &'a str,
+    organization: &'a str,
+    about: &'a str,
+    contact: Option<&'a str>,
+    postal_address: Option<&'a str>,
+}
+
+/// A feed or a calendar that a page points to.
+#[derive(Debug, Serialize)]
+struct Alternate {
+    media_type: &'static str,
+    /// `Atom`
+    name: &'static str,
+    title: String,
+    href: String,
+}
+
+/// A notice in an index.
+#[derive(Debug, Serialize)]
+struct Entry {
+    href: String,
+    lang: String,
+    kind: &'static str,
+    kind_label: &'static str,
+    title: String,
+    summary: String,
+    published: Time,
+    event: Option<EventEntry>,
+}
+
+/// What of an action stands in an index.
+#[derive(Debug, Serialize)]
+struct EventEntry {
+    starts: Time,
+    weekday: String,
+    month: String,
+    day: String,
+    year: String,
+    clock: String,
+    place: String,
+    status: &'static str,
+    status_prefix: Option<&'static str>,
+    takes_place: bool,
+}
+
+/// A moment for machines and for people.
+#[derive(Debug, Serialize)]
+struct Time {
+    machine: String,
+    text: String,
+}
+
+#[derive(Debug, Serialize)]
+struct LinkView {
+    text: String,
+    href: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ListView<'a> {
+    title: &'a str,
+    description: &'a str,
+    what: String,
+    when: String,
+    remind: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct FeedView {
+    title: String,
+    is_tag: bool,
+    documents: Vec<Alternate>,
+}
+
+impl<'a> Frame<'a> {
+    /// What `base.html` asks for, for the page at `path`. The feeds of `topics` come before the site's own.
+    fn view(&self, path: &str, nav: Nav, title: &str, description: &str, topics: &[Topic]) -> FrameView<'a> {
+        let site = self.site;
+        let mut alternates: Vec<Alternate> =
+            topics.iter().flat_map(|topic| self.alternates_of(topic, false)).collect();
+        if !topics.contains(&Topic::All) {
+            alternates.extend(self.alternates_of(&Topic::All, false));
+        }
+        alternates.push(self.calendar(&Topic::Kind(KindName::Action), ACTIONS_CALENDAR));
+        FrameView {
+            root: site.url.path(),
+            lang: &site.lang,
+            csp: CONTENT_SECURITY_POLICY,
+            style: self.href(self.style),
+            title: if title == site.title { title.to_owned() } else { format!("{title} · {}", site.title) },
+            description: description.to_owned(),
+            canonical: Some(site.address(path)),
+            nav,
+            alternates,
+            site_title: &site.title,
+            organization: &site.organization,
+            about: &site.description,
+            contact: site.contact.as_deref(),
+            postal_address: site.postal_address.as_deref(),
+        }
+    }
+
+    // Of the root and not of the host: a preview on another address stays there.
+    fn href(&self, path: &str) -> String {
+        format!("{}{path}", self.site.url.path())
+    }
+
+    // An address under the site as `href` gives it; every other as it is.
+    fn local(&self, url: &str) -> String {
+        match url.strip_prefix(self.site.url.as_str()) {
+            Some(path) => self.href(path),
+            None => url.to_owned(),
+        }
+    }
+
+    fn tag_link(&self, tag: &Tag) -> LinkView {
+        LinkView { text: format!("#{}", tag.name), href: self.href(&Topic::Tag(tag.clone()).index_path()) }
+    }
+
+    fn alternates_of(&self, topic: &Topic, calendar: bool) -> Vec<Alternate> {
+        let mut alternates: Vec<Alternate> =
+            Format::ALL.iter().map(|format| self.feed(topic, *format)).collect();
+        if let Some(path) = topic.calendar_path().filter(|_| calendar) {
+            alternates.push(self.calendar(topic, &format!("{path}.{}", calendar::EXTENSION)));
+        }
+        alternates
+    }
+
+    fn feed(&self, topic: &Topic, format: Format) -> Alternate {
+        let (media_type, name) = match format {
+            Format::Atom => ("application/atom+xml", "Atom"),
+            Format::Rss => ("application/rss+xml", "RSS"),
+            Format::Json => ("application/feed+json", "JSON Feed"),
+        };
+        Alternate {
+            media_type,
+            name,
+            title: format!("{} ({name})", topic.feed_title(self.site)),
+            href: self.href(&format!("{}.{}", topic.feed_path(), format.extension())),
+        }
+    }
+
+    fn calendar(&self, topic: &Topic, path: &str) -> Alternate {
+        Alternate {
+            media_type: "text/calendar",
+            name: "Calendar",
+            title: format!("{} (calendar)", topic.calendar_title(self.site)),
+            href: self.href(path),
+        }
+    }
+}
+
+// The address of a picture; the page goes without one whose path is none.
+fn image_address(site: &Site, image: &Image) -> Option<String> {
+    site.url.join("media/").ok()?.join(&image.file).ok().map(String::from)
+}
+
+fn entries(frame: &Frame<'_>, revisions: &[&Revision], now: DateTime<Utc>) -> Vec<Entry> {
+    revisions.iter().map(|revision| entry(frame, revision, now)).collect()
+}
+
+fn entry(frame: &Frame<'_>, revision: &Revision, now: DateTime<Utc>) -> Entry {
+    let notice = shown(revision.notice(), now);
+    Entry {
+        href: frame.href(&format!("notices/{}/", notice.id)),
+        lang: notice.lang.clone(),
+        kind: notice.kind_name().as_str(),
+        kind_label: words::kind_singular(notice.kind_name()),
+        title: notice.title.clone(),
+        summary: notice.summary_or_excerpt().to_owned(),
+        published: day(&Moment::from_instant(revision.published_at, frame.site.zone.clone())),
+        event: notice.event().map(event_entry),
+    }
+}
+
+fn event_entry(event: &Event) -> EventEntry {
+    let wall = event.starts.wall;
+    EventEntry {
+        starts: Time { machine: event.starts.rfc3339(), text: words::span(event) },
+        weekday: wall.format("%A").to_string(),
+        month: wall.format("%B").to_string(),
+        day: wall.format("%-d").to_string(),
+        year: wall.format("%Y").to_string(),
+        clock: words::clock(&event.starts),
+        place: facts::place_line(event),
+        status: event.status.as_str(),
+        status_prefix: words::status_prefix(event.status),
+        takes_place: event.status.takes_place(),
+    }
+}
+
+fn time(moment: &Moment) -> Time {
+    Time { machine: moment.rfc3339(), text: words::moment(moment) }
+}
+
+fn day(moment: &Moment) -> Time {
+    Time { machine: moment.rfc3339(), text: moment.wall.format("%B %-d, %Y").to_string() }
+}
+
+fn list_view(list: &List) -> ListView<'_> {
+    let kinds: Vec<&str> = match &list.select.kinds[..] {
+        [] => KindName::ALL.iter().map(|kind| words::kind_plural(*kind)).collect(),
+        kinds => kinds.iter().map(|kind| words::kind_plural(*kind)).collect(),
+    };
+    let tags: Vec<String> = list.select.tags.iter().map(|tag| format!("#{tag}")).collect();
+    let remind: Vec<String> = list.remind.iter().map(|before| before.describe()).collect();
+    ListView {
+        title: &list.title,
+        description: &list.description,
+        what: match &tags[..] {
+            [] => kinds.join(", "),
+            tags => format!("{}; only with {}", kinds.join(", "), tags.join(" or ")),
+        },
+        when: match &list.when {
+            When::AtOnce => "As soon as there is something".to_owned(),
+            When::Cut(cut) => upper_first(&cut.describe()),
+        },
+        remind: (!remind.is_empty()).then(|| format!("{} an action begins", remind.join(", and "))),
+    }
+}
+
+fn upper_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+}

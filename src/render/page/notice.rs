@@ -1,0 +1,360 @@
+//! Notice page: one notice whole, as an h-entry or an h-event (microformats2) with JSON-LD.
+//!
+//! Pure.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::notice::shown::shown;
+use crate::notice::{Event, Kind, KindName, Lineage, Notice, Provenance, Status};
+use crate::render::facts::{self, Fact, Piece, Value};
+use crate::render::page::{
+    Alternate, Frame, FrameView, LinkView, Nav, Time, Topic, day, image_address, json_ld, time,
+};
+use crate::render::templates::Error;
+use crate::render::words;
+use crate::revision::{Change, Revision};
+use crate::schedule::zone::Moment;
+
+/// The published notices that have to do with one.
+#[derive(Debug, Clone, Default)]
+pub struct Related<'a> {
+    /// Those that it says follow it.
+    pub next: Vec<&'a Revision>,
+    /// The one that it replaces.
+    pub supersedes: Option<&'a Revision>,
+    /// Those that replace it.
+    pub superseded_by: Vec<&'a Revision>,
+    /// Those that its lineage names, in its order; none for a name that is no notice's.
+    pub lineage: Vec<Option<&'a Revision>>,
+    /// Those that refer to it in any other way.
+    pub referrers: Vec<&'a Revision>,
+}
+
+/// The label of the fact that this page writes itself, to link the notices it names.
+const LINEAGE: &str = "Where it comes from";
+
+/// The labels of the facts that stand in the panel of an action, or in its banner.
+const IN_PANEL: [&str; 5] = ["When", "Where", "Meeting point", "Gather", "Status"];
+
+/// The page of a notice.
+pub fn page(
+    frame: &Frame<'_>,
+    revision: &Revision,
+    related: &Related<'_>,
+    now: DateTime<Utc>,
+) -> Result<String, Error> {
+    let notice = shown(revision.notice(), now);
+    frame.templates.render("web/notice.html", &view(frame, revision, &notice, related, now))
+}
+
+#[derive(Serialize)]
+struct View<'a> {
+    frame: FrameView<'a>,
+    id: String,
+    url: String,
+    uid: String,
+    lang: &'a str,
+    kind: &'static str,
+    kind_label: &'static str,
+    kind_href: String,
+    title: &'a str,
+    summary: Option<&'a str>,
+    body: &'a str,
+    authors: &'a [String],
+    tags: Vec<LinkView>,
+    campaign: Option<&'a str>,
+    image: Option<ImageView<'a>>,
+    published: Time,
+    updated: Option<Time>,
+    banner: Option<Banner>,
+    event: Option<EventView<'a>>,
+    facts: Vec<FactView>,
+    history: Vec<ChangeView>,
+    next: Vec<LinkView>,
+    supersedes: Option<LinkView>,
+    superseded_by: Vec<LinkView>,
+    referrers: Vec<LinkView>,
+    json_ld: String,
+}
+
+#[derive(Serialize)]
+struct ImageView<'a> {
+    href: String,
+    alt: &'a str,
+}
+
+/// What stands above everything else.
+#[derive(Serialize)]
+struct Banner {
+    status: &'static str,
+    prefix: Option<&'static str>,
+    sentence: &'static str,
+    note: Option<String>,
+    /// The latest change, one sentence a difference.
+    changes: Vec<String>,
+}
+
+/// When and where.
+#[derive(Serialize)]
+struct EventView<'a> {
+    starts: Time,
+    ends: Option<Time>,
+    /// From the start to the end, for people.
+    when: String,
+    day: String,
+    clock: String,
+    gather: Option<Time>,
+    zone: &'a str,
+    place: Option<PlaceView<'a>>,
+    no_place: &'static str,
+    takes_place: bool,
+    is_over: bool,
+    calendar: String,
+}
+
+#[derive(Serialize)]
+struct PlaceView<'a> {
+    name: &'a str,
+    address: Option<&'a str>,
+    latitude: Option<String>,
+    longitude: Option<String>,
+    meeting_point: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct FactView {
+    label: &'static str,
+    /// Of microformats2, or empty.
+    class: &'static str,
+    values: Vec<Vec<PieceView>>,
+}
+
+#[derive(Serialize)]
+struct PieceView {
+    text: String,
+    href: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ChangeView {
+    at: Time,
+    lines: Vec<String>,
+}
+
+fn view<'a>(
+    frame: &Frame<'a>,
+    revision: &'a Revision,
+    notice: &'a Notice,
+    related: &Related<'_>,
+    now: DateTime<Utc>,
+) -> View<'a> {
+    let site = frame.site;
+    let kind = notice.kind_name();
+    View {
+        frame: notice_frame(frame, notice),
+        id: notice.id.to_string(),
+        url: site.notice_address(&notice.id),
+        uid: revision.tag_uri(&site.tag_domain, &site.zone),
+        lang: &notice.lang,
+        kind: kind.as_str(),
+        kind_label: words::kind_singular(kind),
+        kind_href: frame.href(&Topic::Kind(kind).page_path()),
+        title: &notice.title,
+        summary: notice.summary.as_deref(),
+        body: &notice.body.html,
+        authors: &notice.authors,
+        tags: notice.tags.iter().map(|tag| frame.tag_link(tag)).collect(),
+        campaign: notice.campaign.as_deref(),
+        image: notice.image.as_ref().and_then(|image| {
+            Some(ImageView { href: frame.local(&image_address(site, image)?), alt: &image.alt })
+        }),
+        published: day(&Moment::from_instant(revision.published_at, site.zone.clone())),
+        updated: (revision.sequence > 0)
+            .then(|| time(&Moment::from_instant(revision.updated_at, site.zone.clone()))),
+        banner: notice.event().and_then(|event| banner(revision, notice, event)),
+        event: notice.event().map(|event| event_view(frame, notice, event, now)),
+        facts: fact_views(frame, notice, related),
+        history: history(frame, revision, notice),
+        next: links(frame, &related.next),
+        supersedes: related.supersedes.map(|revision| link(frame, revision)),
+        superseded_by: links(frame, &related.superseded_by),
+        referrers: links(frame, &related.referrers),
+        json_ld: json_ld::of(site, revision, notice),
+    }
+}
+
+// The notice's own calendar entry is the most specific of all.
+fn notice_frame<'a>(frame: &Frame<'a>, notice: &Notice) -> FrameView<'a> {
+    let path = format!("notices/{}/", notice.id);
+    let kind = notice.kind_name();
+    let nav = match kind {
+        KindName::Archive => Nav::Archive,
+        KindName::Statement => Nav::Statements,
+        KindName::Action => Nav::Actions,
+    };
+    let title = words::title(notice);
+    let mut view = frame.view(&path, nav, &title, notice.summary_or_excerpt(), &[Topic::Kind(kind)]);
+    if notice.event().is_some() {
+        let event = Alternate {
+            media_type: "text/calendar",
+            name: "Calendar",
+            title: format!("{title} (calendar)"),
+            href: frame.href(&format!("{path}event.ics")),
+        };
+        view.alternates.insert(0, event);
+    }
+    view
+}
+
+// An action that takes place as first said needs none, unless the author notes something.
+fn banner(revision: &Revision, notice: &Notice, event: &Event) -> Option<Banner> {
+    let is_changed = event.status != Status::Scheduled || !revision.changes.is_empty();
+    if !is_changed && event.status_note.is_none() {
+        return None;
+    }
+    let sentence = words::status_sentence(event.status);
+    let latest = revision.changes.last().map_or(Vec::new(), |change| lines(change, notice));
+    Some(Banner {
+        status: event.status.as_str(),
+        prefix: words::status_prefix(event.status),
+        sentence,
+        note: event.status_note.clone(),
+        changes: latest.into_iter().filter(|line| line != sentence).collect(),
+    })
+}
+
+fn event_view<'a>(
+    frame: &Frame<'_>,
+    notice: &'a Notice,
+    event: &'a Event,
+    now: DateTime<Utc>,
+) -> EventView<'a> {
+    EventView {
+        starts: time(&event.starts),
+        ends: event.ends.as_ref().map(time),
+        when: words::span(event),
+        day: words::day(&event.starts),
+        clock: clock(event),
+        gather: event.assemble_at.as_ref().map(|moment| Time {
+            machine: moment.rfc3339(),
+            // On the day of the start the day has been said.
+            text: if moment.wall.date() == event.starts.wall.date() {
+                words::clock(moment)
+            } else {
+                words::moment(moment)
+            },
+        }),
+        zone: event.starts.zone.name(),
+        place: event.place.as_ref().map(|place| PlaceView {
+            name: &place.name,
+            address: place.address.as_deref(),
+            latitude: place.geo.map(|(latitude, _)| latitude.to_string()),
+            longitude: place.geo.map(|(_, longitude)| longitude.to_string()),
+            meeting_point: place.meeting_point.as_deref(),
+        }),
+        no_place: facts::NO_PLACE,
+        takes_place: event.status.takes_place(),
+        is_over: event.ends_or_assumed().at <= now,
+        calendar: frame.href(&format!("notices/{}/event.ics", notice.id)),
+    }
+}
+
+// The clock of the start, and of the end when it is known.
+fn clock(event: &Event) -> String {
+    let start = words::clock(&event.starts);
+    match &event.ends {
+        Some(end) if end.wall.date() == event.starts.wall.date() => {
+            format!("{start} to {}", words::clock(end))
+        }
+        Some(end) => format!("{start} to {}", words::moment(end)),
+        None => start,
+    }
+}
+
+fn fact_views(frame: &Frame<'_>, notice: &Notice, related: &Related<'_>) -> Vec<FactView> {
+    facts::facts(frame.site, notice)
+        .iter()
+        .filter(|fact| notice.event().is_none() || !IN_PANEL.contains(&fact.label))
+        .map(|fact| match &notice.kind {
+            Kind::Archive(provenance) if fact.label == LINEAGE => lineage(frame, provenance, related),
+            Kind::Archive(_) | Kind::Statement(_) | Kind::Action(_) => fact_view(frame, fact),
+        })
+        .collect()
+}
+
+fn fact_view(frame: &Frame<'_>, fact: &Fact) -> FactView {
+    let class = match fact.label {
+        "Hosts" => "p-organizer",
+        _ => "",
+    };
+    FactView {
+        label: fact.label,
+        class,
+        values: fact.values.iter().map(|value| pieces(frame, value)).collect(),
+    }
+}
+
+fn pieces(frame: &Frame<'_>, value: &Value) -> Vec<PieceView> {
+    let Value(pieces) = value;
+    pieces
+        .iter()
+        .map(|piece| match piece {
+            Piece::Text(text) => PieceView { text: text.clone(), href: None },
+            Piece::Link { text, url } => PieceView { text: text.clone(), href: Some(frame.local(url)) },
+        })
+        .collect()
+}
+
+// A line of descent that leads to a notice has its title and its address.
+fn lineage(frame: &Frame<'_>, provenance: &Provenance, related: &Related<'_>) -> FactView {
+    let value = |(index, lineage): (usize, &Lineage)| {
+        let target = match related.lineage.get(index).copied().flatten() {
+            Some(revision) => {
+                let link = link(frame, revision);
+                PieceView { text: link.text, href: Some(link.href) }
+            }
+            None => PieceView { text: lineage.target.clone(), href: None },
+        };
+        let confidence = words::confidence(lineage.confidence);
+        let ground = match &lineage.source {
+            Some(source) => format!(" ({confidence}: {source})"),
+            None => format!(" ({confidence})"),
+        };
+        vec![
+            PieceView { text: format!("{} ", words::relation(lineage.rel)), href: None },
+            target,
+            PieceView { text: ground, href: None },
+        ]
+    };
+    let values = provenance.lineage.iter().enumerate().map(value).collect();
+    FactView { label: LINEAGE, class: "", values }
+}
+
+fn history(frame: &Frame<'_>, revision: &Revision, notice: &Notice) -> Vec<ChangeView> {
+    let zone = notice.event().map_or(&frame.site.zone, |event| &event.starts.zone);
+    revision
+        .changes
+        .iter()
+        .rev()
+        .map(|change| ChangeView {
+            at: time(&Moment::from_instant(change.at, zone.clone())),
+            lines: lines(change, notice),
+        })
+        .collect()
+}
+
+fn lines(change: &Change, notice: &Notice) -> Vec<String> {
+    facts::visible_differences(change, notice).iter().map(words::difference).collect()
+}
+
+fn links(frame: &Frame<'_>, revisions: &[&Revision]) -> Vec<LinkView> {
+    revisions.iter().map(|revision| link(frame, revision)).collect()
+}
+
+fn link(frame: &Frame<'_>, revision: &Revision) -> LinkView {
+    LinkView {
+        text: words::title(revision.notice()),
+        href: frame.href(&format!("notices/{}/", revision.id())),
+    }
+}
