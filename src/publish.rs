@@ -1,6 +1,7 @@
 //! Publish: loop 1. The folder is read, what is due is planned and committed, the documents are written.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -9,7 +10,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::channel::site::{self, Built};
+use crate::channel::site::{self, Manifest, Written};
 use crate::clock::Clock;
 use crate::folder::{Folder, Reading};
 use crate::installation::Installation;
@@ -17,6 +18,7 @@ use crate::ledger::Ledger;
 use crate::ledger::publishing::{Committed, Lease};
 use crate::notice::NoticeId;
 use crate::plan::{self, Entry, History, Step};
+use crate::render::site::{Catalog, next_change};
 use crate::render::templates::Templates;
 use crate::revision::Revision;
 
@@ -32,7 +34,7 @@ pub struct Publisher {
     history: Option<History>,
     // When the documents must be looked at again, files left as they are.
     documents_change_at: Option<DateTime<Utc>>,
-    documents_are_current: bool,
+    manifest: Option<Manifest>,
 }
 
 /// What one look did.
@@ -43,7 +45,7 @@ pub struct Looked {
     /// Deliveries that it made.
     pub deliveries: u64,
     /// What was written; none when no document could have changed.
-    pub built: Option<Built>,
+    pub written: Option<Written>,
     /// Another node publishes.
     pub stands_by: bool,
     /// The clock has run backwards since the last look; nothing was planned.
@@ -77,7 +79,7 @@ impl Publisher {
             lease: None,
             history: None,
             documents_change_at: None,
-            documents_are_current: false,
+            manifest: None,
         }
     }
 
@@ -129,7 +131,7 @@ impl Publisher {
         let mut history = history;
         history.apply_all(&looked.entries, now);
         self.history = Some(history);
-        looked.built = self.write_documents(&looked.entries, now).await?;
+        looked.written = self.write_documents(&looked.entries, now).await?;
         Ok(looked)
     }
 
@@ -162,24 +164,55 @@ impl Publisher {
         &mut self,
         entries: &[Entry],
         now: DateTime<Utc>,
-    ) -> anyhow::Result<Option<Built>> {
+    ) -> anyhow::Result<Option<Written>> {
         let revised = entries.iter().any(|entry| matches!(entry.step, Step::Revise(_)));
         let due = self.documents_change_at.is_some_and(|at| at <= now);
-        let Some(history) = self.history.as_ref().filter(|_| revised || due || !self.documents_are_current)
+        let Some(history) = self.history.as_ref().filter(|_| revised || due || self.manifest.is_none())
         else {
             return Ok(None);
         };
         let (installation, templates) = (self.installation.clone(), Arc::clone(&self.templates));
         let revisions = history.revisions.clone();
-        let written = tokio::task::spawn_blocking(move || {
-            let built = site::build(&installation.config, &templates, &revisions, &installation.site(), now)?;
-            anyhow::Ok((built, crate::render::site::next_change(revisions.values(), now)))
+        // While it is written the manifest is not known; after an error it is read again.
+        let manifest = self.manifest.take();
+        let task = tokio::task::spawn_blocking(move || {
+            let revisions: Vec<&Revision> = revisions.values().collect();
+            write_site(&installation, &templates, &revisions, &installation.site(), manifest, now)
         });
-        let (built, next_change) = written.await.context("write the documents")??;
-        self.documents_change_at = next_change;
-        self.documents_are_current = true;
-        Ok(Some(built))
+        let site = task.await.context("write the documents")??;
+        self.documents_change_at = site.changes_at;
+        self.manifest = Some(site.manifest);
+        Ok(Some(site.written))
     }
+}
+
+/// A folder of documents as it was left.
+pub struct Site {
+    /// What stands where.
+    pub manifest: Manifest,
+    /// What was done.
+    pub written: Written,
+    /// When a document changes by itself.
+    pub changes_at: Option<DateTime<Utc>>,
+}
+
+/// Makes `folder` hold the documents of `revisions` as they are at `now`; over `manifest`, or over what is found.
+pub fn write_site(
+    installation: &Installation,
+    templates: &Templates,
+    revisions: &[&Revision],
+    folder: &Path,
+    manifest: Option<Manifest>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Site> {
+    let config = &installation.config;
+    let catalog = Catalog::new(&config.site, &config.lists, config.feed_entries, templates, revisions, now)?;
+    let manifest = match manifest {
+        Some(manifest) => manifest,
+        None => site::open(folder)?,
+    };
+    let (manifest, written) = site::write(folder, manifest, &catalog, now)?;
+    Ok(Site { manifest, written, changes_at: next_change(revisions, now) })
 }
 
 /// Looks until `stop`, at every change of the folder (within `poll` of the clock's time) and whenever
@@ -189,7 +222,7 @@ pub async fn run(
     clock: Clock,
     poll: TimeDelta,
     committed: Arc<Notify>,
-    written: impl Fn(),
+    written: impl Fn(Manifest),
     stop: CancellationToken,
 ) {
     let mut jump = Jump::new(&clock);
@@ -208,8 +241,8 @@ pub async fn run(
                 if looked.deliveries > 0 {
                     committed.notify_waiters();
                 }
-                if looked.built.is_some_and(|built| built.changed()) {
-                    written();
+                if let (Some(_), Some(manifest)) = (looked.written, &publisher.manifest) {
+                    written(manifest.clone());
                 }
             }
             // The ledger or the disk: it is tried again, and nothing is lost meanwhile.

@@ -18,6 +18,8 @@ use crate::ledger::{Dialect, Ledger};
 use crate::publish::{self, Publisher};
 use crate::render::templates::Templates;
 use crate::web;
+use crate::web::live::{self, Live};
+use crate::web::shelf::Shelf;
 
 /// Which parts run here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,13 +72,13 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let counts = Arc::new(Counts::default());
     let wake = Arc::new(Notify::new());
-    let pages = web::Pages::open(installation.site());
+    let shelf = Arc::new(Shelf::open(installation.site()).context("open the documents")?);
 
     if options.parts.publish {
         let publisher = Publisher::new(installation, &ledger, Arc::clone(&templates), holder()?);
         let written = {
-            let pages = pages.clone();
-            move || pages.reload()
+            let shelf = Arc::clone(&shelf);
+            move |manifest| shelf.show(manifest)
         };
         let (clock, wake, stop) = (options.clock.clone(), Arc::clone(&wake), stop.clone());
         tasks.spawn(publish::run(publisher, clock, options.poll, wake, written, stop));
@@ -86,10 +88,19 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
     }
     let address = if options.parts.web {
         let listen = options.listen.as_ref().unwrap_or(&installation.config.listen);
-        let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
+        let listener =
+            tokio::net::TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
         let address = listener.local_addr().context("listen")?;
-        let state = web::State { pages, ledger: ledger.clone(), key: installation.key().ok(), site: installation.config.site.clone(), counts: Arc::clone(&counts), clock: options.clock.clone() };
-        let served = axum::serve(listener, web::router(state)).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let live = Live {
+            config: Arc::new(installation.config.clone()),
+            templates,
+            ledger: ledger.clone(),
+            key: installation.key().ok(),
+            counts: Arc::clone(&counts),
+            clock: options.clock.clone(),
+        };
+        let router = web::router(shelf, installation.config.site.url.path()).merge(live::router(live));
+        let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
         tasks.spawn(async move {
             if let Err(err) = served.await {
                 error!(error = %err, "The pages are not served any more.");
@@ -117,7 +128,10 @@ async fn start_delivering(
         Ok(key) => key,
         Err(err) => {
             // Pages and feeds are worth serving all the same.
-            error!(error = format!("{err:#}"), "Nothing can be sent without the key; pages and feeds are served.");
+            error!(
+                error = format!("{err:#}"),
+                "Nothing can be sent without the key; pages and feeds are served."
+            );
             return Ok(());
         }
     };

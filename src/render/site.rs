@@ -155,7 +155,7 @@ impl<'a> Catalog<'a> {
             feed_entries,
             templates,
             now,
-            style_path: format!("style.{}.css", short_digest(&style)),
+            style_path: style_path(&style),
             style,
             keys: revisions.iter().map(|revision| key(revision, now)).collect(),
             ahead: ahead(&revisions, now),
@@ -590,6 +590,11 @@ fn list_key(list: &List) -> [String; 4] {
     let remind: Vec<String> = list.remind.iter().map(|before| before.to_string()).collect();
     let selected = format!("{} {} {}", kinds.join(","), list.select.tags.join(","), remind.join(","));
     [list.title.clone(), list.description.clone(), when, selected]
+}
+
+/// Where the stylesheet of that text stands under the site: another text, another path.
+pub fn style_path(style: &str) -> String {
+    format!("style.{}.css", short_digest(style))
 }
 
 fn short_digest(text: &str) -> String {

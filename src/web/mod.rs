@@ -2,6 +2,7 @@
 //!
 //! Nothing here keeps, logs or counts an address of a visitor.
 
+pub mod live; // the metrics, and leaving a list
 pub mod coding; // which compressed form a browser takes
 pub mod condition; // whether it has the document already
 pub mod shelf; // the documents, the hot ones in memory

@@ -333,6 +333,24 @@ pub fn gone(frame: &Frame<'_>) -> Result<String, Error> {
     error_page(frame, "web/gone.html", "This notice was taken back")
 }
 
+/// The page of a link to leave a list: a button, or the word that it is done; without a list, that the link is
+/// not valid any more.
+pub fn leave(frame: &Frame<'_>, list: Option<&str>, done: bool) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct View<'a> {
+        frame: FrameView<'a>,
+        list: Option<&'a str>,
+        done: bool,
+    }
+    let mut view = View {
+        frame: frame.view("", Nav::Elsewhere, "Leave a list", &frame.site.description, &[]),
+        list,
+        done,
+    };
+    view.frame.canonical = None;
+    frame.templates.render("web/leave.html", &view)
+}
+
 fn error_page(frame: &Frame<'_>, template: &str, title: &str) -> Result<String, Error> {
     #[derive(Serialize)]
     struct View<'a> {
