@@ -1,1 +1,131 @@
 //! Command: one file per command.
+//!
+//! Exit 0: done. 1: problems found in what people wrote. 2: usage. 3: our side failed.
+
+mod build;
+mod check;
+mod deliver;
+mod doctor;
+mod edition;
+mod hold;
+mod init;
+mod new;
+mod plan;
+mod publish;
+mod queue;
+mod serve;
+mod subscribers;
+pub mod terminal; // what a person or a script reads
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::clock::Clock;
+use crate::command::terminal::complain;
+use crate::installation::{BadConfig, Installation};
+
+/// Publishes notices: one Markdown file goes out as mail, feeds, a calendar, pages and signed webhooks.
+#[derive(Debug, Parser)]
+#[command(name = "handbill", version, max_term_width = 100)]
+pub struct Cli {
+    /// The folder with handbill.toml.
+    #[arg(long, short = 'C', global = true, default_value = ".", value_name = "FOLDER")]
+    pub root: PathBuf,
+    /// How much is logged, such as `info` or `handbill=debug`.
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub log: Option<String>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make an installation: config, key, ledger, and notices to begin with.
+    Init(init::Arguments),
+    /// Begin a notice from a template of its kind.
+    New(new::Arguments),
+    /// Show every problem of every notice.
+    Check(check::Arguments),
+    /// Show what goes out, when, to how many and why; nothing is sent.
+    Plan(plan::Arguments),
+    /// Publish what is due: one look, or until stopped.
+    Publish(publish::Arguments),
+    /// Deliver what is due: until nothing waits, or until stopped.
+    Deliver(deliver::Arguments),
+    /// Publish, deliver and serve the pages in one process.
+    Serve(serve::Arguments),
+    /// Write all documents into a folder, for any static host.
+    Build(build::Arguments),
+    /// Show what waits.
+    Queue(queue::Arguments),
+    /// Show one edition: its counts and its tries.
+    Edition(edition::Arguments),
+    /// Who is subscribed, in counts; import from a file.
+    Subscribers(subscribers::Arguments),
+    /// Look for what would keep things from going out.
+    Doctor(doctor::Arguments),
+    /// Stop all sending; pages stay.
+    Pause,
+    /// Let sending go on.
+    Resume,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Done.
+    Well,
+    /// What people wrote has problems.
+    WithProblems,
+}
+
+/// Runs one command and answers its exit code.
+pub fn run(cli: Cli, clock: Clock) -> ExitCode {
+    terminal::start_log(cli.log.as_deref(), matches!(cli.command, Command::Serve(_)));
+    // One provider for TLS in the whole process; a second call would only say that there is one.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(err) => {
+            complain(format_args!("handbill cannot start: {err}"));
+            return ExitCode::from(3);
+        }
+    };
+    match runtime.block_on(dispatch(cli, clock)) {
+        Ok(Ended::Well) => ExitCode::SUCCESS,
+        Ok(Ended::WithProblems) => ExitCode::from(1),
+        Err(err) if err.is::<terminal::PipeClosed>() => ExitCode::SUCCESS,
+        Err(err) => {
+            if let Some(BadConfig(report)) = err.downcast_ref() {
+                complain(report.pretty(terminal::is_colored()).trim_end());
+                return ExitCode::from(1);
+            }
+            complain(format_args!("handbill: {err:#}"));
+            ExitCode::from(3)
+        }
+    }
+}
+
+async fn dispatch(cli: Cli, clock: Clock) -> anyhow::Result<Ended> {
+    let root = cli.root;
+    match cli.command {
+        Command::Init(arguments) => init::run(&root, &arguments, &clock).await,
+        Command::New(arguments) => new::run(&Installation::open(&root)?, &arguments, &clock),
+        Command::Check(arguments) => check::run(&Installation::open(&root)?, &arguments),
+        Command::Plan(arguments) => plan::run(&Installation::open(&root)?, &arguments, &clock).await,
+        Command::Publish(arguments) => publish::run(&Installation::open(&root)?, &arguments, &clock).await,
+        Command::Deliver(arguments) => deliver::run(&Installation::open(&root)?, &arguments, &clock).await,
+        Command::Serve(arguments) => serve::run(&Installation::open(&root)?, &arguments, &clock).await,
+        Command::Build(arguments) => build::run(&Installation::open(&root)?, &arguments, &clock).await,
+        Command::Queue(arguments) => queue::run(&Installation::open(&root)?, &arguments).await,
+        Command::Edition(arguments) => edition::run(&Installation::open(&root)?, &arguments).await,
+        Command::Subscribers(arguments) => subscribers::run(&Installation::open(&root)?, &arguments).await,
+        Command::Doctor(arguments) => doctor::run(&Installation::open(&root)?, &arguments, &clock).await,
+        Command::Pause => hold::pause(&Installation::open(&root)?, &clock).await,
+        Command::Resume => hold::resume(&Installation::open(&root)?, &clock).await,
+    }
+}

@@ -23,6 +23,7 @@ use crate::deliver::recorder::Recorder;
 use crate::deliver::{BULK_MAIL, LEASE, Office, URGENT_MAIL, ours};
 use crate::delivery::{self, Answer, Fault, Next, Outcome, Policy, Standing, State};
 use crate::edition::{Content, Lane};
+use crate::installation::Installation;
 use crate::ledger::delivering::{Claim, Receipt};
 use crate::subscriber::Address;
 
@@ -88,7 +89,7 @@ pub async fn start(office: &Office, recorder: Recorder, tasks: &TaskTracker) -> 
     });
     let relay = match &transport {
         Transport::Outbox => None,
-        Transport::Smtp(smtp) => Some(Arc::new(relay(office, smtp)?)),
+        Transport::Smtp(smtp) => Some(Arc::new(relay(&office.installation, smtp)?)),
     };
     for _ in 0..connections {
         let (room, relay) = (Arc::clone(&room), relay.clone());
@@ -104,9 +105,10 @@ pub async fn start(office: &Office, recorder: Recorder, tasks: &TaskTracker) -> 
     Ok(())
 }
 
-fn relay(office: &Office, smtp: &Smtp) -> anyhow::Result<Relay> {
+/// The relay of the config, its password read.
+pub fn relay(installation: &Installation, smtp: &Smtp) -> anyhow::Result<Relay> {
     let trust = || {
-        let file = smtp.ca_file.as_ref().map(|file| office.installation.root.join(file));
+        let file = smtp.ca_file.as_ref().map(|file| installation.root.join(file));
         Trust::new(file.as_deref()).context("load the certificate authorities")
     };
     let security = match smtp.security {
@@ -117,7 +119,7 @@ fn relay(office: &Office, smtp: &Smtp) -> anyhow::Result<Relay> {
     let relay = Relay::new(&smtp.host, smtp.port, security, &smtp.hello)?;
     let (Some(user), Some(file)) = (&smtp.user, &smtp.password_file) else { return Ok(relay) };
     let password =
-        office.installation.secret_lines(file)?.into_iter().next().context("the password file is empty")?;
+        installation.secret_lines(file)?.into_iter().next().context("the password file is empty")?;
     Ok(relay.with_credentials(user.clone(), password))
 }
 

@@ -17,6 +17,7 @@ use crate::config::Target;
 use crate::deliver::recorder::Recorder;
 use crate::deliver::{LEASE, Office, POSTS, letters};
 use crate::delivery::{self, Answer, Fault, Next, Outcome, Standing, State};
+use crate::installation::Installation;
 use crate::ledger::delivering::{Claim, Receipt};
 use crate::render::post;
 
@@ -37,8 +38,8 @@ pub fn start(office: &Office, recorder: Recorder, tasks: &TaskTracker) -> anyhow
     let targets = &office.installation.config.targets;
     let mut endpoints = Vec::new();
     for target in targets {
-        let endpoint =
-            endpoint(office, target).with_context(|| format!("prepare the target {}", target.name))?;
+        let endpoint = endpoint(&office.installation, target)
+            .with_context(|| format!("prepare the target {}", target.name))?;
         endpoints.push((target.clone(), endpoint));
     }
     let poster = Poster::new(Deadlines::default(), endpoints.iter().map(|(_, endpoint)| endpoint));
@@ -56,8 +57,9 @@ pub fn start(office: &Office, recorder: Recorder, tasks: &TaskTracker) -> anyhow
     Ok(())
 }
 
-fn endpoint(office: &Office, target: &Target) -> anyhow::Result<Endpoint> {
-    let lines = office.installation.secret_lines(&target.secret_file)?;
+/// A target's address with its secrets, checked.
+pub fn endpoint(installation: &Installation, target: &Target) -> anyhow::Result<Endpoint> {
+    let lines = installation.secret_lines(&target.secret_file)?;
     let secrets: Result<Vec<Secret>, _> = lines.iter().map(|line| Secret::parse(line)).collect();
     let allow: Result<Vec<Cidr>, _> = target.allow.iter().map(|network| Cidr::parse(network)).collect();
     Ok(Endpoint::parse(&target.url, secrets?, &allow?)?)

@@ -88,6 +88,18 @@ impl Ledger {
         rows.iter().map(tally).collect()
     }
 
+    /// The edition of that key with its counts.
+    pub async fn tally(&self, key: &str) -> anyhow::Result<Option<Tally>> {
+        let state: Option<String> = sqlx::query_scalar("SELECT state FROM edition WHERE key = $1")
+            .bind(key)
+            .fetch_optional(&self.read)
+            .await
+            .context("find an edition")?;
+        let Some(state) = state else { return Ok(None) };
+        let tallies = self.tallies(Some(&state), u32::MAX).await?;
+        Ok(tallies.into_iter().find(|tally| tally.edition == key))
+    }
+
     /// The latest tries of an edition, the newest first.
     pub async fn attempts(&self, edition: i64, most: u32) -> anyhow::Result<Vec<Attempt>> {
         let rows = sqlx::query(

@@ -61,6 +61,25 @@ impl Ledger {
         rows.into_iter().map(|row| Ok((row.try_get(0)?, EditionId::from_ledger(row.try_get(1)?)))).collect()
     }
 
+    /// Whether something is claimed, or due by `now`.
+    pub async fn waits(&self, now: DateTime<Utc>) -> anyhow::Result<bool> {
+        let found: Option<i64> = sqlx::query_scalar(
+            "SELECT edition FROM delivery WHERE state = 1 OR (state = 0 AND due_at <= $1) LIMIT 1",
+        )
+        .bind(millis(now))
+        .fetch_optional(&self.read)
+        .await
+        .context("ask what waits")?;
+        Ok(found.is_some())
+    }
+
+    /// Gives the lease of publishing back.
+    pub async fn end_lease(&self, holder: &str) -> anyhow::Result<()> {
+        let statement = "UPDATE lease SET until = 0 WHERE holder = $1";
+        sqlx::query(statement).bind(holder).execute(&self.write).await.context("give the lease back")?;
+        Ok(())
+    }
+
     /// Stops the posts to a target until `enable`.
     pub async fn disable(&self, target: &str, now: DateTime<Utc>) -> anyhow::Result<()> {
         sqlx::query("INSERT INTO mark (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")

@@ -1,0 +1,49 @@
+//! Check: every problem of every notice.
+
+use crate::command::Ended;
+use crate::command::terminal::{complain, is_colored, say, say_json};
+use crate::installation::Installation;
+use crate::problem::line_and_column;
+
+/// Options of `check`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// One line a problem.
+    #[arg(long)]
+    pub brief: bool,
+    /// For a machine.
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub fn run(installation: &Installation, arguments: &Arguments) -> anyhow::Result<Ended> {
+    let reading = installation.folder().read()?.unwrap_or_default();
+    let problems = reading.reports.iter().map(|report| report.problems.len()).sum::<usize>();
+    if arguments.json {
+        let rows: Vec<_> = reading
+            .reports
+            .iter()
+            .flat_map(|report| report.problems.iter().map(move |problem| (report, problem)))
+            .map(|(report, problem)| {
+                let (line, column) = line_and_column(&report.source, problem.span.start);
+                let severity = format!("{:?}", problem.severity).to_lowercase();
+                serde_json::json!({ "path": report.path, "line": line, "column": column, "severity": severity,
+                    "message": problem.message, "help": problem.help })
+            })
+            .collect();
+        say_json(&rows)?;
+    } else if arguments.brief {
+        reading.reports.iter().flat_map(|report| report.lines()).try_for_each(say)?;
+    } else {
+        for report in &reading.reports {
+            complain(report.pretty(is_colored()));
+        }
+        say(format_args!(
+            "{} notices, {} of them without an error; {problems} problems.",
+            reading.files,
+            reading.drafts.len()
+        ))?;
+    }
+    let failed = reading.reports.iter().any(|report| report.has_errors());
+    Ok(if failed { Ended::WithProblems } else { Ended::Well })
+}

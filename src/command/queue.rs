@@ -1,0 +1,56 @@
+//! Queue: what waits.
+
+use crate::command::Ended;
+use crate::command::terminal::{say, say_json, table};
+use crate::installation::Installation;
+
+/// Options of `queue`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The finished, skipped and missed ones too.
+    #[arg(long)]
+    pub all: bool,
+    /// At most so many.
+    #[arg(long, default_value_t = 50)]
+    pub most: u32,
+    /// For a machine.
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub async fn run(installation: &Installation, arguments: &Arguments) -> anyhow::Result<Ended> {
+    let ledger = installation.ledger().await?;
+    let state = if arguments.all { None } else { Some("open") };
+    let tallies = ledger.tallies(state, arguments.most).await?;
+    if arguments.json {
+        say_json(&tallies)?;
+        return Ok(Ended::Well);
+    }
+    let rows = tallies.iter().map(|tally| {
+        let counts = [
+            tally.recipients,
+            tally.waiting,
+            tally.sent,
+            tally.bounced,
+            tally.expired,
+            tally.uncertain,
+            tally.left,
+        ];
+        let mut row = vec![tally.due_at.format("%Y-%m-%d %H:%MZ").to_string(), tally.state.clone()];
+        row.extend(counts.iter().map(i64::to_string));
+        row.push(tally.edition.clone());
+        row
+    });
+    say(table(
+        &["due", "state", "to", "waiting", "sent", "bounced", "expired", "uncertain", "left", "edition"],
+        rows,
+    ))?;
+    if ledger.held_since().await?.is_some() {
+        say("Sending is held; `handbill resume` lets it go on.")?;
+    }
+    let odd = tallies.iter().filter(|tally| !tally.reconciles()).count();
+    if odd > 0 {
+        anyhow::bail!("the counts of {odd} editions do not reconcile");
+    }
+    Ok(Ended::Well)
+}

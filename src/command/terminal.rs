@@ -1,0 +1,67 @@
+//! Terminal: what a person or a script reads.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+/// Nobody reads on: `handbill plan | head`.
+#[derive(Debug, thiserror::Error)]
+#[error("the reader has gone")]
+pub struct PipeClosed;
+
+/// Writes a line to standard output.
+pub fn say(line: impl Display) -> anyhow::Result<()> {
+    match writeln!(io::stdout().lock(), "{line}") {
+        Ok(()) => Ok(()),
+        Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Err(PipeClosed.into()),
+        Err(err) => Err(err.into()),
+    }
+}
+
+/// Writes a value as JSON to standard output.
+pub fn say_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    say(serde_json::to_string_pretty(value)?)
+}
+
+/// Writes a line to standard error.
+pub fn complain(line: impl Display) {
+    // There is no other place to say that standard error is gone.
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Whether standard error is a terminal that wants colour (<https://no-color.org>).
+pub fn is_colored() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// A table with a line of headings.
+pub fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(headings.to_vec());
+    rows.into_iter().for_each(|row| {
+        table.add_row(row);
+    });
+    table
+}
+
+/// Starts the log: lines on standard error; JSON where nobody watches.
+pub fn start_log(filter: Option<&str>, is_service: bool) {
+    let default = if is_service { "info" } else { "warn" };
+    let filter = EnvFilter::try_new(filter.unwrap_or(default)).unwrap_or_else(|_| EnvFilter::new(default));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_span_events(FmtSpan::NONE)
+        .with_writer(io::stderr);
+    // A second start, in a test, changes nothing.
+    let _ = if is_service && !io::stderr().is_terminal() {
+        log.json().flatten_event(true).try_init()
+    } else {
+        log.with_target(false).with_ansi(is_colored()).try_init()
+    };
+}
