@@ -65,14 +65,14 @@ pub fn calendar(
     properties.extend(calendar_properties(site, title, path, page));
     properties
         .extend(actions.iter().map(Action::stamp).max().map(|at| utc(ICalendarProperty::LastModified, at)));
-    write(site, properties, &actions, Alarms::None)
+    write(site, properties, &actions, Alarms::None, now)
 }
 
 /// One action alone, with alarms; empty when the notice is none. There is no METHOD, as in any file that is
 /// opened by hand.
 pub fn single(site: &Site, revision: &Revision, now: DateTime<Utc>) -> Vec<u8> {
     match Action::of(revision, now) {
-        Some(action) => write(site, head(), &[action], Alarms::BeforeStart),
+        Some(action) => write(site, head(), &[action], Alarms::BeforeStart, now),
         None => Vec::new(),
     }
 }
@@ -83,7 +83,7 @@ pub fn attachment(site: &Site, revision: &Revision, now: DateTime<Utc>) -> Vec<u
     let Some(action) = Action::of(revision, now) else { return Vec::new() };
     let mut properties = head();
     properties.push(property(ICalendarProperty::Method, ICalendarValue::Method(ICalendarMethod::Publish)));
-    write(site, properties, &[Action { is_published: true, ..action }], Alarms::BeforeStart)
+    write(site, properties, &[Action { is_published: true, ..action }], Alarms::BeforeStart, now)
 }
 
 /// An action as it may be seen now.
@@ -173,11 +173,21 @@ fn calendar_properties(site: &Site, title: &str, path: &str, page: &str) -> Vec<
     ]
 }
 
-fn write(site: &Site, properties: Vec<Entry>, actions: &[Action<'_>], alarms: Alarms) -> Vec<u8> {
+fn write(
+    site: &Site,
+    properties: Vec<Entry>,
+    actions: &[Action<'_>],
+    alarms: Alarms,
+    now: DateTime<Utc>,
+) -> Vec<u8> {
     let mut calendar = ICalendar { components: Vec::new() };
     add(&mut calendar, ICalendarComponentType::VCalendar, properties);
     for (zone, years) in zones(actions) {
         add_zone(&mut calendar, &zone, years);
+    }
+    // A calendar has at least one component (RFC 5545 §3.6), also when nothing is ahead.
+    if actions.is_empty() {
+        add_zone(&mut calendar, &site.zone, (now.year(), now.year()));
     }
     for action in actions {
         let event = add(&mut calendar, ICalendarComponentType::VEvent, event_properties(site, action));
