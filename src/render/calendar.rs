@@ -159,8 +159,8 @@ fn calendar_properties(site: &Site, title: &str, path: &str, page: &str) -> Vec<
     };
     vec![
         text(ICalendarProperty::Uid, &Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()).to_string()),
-        text(ICalendarProperty::Name, title),
-        text(ICalendarProperty::Other("X-WR-CALNAME".to_owned()), title),
+        line(ICalendarProperty::Name, title),
+        line(ICalendarProperty::Other("X-WR-CALNAME".to_owned()), title),
         text(ICalendarProperty::Description, &site.description),
         text(ICalendarProperty::Other("X-WR-CALDESC".to_owned()), &site.description),
         text(ICalendarProperty::Other("X-WR-TIMEZONE".to_owned()), site.zone.name()),
@@ -206,7 +206,7 @@ fn event_properties(site: &Site, action: &Action<'_>) -> Vec<Entry> {
         .iter()
         .map(|tag| &tag.name)
         .chain(&notice.campaign)
-        .map(|name| ICalendarValue::Text(clean(name)))
+        .map(|name| ICalendarValue::Text(one_line(name)))
         .collect();
     let mut properties = vec![
         text(ICalendarProperty::Uid, &revision.uid(&site.tag_domain, &site.zone).to_string()),
@@ -216,10 +216,10 @@ fn event_properties(site: &Site, action: &Action<'_>) -> Vec<Entry> {
         property(ICalendarProperty::Sequence, ICalendarValue::Integer(i64::from(revision.sequence))),
         local(ICalendarProperty::Dtstart, &event.starts),
         local(ICalendarProperty::Dtend, &event.ends_or_assumed()),
-        text(ICalendarProperty::Summary, &words::title(notice)),
+        line(ICalendarProperty::Summary, &words::title(notice)),
         property(ICalendarProperty::Status, ICalendarValue::Status(action.status())),
         uri(ICalendarProperty::Url, &site.notice_address(revision.id())),
-        text(ICalendarProperty::Location, &facts::place_line(event)),
+        line(ICalendarProperty::Location, &facts::place_line(event)),
     ];
     if !tags.is_empty() {
         properties.push(Entry::new(ICalendarProperty::Categories).with_values(tags));
@@ -230,7 +230,7 @@ fn event_properties(site: &Site, action: &Action<'_>) -> Vec<Entry> {
     }
     if let Some(press) = &event.press {
         let contact = press.email.iter().fold(press.role.clone(), |role, email| format!("{role}, {email}"));
-        properties.push(text(ICalendarProperty::Contact, &contact));
+        properties.push(line(ICalendarProperty::Contact, &contact));
     }
     if let Some(image) = &notice.image {
         properties.extend(image_property(site, &image.file));
@@ -411,6 +411,15 @@ fn date_time(name: ICalendarProperty, value: PartialDateTime) -> Entry {
 
 fn text(name: ICalendarProperty, value: &str) -> Entry {
     property(name, ICalendarValue::Text(clean(value)))
+}
+
+// calcurse 4.7.1 leaves out an event whose summary has a line break.
+fn line(name: ICalendarProperty, value: &str) -> Entry {
+    property(name, ICalendarValue::Text(one_line(value)))
+}
+
+fn one_line(text: &str) -> String {
+    clean(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 // calcard escapes a comma and a semicolon in an address too, which RFC 5545 §3.3.13 does not.

@@ -62,6 +62,7 @@ fn a_hostile_text_is_a_text() {
     let text = check_calendar(&[&hostile(), &action(), &abroad()], NOW);
     golden("calendar/hostile.ics", text.as_bytes());
     assert!(values(&text, "X-EVIL").is_empty());
+    assert!(values(&text, "SUMMARY").iter().all(|line| !line.replace("\\\\", "").contains("\\n")));
     assert_eq!(values(&text, "TZID"), ["America/New_York", "Australia/Lord_Howe"]);
 }
 
