@@ -32,10 +32,10 @@ pub const CONTENT_TYPE: &str = "text/calendar; charset=utf-8";
 pub const ATTACHMENT_TYPE: &str = "text/calendar; charset=utf-8; method=PUBLISH";
 
 /// How long an action stays after its end: people look up where they were last year.
-const KEPT: TimeDelta = TimeDelta::days(366);
+pub const KEPT: TimeDelta = TimeDelta::days(366);
 
 /// How long a cancelled one stays after its date: a calendar that syncs once a month sees the cancellation.
-const CANCELLED_KEPT: TimeDelta = TimeDelta::days(31);
+pub const CANCELLED_KEPT: TimeDelta = TimeDelta::days(31);
 
 /// When the single event's file rings before the start.
 const ALARMS: [ICalendarDuration; 2] = [

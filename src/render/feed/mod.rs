@@ -49,7 +49,7 @@ pub const MAX_BYTES: usize = 512 * 1024;
 
 /// The age up to which every notice is in a subscription document, however many there are: a reader that was
 /// off for two weeks misses nothing.
-const RECENT: TimeDelta = TimeDelta::days(14);
+pub const RECENT: TimeDelta = TimeDelta::days(14);
 
 /// The largest content of an entry as it stands escaped; a longer one is on its page. Half of a document, so
 /// that one entry never keeps out all the others.
