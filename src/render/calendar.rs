@@ -65,14 +65,14 @@ pub fn calendar(
     properties.extend(calendar_properties(site, title, path, page));
     properties
         .extend(actions.iter().map(Action::stamp).max().map(|at| utc(ICalendarProperty::LastModified, at)));
-    write(site, properties, &actions, Alarms::None)
+    write(site, properties, &actions, Alarms::None, now)
 }
 
 /// One action alone, with alarms; empty when the notice is none. There is no METHOD, as in any file that is
 /// opened by hand.
 pub fn single(site: &Site, revision: &Revision, now: DateTime<Utc>) -> Vec<u8> {
     match Action::of(revision, now) {
-        Some(action) => write(site, head(), &[action], Alarms::BeforeStart),
+        Some(action) => write(site, head(), &[action], Alarms::BeforeStart, now),
         None => Vec::new(),
     }
 }
@@ -83,7 +83,7 @@ pub fn attachment(site: &Site, revision: &Revision, now: DateTime<Utc>) -> Vec<u
     let Some(action) = Action::of(revision, now) else { return Vec::new() };
     let mut properties = head();
     properties.push(property(ICalendarProperty::Method, ICalendarValue::Method(ICalendarMethod::Publish)));
-    write(site, properties, &[Action { is_published: true, ..action }], Alarms::BeforeStart)
+    write(site, properties, &[Action { is_published: true, ..action }], Alarms::BeforeStart, now)
 }
 
 /// An action as it may be seen now.
@@ -159,8 +159,8 @@ fn calendar_properties(site: &Site, title: &str, path: &str, page: &str) -> Vec<
     };
     vec![
         text(ICalendarProperty::Uid, &Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()).to_string()),
-        text(ICalendarProperty::Name, title),
-        text(ICalendarProperty::Other("X-WR-CALNAME".to_owned()), title),
+        line(ICalendarProperty::Name, title),
+        line(ICalendarProperty::Other("X-WR-CALNAME".to_owned()), title),
         text(ICalendarProperty::Description, &site.description),
         text(ICalendarProperty::Other("X-WR-CALDESC".to_owned()), &site.description),
         text(ICalendarProperty::Other("X-WR-TIMEZONE".to_owned()), site.zone.name()),
@@ -173,11 +173,21 @@ fn calendar_properties(site: &Site, title: &str, path: &str, page: &str) -> Vec<
     ]
 }
 
-fn write(site: &Site, properties: Vec<Entry>, actions: &[Action<'_>], alarms: Alarms) -> Vec<u8> {
+fn write(
+    site: &Site,
+    properties: Vec<Entry>,
+    actions: &[Action<'_>],
+    alarms: Alarms,
+    now: DateTime<Utc>,
+) -> Vec<u8> {
     let mut calendar = ICalendar { components: Vec::new() };
     add(&mut calendar, ICalendarComponentType::VCalendar, properties);
     for (zone, years) in zones(actions) {
         add_zone(&mut calendar, &zone, years);
+    }
+    // A calendar has at least one component (RFC 5545 §3.6), also when nothing is ahead.
+    if actions.is_empty() {
+        add_zone(&mut calendar, &site.zone, (now.year(), now.year()));
     }
     for action in actions {
         let event = add(&mut calendar, ICalendarComponentType::VEvent, event_properties(site, action));
@@ -196,7 +206,7 @@ fn event_properties(site: &Site, action: &Action<'_>) -> Vec<Entry> {
         .iter()
         .map(|tag| &tag.name)
         .chain(&notice.campaign)
-        .map(|name| ICalendarValue::Text(clean(name)))
+        .map(|name| ICalendarValue::Text(one_line(name)))
         .collect();
     let mut properties = vec![
         text(ICalendarProperty::Uid, &revision.uid(&site.tag_domain, &site.zone).to_string()),
@@ -206,10 +216,10 @@ fn event_properties(site: &Site, action: &Action<'_>) -> Vec<Entry> {
         property(ICalendarProperty::Sequence, ICalendarValue::Integer(i64::from(revision.sequence))),
         local(ICalendarProperty::Dtstart, &event.starts),
         local(ICalendarProperty::Dtend, &event.ends_or_assumed()),
-        text(ICalendarProperty::Summary, &words::title(notice)),
+        line(ICalendarProperty::Summary, &words::title(notice)),
         property(ICalendarProperty::Status, ICalendarValue::Status(action.status())),
         uri(ICalendarProperty::Url, &site.notice_address(revision.id())),
-        text(ICalendarProperty::Location, &facts::place_line(event)),
+        line(ICalendarProperty::Location, &facts::place_line(event)),
     ];
     if !tags.is_empty() {
         properties.push(Entry::new(ICalendarProperty::Categories).with_values(tags));
@@ -220,7 +230,7 @@ fn event_properties(site: &Site, action: &Action<'_>) -> Vec<Entry> {
     }
     if let Some(press) = &event.press {
         let contact = press.email.iter().fold(press.role.clone(), |role, email| format!("{role}, {email}"));
-        properties.push(text(ICalendarProperty::Contact, &contact));
+        properties.push(line(ICalendarProperty::Contact, &contact));
     }
     if let Some(image) = &notice.image {
         properties.extend(image_property(site, &image.file));
@@ -401,6 +411,15 @@ fn date_time(name: ICalendarProperty, value: PartialDateTime) -> Entry {
 
 fn text(name: ICalendarProperty, value: &str) -> Entry {
     property(name, ICalendarValue::Text(clean(value)))
+}
+
+// calcurse 4.7.1 leaves out an event whose summary has a line break.
+fn line(name: ICalendarProperty, value: &str) -> Entry {
+    property(name, ICalendarValue::Text(one_line(value)))
+}
+
+fn one_line(text: &str) -> String {
+    clean(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 // calcard escapes a comma and a semicolon in an address too, which RFC 5545 §3.3.13 does not.

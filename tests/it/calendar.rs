@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use proptest::proptest;
 
 use crate::feed::{action_of, any_text};
-use crate::sample::{ACTION, action, archive, at, cancelled, edited, first, golden, moved, site, statement};
+use crate::sample::{
+    ACTION, abroad, action, archive, at, cancelled, edited, first, golden, hostile, moved, site, statement,
+};
 
 const NOW: &str = "2018-07-09T16:00:00Z";
 
@@ -52,6 +54,16 @@ fn a_calendar_holds_the_actions_alone() {
     let text = check_calendar(&[&archive, &action, &statement], NOW);
     golden("calendar/action.ics", text.as_bytes());
     assert_eq!(values(&text, "BEGIN").iter().filter(|name| *name == "VEVENT").count(), 1);
+}
+
+// Foreign readers see these bytes too (tests/real/feeds.py).
+#[test]
+fn a_hostile_text_is_a_text() {
+    let text = check_calendar(&[&hostile(), &action(), &abroad()], NOW);
+    golden("calendar/hostile.ics", text.as_bytes());
+    assert!(values(&text, "X-EVIL").is_empty());
+    assert!(values(&text, "SUMMARY").iter().all(|line| !line.replace("\\\\", "").contains("\\n")));
+    assert_eq!(values(&text, "TZID"), ["America/New_York", "Australia/Lord_Howe"]);
 }
 
 #[test]
@@ -277,9 +289,9 @@ proptest! {
                 .filter(|component| component.component_type == ICalendarComponentType::VEvent)
                 .count();
             prop_assert_eq!(events, 1);
-            let known = |name: &ICalendarProperty| match name {
-                ICalendarProperty::Other(name) => name.starts_with("X-WR-") || name == "X-PUBLISHED-TTL",
-                _ => true,
+            let known = |name: &ICalendarProperty| {
+                let ICalendarProperty::Other(name) = name else { return true };
+                name.starts_with("X-WR-") || name == "X-PUBLISHED-TTL"
             };
             for component in &calendar.components {
                 prop_assert!(component.entries.iter().all(|entry| known(&entry.name)), "{}", written);

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::proptest;
 
 use crate::sample::{
-    ACTION, action, archive, at, cancelled, edited, first, golden, moved, notice, site, statement,
+    ACTION, action, archive, at, cancelled, edited, first, golden, hostile, moved, notice, site, statement,
 };
 
 const NOW: &str = "2018-07-09T16:00:00Z";
@@ -218,6 +218,12 @@ fn a_text_of_many_pages_is_in_the_feed_with_its_summary_and_its_address() {
         assert!(document.len() < 64 * 1024, "{}", document.len());
         assert!(document.contains("The whole text") && document.contains("Free fridges"));
     }
+}
+
+// Foreign readers see these bytes too (tests/real/feeds.py).
+#[test]
+fn a_hostile_text_is_a_text() {
+    check_golden("hostile", &[&hostile(), &action(), &archive(), &statement()], NOW);
 }
 
 #[test]

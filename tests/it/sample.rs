@@ -5,8 +5,8 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use handbill::config::Site;
-use handbill::notice::Notice;
 use handbill::notice::parse::parse;
+use handbill::notice::{Kind, Notice};
 use handbill::revision::{Draft, Revision};
 use handbill::schedule::zone::Zone;
 use url::Url;
@@ -171,6 +171,35 @@ pub fn moved() -> Revision {
     let status = "status = \"moved\"\nimage =";
     let there = edited(&there, "image =", status, "2018-07-09T13:30:00Z");
     edited(&there, "starts = 2018-07-10 09:00", "starts = 2018-07-10 09:30", "2018-07-09T14:00:00Z")
+}
+
+/// An action in a zone whose clocks go forward by half an hour.
+pub fn abroad() -> Revision {
+    let source = ACTION
+        .replace("America/New_York", "Australia/Lord_Howe")
+        .replace("2018-07-10 ", "2018-12-10 ")
+        .replace("weekday = \"Tuesday\"\n", "");
+    first("abroad", &source, "2018-07-08T22:00:00Z")
+}
+
+/// An action whose texts would break a document that trusted them.
+pub fn hostile() -> Revision {
+    let text = |name: &str| {
+        format!(
+            "{name} ]]></entry> &#0;\u{0}\u{B}\u{1F}\u{7F}\u{85}\u{2028}\u{FFFE}\r\nX-EVIL:1\nEND:VEVENT \\n\\,;:\"' é漢👩‍👩‍👧‍👦"
+        )
+    };
+    let mut notice = notice("hostile", ACTION);
+    notice.title = text("title");
+    notice.summary = Some(text("summary"));
+    notice.campaign = Some(text("campaign"));
+    notice.authors = vec![text("author")];
+    notice.tags.iter_mut().for_each(|tag| tag.name = text("tag"));
+    if let Kind::Action(event) = &mut notice.kind {
+        event.hosts = vec![text("host")];
+        event.place.iter_mut().for_each(|place| place.name = text("place").repeat(3));
+    }
+    Revision::first(Draft::new(notice, ACTION), at("2018-07-08T22:00:00Z"))
 }
 
 /// The archive entry.
