@@ -7,6 +7,7 @@ use handbill::config::{List, Mail, Select, Site, Transport, When};
 use handbill::edition::{Audience, Content, Edition, Member};
 use handbill::notice::Notice;
 use handbill::notice::parse::parse;
+use handbill::render::email::sample;
 use handbill::render::email::view::direction;
 use handbill::render::email::{Error, Letter, Sender, Stamp, letter};
 use handbill::render::templates::{self, Templates};
@@ -595,6 +596,24 @@ fn a_broken_template_is_found_at_the_start_with_its_line() {
     check_template("email/alert/body.txt", "{% if %}", &["email/alert/body.txt:1"]);
     check_template("email/alert/body.txt", "{% extends \"email/none.txt\" %}", &["email/none.txt"]);
     check_template("email/alert/bodi.txt", "", &["replaces nothing, did you mean email/alert/body.txt?"]);
+}
+
+#[test]
+fn our_templates_can_write_every_mail() {
+    sample::try_out(&Templates::new(&[]).unwrap()).unwrap();
+}
+
+#[test]
+fn a_name_that_no_mail_has_is_found_before_anything_is_due() {
+    let check = |name: &str, text: &str| {
+        let templates = Templates::new(&[(name.to_owned(), text.to_owned())]).unwrap();
+        sample::try_out(&templates).unwrap_err().to_string()
+    };
+    for name in ["alert/subject.txt", "reminder/body.txt", "correction/body.html", "issue/body.html"] {
+        let name = format!("email/{name}");
+        let wrong = check(&name, "{{ notices[0].title }}\n{{ notices[0].titel }}");
+        assert!(wrong.contains("titel") && wrong.contains(&format!("{name}:2")), "{wrong}");
+    }
 }
 
 #[test]
