@@ -52,7 +52,7 @@ pub struct Letter {
 /// A recipient's own values. None holds a line break; if one did, it would be left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
-    /// The mail address.
+    /// The mail address, its domain in ASCII. A local part that is not makes the message one for SMTPUTF8.
     pub recipient: String,
     /// `local@domain`, without angle brackets.
     pub message_id: String,

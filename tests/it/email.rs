@@ -241,6 +241,9 @@ fn check_letter(letter: &Letter) {
     for forbidden in ["<img", "src=", "<link", "@import", "url(", "<script", "@font-face"] {
         assert!(!html.contains(forbidden), "{forbidden} in {html}");
     }
+    for element in html.split('<').filter(|element| element.contains("role=\"presentation\"")) {
+        assert!(element.starts_with("table"), "a reader is told to skip what is no layout: {element}");
+    }
     let message = bytes(letter, &stamp());
     let parsed = parsed(&message);
     assert_eq!(parsed.subject(), Some(letter.subject()));
