@@ -163,14 +163,19 @@ fn notice(id: &str, source: &str) -> Notice {
     notice
 }
 
+fn draft(notice: Notice, source: &str) -> Draft {
+    let path = format!("notices/{}.md", notice.id);
+    Draft::new(notice, &path, source)
+}
+
 fn first(id: &str, source: &str) -> Revision {
-    Revision::first(Draft::new(notice(id, source), source), at(DUE))
+    Revision::first(draft(notice(id, source), source), at(DUE))
 }
 
 fn edited(revision: &Revision, old: &str, new: &str) -> Revision {
     let source = revision.draft.source.replace(old, new);
     assert_ne!(&*revision.draft.source, source, "the edit changes something");
-    revision.next(Draft::new(notice(revision.id().as_str(), &source), &source), at("2018-07-09T12:00:00Z"))
+    revision.next(draft(notice(revision.id().as_str(), &source), &source), at("2018-07-09T12:00:00Z"))
 }
 
 fn action() -> Revision {
@@ -374,7 +379,7 @@ fn an_issue_that_a_mail_program_would_cut_off_carries_excerpts_of_the_longest() 
     long.body.html = "<p>Again and again.</p>\n".repeat(5000);
     long.body.text = "Again and again.\n\n".repeat(5000);
     long.body.excerpt = "Again and again.".to_owned();
-    let revisions = [action(), Revision::first(Draft::new(long, STATEMENT), at(DUE))];
+    let revisions = [action(), Revision::first(draft(long, STATEMENT), at(DUE))];
     let letter = write(issue(&revisions), &revisions, "2018-07-09T13:00:00Z");
     check_letter(&letter);
     assert!(letter.html(&stamp()).len() < 102_000);
@@ -658,7 +663,7 @@ proptest! {
         if let handbill::notice::Kind::Action(event) = &mut hostile.kind {
             event.place.as_mut().unwrap().name = place;
         }
-        let revision = Revision::first(Draft::new(hostile, ACTION), at(DUE));
+        let revision = Revision::first(draft(hostile, ACTION), at(DUE));
         let content = Content::Alert(member(&revision));
         let letter = write_from(&list(&list_title), content, &[revision], DUE).unwrap();
 

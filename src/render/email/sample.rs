@@ -125,8 +125,9 @@ fn edited(site: &Site, revision: &Revision, old: &str, new: &str, at: DateTime<U
 }
 
 fn draft(site: &Site, id: &str, source: &str) -> Option<Draft> {
-    let notice = parse(&format!("{id}.md"), source, &site.defaults()).notice?;
-    Some(Draft::new(notice, source))
+    let path = format!("notices/{id}.md");
+    let notice = parse(&path, source, &site.defaults()).notice?;
+    Some(Draft::new(notice, &path, source))
 }
 
 fn member(revision: &Revision) -> Member {
