@@ -4,6 +4,7 @@
 //! together from it and the recipient's own values.
 
 pub mod mime; // headers and parts as bytes
+pub mod sample; // an edition of every mail, to try the templates on
 pub mod view; // what the templates can say
 
 use std::borrow::Cow;
@@ -51,7 +52,7 @@ pub struct Letter {
 /// A recipient's own values. None holds a line break; if one did, it would be left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
-    /// The mail address.
+    /// The mail address, its domain in ASCII. A local part that is not makes the message one for SMTPUTF8.
     pub recipient: String,
     /// `local@domain`, without angle brackets.
     pub message_id: String,

@@ -7,6 +7,7 @@ use handbill::config::{List, Mail, Select, Site, Transport, When};
 use handbill::edition::{Audience, Content, Edition, Member};
 use handbill::notice::Notice;
 use handbill::notice::parse::parse;
+use handbill::render::email::sample;
 use handbill::render::email::view::direction;
 use handbill::render::email::{Error, Letter, Sender, Stamp, letter};
 use handbill::render::templates::{self, Templates};
@@ -162,14 +163,19 @@ fn notice(id: &str, source: &str) -> Notice {
     notice
 }
 
+fn draft(notice: Notice, source: &str) -> Draft {
+    let path = format!("notices/{}.md", notice.id);
+    Draft::new(notice, &path, source)
+}
+
 fn first(id: &str, source: &str) -> Revision {
-    Revision::first(Draft::new(notice(id, source), source), at(DUE))
+    Revision::first(draft(notice(id, source), source), at(DUE))
 }
 
 fn edited(revision: &Revision, old: &str, new: &str) -> Revision {
     let source = revision.draft.source.replace(old, new);
     assert_ne!(&*revision.draft.source, source, "the edit changes something");
-    revision.next(Draft::new(notice(revision.id().as_str(), &source), &source), at("2018-07-09T12:00:00Z"))
+    revision.next(draft(notice(revision.id().as_str(), &source), &source), at("2018-07-09T12:00:00Z"))
 }
 
 fn action() -> Revision {
@@ -239,6 +245,9 @@ fn check_letter(letter: &Letter) {
     let html = letter.html(&stamp());
     for forbidden in ["<img", "src=", "<link", "@import", "url(", "<script", "@font-face"] {
         assert!(!html.contains(forbidden), "{forbidden} in {html}");
+    }
+    for element in html.split('<').filter(|element| element.contains("role=\"presentation\"")) {
+        assert!(element.starts_with("table"), "a reader is told to skip what is no layout: {element}");
     }
     let message = bytes(letter, &stamp());
     let parsed = parsed(&message);
@@ -370,7 +379,7 @@ fn an_issue_that_a_mail_program_would_cut_off_carries_excerpts_of_the_longest() 
     long.body.html = "<p>Again and again.</p>\n".repeat(5000);
     long.body.text = "Again and again.\n\n".repeat(5000);
     long.body.excerpt = "Again and again.".to_owned();
-    let revisions = [action(), Revision::first(Draft::new(long, STATEMENT), at(DUE))];
+    let revisions = [action(), Revision::first(draft(long, STATEMENT), at(DUE))];
     let letter = write(issue(&revisions), &revisions, "2018-07-09T13:00:00Z");
     check_letter(&letter);
     assert!(letter.html(&stamp()).len() < 102_000);
@@ -598,6 +607,24 @@ fn a_broken_template_is_found_at_the_start_with_its_line() {
 }
 
 #[test]
+fn our_templates_can_write_every_mail() {
+    sample::try_out(&Templates::new(&[]).unwrap()).unwrap();
+}
+
+#[test]
+fn a_name_that_no_mail_has_is_found_before_anything_is_due() {
+    let check = |name: &str, text: &str| {
+        let templates = Templates::new(&[(name.to_owned(), text.to_owned())]).unwrap();
+        sample::try_out(&templates).unwrap_err().to_string()
+    };
+    for name in ["alert/subject.txt", "reminder/body.txt", "correction/body.html", "issue/body.html"] {
+        let name = format!("email/{name}");
+        let wrong = check(&name, "{{ notices[0].title }}\n{{ notices[0].titel }}");
+        assert!(wrong.contains("titel") && wrong.contains(&format!("{name}:2")), "{wrong}");
+    }
+}
+
+#[test]
 fn an_operators_folder_is_read_with_its_subfolders() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(folder.path().join("email/alert")).unwrap();
@@ -636,7 +663,7 @@ proptest! {
         if let handbill::notice::Kind::Action(event) = &mut hostile.kind {
             event.place.as_mut().unwrap().name = place;
         }
-        let revision = Revision::first(Draft::new(hostile, ACTION), at(DUE));
+        let revision = Revision::first(draft(hostile, ACTION), at(DUE));
         let content = Content::Alert(member(&revision));
         let letter = write_from(&list(&list_title), content, &[revision], DUE).unwrap();
 

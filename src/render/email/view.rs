@@ -99,9 +99,9 @@ pub struct NoticeView<'a> {
 pub struct EventView<'a> {
     /// `Tuesday`
     weekday: String,
-    /// `July 10, 2018`
+    /// `July 10, 2018`, held together by no-break spaces.
     date: String,
-    /// `9:00 AM EDT to 11:00 AM EDT`
+    /// `9:00 AM to 11:00 AM EDT`, each time held together.
     time: String,
     /// `Tue Jul 10, 9:00 AM`
     short: String,
@@ -141,6 +141,8 @@ pub struct ChangeView {
     label: &'static str,
     /// A sentence each.
     sentences: Vec<String>,
+    /// Whether it says that people should not go.
+    is_off: bool,
     /// Whether the subject says the start again.
     is_of_time: bool,
 }
@@ -247,11 +249,8 @@ fn of_event(event: &Event) -> EventView<'_> {
     let starts = &event.starts;
     EventView {
         weekday: starts.wall.format("%A").to_string(),
-        date: starts.wall.format("%B %-d, %Y").to_string(),
-        time: match &event.ends {
-            Some(end) => format!("{} to {}", words::clock(starts), clock_after(end, starts)),
-            None => words::clock(starts),
-        },
+        date: held(&starts.wall.format("%B %-d, %Y").to_string()),
+        time: time(starts, event.ends.as_ref()),
         short: short(starts),
         gather: event.assemble_at.as_ref().map(|moment| clock_after(moment, starts)),
         place: place.map_or(facts::NO_PLACE, |place| &place.name),
@@ -262,6 +261,21 @@ fn of_event(event: &Event) -> EventView<'_> {
         status_sentence: words::status_sentence(event.status),
         status_note: event.status_note.as_deref(),
     }
+}
+
+// The zone is said once when it is the same.
+fn time(starts: &Moment, ends: Option<&Moment>) -> String {
+    let start = words::clock(starts);
+    let Some(ends) = ends else { return held(&start) };
+    let zone = |moment: &Moment| moment.zone.abbreviation(moment.at);
+    let is_plain = ends.wall.date() == starts.wall.date() && zone(starts) == zone(ends);
+    let start = if is_plain { starts.wall.format("%-I:%M %p").to_string() } else { start };
+    format!("{} to {}", held(&start), held(&clock_after(ends, starts)))
+}
+
+// A date that breaks in its middle is read wrong on a narrow screen.
+fn held(text: &str) -> String {
+    text.replace(' ', "\u{a0}")
 }
 
 fn clock_after(moment: &Moment, start: &Moment) -> String {
@@ -317,12 +331,13 @@ fn of_correction(edition: &Edition, revisions: &[&Revision]) -> Result<ChangeVie
 }
 
 fn of_change(change: &Change) -> ChangeView {
-    let is_time = |difference: &Difference| label(difference).ends_with("time");
+    let differences = &change.differences;
+    let is_off = differences.iter().any(says_it_is_off);
     ChangeView {
-        label: change_label(&change.differences),
-        sentences: change.differences.iter().map(words::difference).collect(),
-        is_of_time: change.differences.iter().any(is_time)
-            && !change.differences.iter().any(|difference| says_it_is_off(difference)),
+        label: change_label(differences),
+        sentences: differences.iter().map(words::difference).collect(),
+        is_off,
+        is_of_time: !is_off && differences.iter().any(|difference| label(difference) == NEW_TIME),
     }
 }
 
