@@ -13,6 +13,7 @@ use crate::folder::Folder;
 use crate::ledger::Ledger;
 use crate::notice::parse;
 use crate::problem::Report;
+use crate::render::email;
 use crate::render::templates::{self, Templates};
 use crate::revision::Draft;
 use crate::subscriber::Key;
@@ -74,11 +75,27 @@ impl Installation {
         Ledger::open(self.config.database_url.as_deref(), &self.data()).await
     }
 
+    /// The right to do `work` alone on an embedded ledger, for as long as the file is open; `None` while another
+    /// process has it. The system gives it back when a process dies, however it dies.
+    pub fn lock(&self, work: &str) -> anyhow::Result<Option<fs::File>> {
+        fs::create_dir_all(self.data()).context("make the data folder")?;
+        let path = self.data().join(format!("{work}.lock"));
+        let file = fs::File::create(&path).with_context(|| format!("make {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(err)) => Err(err).with_context(|| format!("lock {}", path.display())),
+        }
+    }
+
     /// The built-in templates, with the installation's own in place of those of the same name.
     pub fn templates(&self) -> anyhow::Result<Templates> {
         let folder = self.root.join("templates");
         let own = if folder.is_dir() { templates::read_folder(&folder)? } else { Vec::new() };
-        Templates::new(&own).context("read the templates")
+        let templates = Templates::new(&own).context("read the templates")?;
+        // A name that a mail's template misspells shows now and not when an alert is due.
+        email::sample::try_out(&templates).context("try the templates")?;
+        Ok(templates)
     }
 
     /// The draft of a source that the ledger holds; `None` when it cannot be read any more.

@@ -1,6 +1,7 @@
 //! Publish: loop 1. The folder is read, what is due is planned and committed, the documents are written.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,8 +15,8 @@ use crate::channel::site::{self, Manifest, Written};
 use crate::clock::Clock;
 use crate::folder::{Folder, Reading};
 use crate::installation::Installation;
-use crate::ledger::Ledger;
 use crate::ledger::publishing::{Committed, Lease};
+use crate::ledger::{Dialect, Ledger};
 use crate::notice::NoticeId;
 use crate::plan::{self, Entry, History, Step};
 use crate::render::site::{Catalog, next_change};
@@ -30,6 +31,8 @@ pub struct Publisher {
     folder: Folder,
     reading: Reading,
     holder: String,
+    // The lock of an embedded ledger; PostgreSQL has the lease alone.
+    lock: Option<File>,
     lease: Option<Lease>,
     history: Option<History>,
     // When the documents must be looked at again, files left as they are.
@@ -76,6 +79,7 @@ impl Publisher {
             folder: installation.folder(),
             reading: Reading::default(),
             holder,
+            lock: None,
             lease: None,
             history: None,
             documents_change_at: None,
@@ -96,7 +100,7 @@ impl Publisher {
     /// One look at the folder and the clock: plans, commits and writes what is due by `now`.
     pub async fn look(&mut self, now: DateTime<Utc>) -> anyhow::Result<Looked> {
         let mut looked = Looked::default();
-        let lease = self.ledger.take_lease("publish", &self.holder, LEASE, now).await?;
+        let lease = self.take_lease(now).await?;
         if lease != self.lease {
             // What another has planned meanwhile is in the ledger, not here.
             self.history = None;
@@ -142,6 +146,18 @@ impl Publisher {
             .as_ref()
             .and_then(|history| plan::next_due(&self.installation.config, &self.reading.drafts, history));
         [due, self.documents_change_at].into_iter().flatten().min()
+    }
+
+    async fn take_lease(&mut self, now: DateTime<Utc>) -> anyhow::Result<Option<Lease>> {
+        if self.ledger.dialect() == Dialect::Sqlite && self.lock.is_none() {
+            self.lock = self.installation.lock("publish")?;
+            if self.lock.is_none() {
+                return Ok(None);
+            }
+            // Whoever had the lease is dead, or another lock would be in the way: nothing waits for its end.
+            self.ledger.end_lease("publish").await?;
+        }
+        self.ledger.take_lease("publish", &self.holder, LEASE, now).await
     }
 
     async fn history(&mut self, now: DateTime<Utc>) -> anyhow::Result<History> {
@@ -226,6 +242,7 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let mut jump = Jump::new(&clock);
+    let mut stood_by = false;
     while !stop.is_cancelled() {
         if jump.happened(&clock) {
             let held = publisher.ledger.hold(clock.now()).await;
@@ -238,6 +255,10 @@ pub async fn run(
         match publisher.look(now).await {
             Ok(looked) => {
                 report(&looked);
+                if looked.stands_by && !stood_by {
+                    info!("Another process publishes for this ledger; this one stands by.");
+                }
+                stood_by = looked.stands_by;
                 if looked.deliveries > 0 {
                     committed.notify_waiters();
                 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use chrono::TimeDelta;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -136,11 +136,20 @@ async fn start_delivering(
         }
     };
     if ledger.dialect() == Dialect::Sqlite {
+        let Some(lock) = installation.lock("deliver")? else {
+            bail!("another process delivers from this ledger");
+        };
         // Only one process delivers from an embedded ledger: what the last one held is free.
         let freed = ledger.release_all(options.clock.now()).await?;
         if freed > 0 {
             warn!(deliveries = freed, "The last run ended in the middle; its deliveries go on.");
         }
+        let stop = stop.clone();
+        tasks.spawn(async move {
+            stop.cancelled().await;
+            // Held until everything has been told to stop.
+            drop(lock);
+        });
     }
     let office = Office {
         installation: installation.clone(),

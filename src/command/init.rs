@@ -39,7 +39,7 @@ pub async fn run(root: &Path, arguments: &Arguments, clock: &Clock) -> anyhow::R
     let templates = installation.templates()?;
     let mut publisher = Publisher::new(&installation, &ledger, templates.into(), "init".to_owned());
     publisher.look(clock.now()).await?;
-    ledger.end_lease("init").await?;
+    ledger.end_lease("publish").await?;
     say(format_args!(
         "Made {}: handbill.toml, notices/, a key that only you can read, and the ledger.",
         root.display()

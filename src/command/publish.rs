@@ -27,9 +27,11 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     let ledger = installation.ledger().await?;
     let templates = Arc::new(installation.templates()?);
     let holder = format!("publish-{}", std::process::id());
-    let mut publisher = Publisher::new(installation, &ledger, templates, holder.clone());
+    let mut publisher = Publisher::new(installation, &ledger, templates, holder);
     let looked = publisher.look(clock.now()).await?;
-    ledger.end_lease(&holder).await?;
+    if !looked.stands_by {
+        ledger.end_lease("publish").await?;
+    }
     if looked.stands_by {
         say("Another process publishes for this ledger; it will see the files itself.")?;
         return Ok(Ended::Well);

@@ -73,10 +73,10 @@ impl Ledger {
         Ok(found.is_some())
     }
 
-    /// Gives the lease of publishing back.
-    pub async fn end_lease(&self, holder: &str) -> anyhow::Result<()> {
-        let statement = "UPDATE lease SET until = 0 WHERE holder = $1";
-        sqlx::query(statement).bind(holder).execute(&self.write).await.context("give the lease back")?;
+    /// Ends the lease of that name, whoever has it.
+    pub async fn end_lease(&self, name: &str) -> anyhow::Result<()> {
+        let statement = "UPDATE lease SET until = 0 WHERE name = $1";
+        sqlx::query(statement).bind(name).execute(&self.write).await.context("end a lease")?;
         Ok(())
     }
 

@@ -145,7 +145,7 @@ impl<'a> Catalog<'a> {
         revisions: &[&'a Revision],
         now: DateTime<Utc>,
     ) -> Result<Self, Error> {
-        let style = templates.render("web/style.css", &())?;
+        let style = templates.plain("web/style.css")?;
         let mut revisions = revisions.to_vec();
         revisions.sort_by(|a, b| (a.published_at, a.id()).cmp(&(b.published_at, b.id())));
         let positions = revisions.iter().enumerate().map(|(at, it)| (it.id().as_str(), at)).collect();

@@ -86,6 +86,11 @@ impl Templates {
         self.stamp
     }
 
+    /// The template of that name, in which nothing is to be filled in.
+    pub fn plain(&self, name: &str) -> Result<String, Error> {
+        Ok(self.tera.render(name, &Context::new())?)
+    }
+
     /// The template of that name, filled in. HTML is escaped by the template, text is not.
     pub fn render(&self, name: &str, view: &impl Serialize) -> Result<String, Error> {
         Ok(self.tera.render(name, &Context::from_serialize(view)?)?)

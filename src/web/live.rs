@@ -105,7 +105,7 @@ impl Live {
     }
 
     fn render(&self, list: Option<&str>, done: bool) -> Result<String, templates::Error> {
-        let style = site::style_path(&self.templates.render("web/style.css", &())?);
+        let style = site::style_path(&self.templates.plain("web/style.css")?);
         page::leave(&Frame { site: &self.config.site, templates: &self.templates, style: &style }, list, done)
     }
 }
