@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 
 use crate::config::{Config, List, Select, When};
 use crate::edition::{Audience, Content, Edition, EditionId, Member};
@@ -493,8 +493,10 @@ fn settle(
     expires_at: DateTime<Utc>,
 ) -> DateTime<Utc> {
     let soonest = at.max(now);
-    let settled = quiet.map_or(soonest, |quiet| quiet.settle(soonest, soonest, Some(expires_at)));
-    if settled == soonest { at } else { settled }
+    // Quiet hours count whole seconds, and end at a whole one.
+    let second = soonest.trunc_subsecs(0);
+    let settled = quiet.map_or(second, |quiet| quiet.settle(second, soonest, Some(expires_at)));
+    if settled == second { at } else { settled }
 }
 
 fn member_of(revision: &Revision) -> Member {

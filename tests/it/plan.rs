@@ -268,3 +268,17 @@ fn after_weeks_away_one_issue_goes_out_with_all_that_came() {
          2020-02-24T14:00Z skip issue/weekly/2020-02-24T09:00\n",
     );
 }
+
+#[test]
+fn what_waits_for_the_morning_goes_out_on_the_minute() {
+    let late = vec![("late", statement(""))];
+    let config = config(&LISTS.replace("kinds = [\"action\"]\n", ""));
+    let (history, _) = plan::begin(&drafts(&config, &[]), at("2018-07-08T12:00Z"));
+    let seen_at = "2018-07-09T03:00:00.763Z".parse().unwrap();
+    let entries = plan::due(&config, &drafts(&config, &late), &history, seen_at);
+    let due_at = entries.iter().find_map(|entry| match &entry.step {
+        Step::Send(edition) => Some(edition.due_at),
+        Step::Revise(_) | Step::Open { .. } | Step::Skip(_) | Step::Miss(_) => None,
+    });
+    assert_eq!(due_at, Some(at("2018-07-09T12:00Z")));
+}
