@@ -261,7 +261,7 @@ fn revise(drafts: &Drafts, history: &History, now: DateTime<Utc>) -> Vec<Entry> 
     entries
 }
 
-// What a revision makes due at once: alerts for a first one, corrections for a material one.
+// What a revision makes due at once: alerts for news, corrections for a material change.
 fn announce(config: &Config, history: &History, revision: &Revision, now: DateTime<Utc>) -> Vec<Entry> {
     if !history.may_send(revision) {
         return Vec::new();
@@ -269,12 +269,10 @@ fn announce(config: &Config, history: &History, revision: &Revision, now: DateTi
     let at = revision.revised_at;
     let member = member_of(revision);
     let mut entries = Vec::new();
-    for (audience, quiet) in audiences(config, revision.notice(), revision.number == 0) {
+    let is_news = revision.is_news();
+    for (audience, quiet) in audiences(config, revision.notice(), is_news) {
         let told = history.told.get(revision.id()).is_some_and(|told| told.contains(&audience));
-        let (content, due_at, expires_at, why) = if revision.number == 0 {
-            if is_cancelled(revision) {
-                continue; // Nobody has heard of it.
-            }
+        let (content, due_at, expires_at, why) = if is_news {
             let expires_at = alert_expiry(revision.notice(), at);
             let due_at = settle(quiet, at, now, expires_at);
             let why = format!(

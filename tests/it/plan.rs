@@ -282,3 +282,29 @@ fn what_waits_for_the_morning_goes_out_on_the_minute() {
     });
     assert_eq!(due_at, Some(at("2018-07-09T12:00Z")));
 }
+
+#[test]
+fn an_action_that_came_cancelled_is_announced_when_it_takes_place_after_all() {
+    let cancelled = vec![(
+        "march",
+        action("starts = 2018-07-20 09:00\nstatus = \"cancelled\"\n[place]\nname = \"The square\""),
+    )];
+    let takes_place =
+        vec![("march", action("starts = 2018-07-20 09:00\n[place]\nname = \"The square\""))];
+    check(
+        &[
+            Day("2018-07-07T00:00Z", &[]),
+            Day("2018-07-08T15:00Z", &cancelled),
+            Day("2018-07-08T16:00Z", &takes_place),
+            Day("2018-07-08T17:00Z", &cancelled),
+            Day("2018-07-08T18:00Z", &takes_place),
+        ],
+        "2018-07-08T15:00Z revise march to 0\n\
+         2018-07-08T16:00Z revise march to 1\n\
+         2018-07-08T16:00Z send alert/alerts/march march.1\n\
+         2018-07-08T17:00Z revise march to 2\n\
+         2018-07-08T17:00Z send correction/alerts/march/2 march.2\n\
+         2018-07-08T18:00Z revise march to 3\n\
+         2018-07-08T18:00Z send correction/alerts/march/3 march.3\n",
+    );
+}
