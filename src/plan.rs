@@ -347,8 +347,14 @@ fn issue(
         let why = format!("It is more than {} late; its notices go into the next issue.", hours(cut.grace()));
         return Entry { at, step: Step::Miss(id), why };
     }
-    let mut members: Vec<&Revision> =
-        then.revisions.values().filter(|revision| is_carried(list, revision, since, at, then)).collect();
+    let expires_at = at + ISSUE_LIFE;
+    let due_at = settle(list.quiet.as_ref(), at, now, expires_at);
+    let goes_at = due_at.max(now);
+    let mut members: Vec<&Revision> = then
+        .revisions
+        .values()
+        .filter(|revision| is_carried(list, revision, since, at, then) && !is_over(revision, goes_at))
+        .collect();
     members.sort_by(|a, b| (a.published_at, a.id()).cmp(&(b.published_at, b.id())));
     if members.is_empty() {
         return Entry { at, step: Step::Skip(id), why: "Nothing new for it was published.".to_owned() };
@@ -358,8 +364,6 @@ fn issue(
         list.name,
         cut.describe()
     );
-    let expires_at = at + ISSUE_LIFE;
-    let due_at = settle(list.quiet.as_ref(), at, now, expires_at);
     let content =
         Content::Issue { cut: occurrence.nominal, members: members.into_iter().map(member_of).collect() };
     let edition = Edition::new(Audience::List(list.name.clone()), content, due_at, expires_at);
@@ -378,10 +382,14 @@ fn is_carried(
 ) -> bool {
     let in_time = revision.appeared_at <= cut_at && revision.appeared_at > since && then.may_send(revision);
     let carried = then.carried.get(&list.name).is_some_and(|carried| carried.contains(revision.id()));
-    // What is over or cancelled by then would only send people to an empty street.
-    let ended = revision.notice().event().is_some_and(|event| event.ends_or_assumed().at <= cut_at);
-    let over = ended || is_cancelled(revision);
-    in_time && !carried && !over && list.select.takes(revision.notice())
+    in_time && !carried && list.select.takes(revision.notice())
+}
+
+// What is over or cancelled when the issue goes out, which after an outage or quiet hours is later than its cut,
+// would only send people to an empty street.
+fn is_over(revision: &Revision, goes_at: DateTime<Utc>) -> bool {
+    is_cancelled(revision)
+        || revision.notice().event().is_some_and(|event| event.ends_or_assumed().at <= goes_at)
 }
 
 fn reminders(config: &Config, then: &History, revision: &Revision, now: DateTime<Utc>) -> Vec<Entry> {

@@ -308,3 +308,20 @@ fn an_action_that_came_cancelled_is_announced_when_it_takes_place_after_all() {
          2018-07-08T18:00Z send correction/alerts/march/3 march.3\n",
     );
 }
+
+#[test]
+fn an_issue_that_goes_out_late_does_not_carry_what_is_over_by_then() {
+    let files = vec![
+        ("march", action("publish_at = 2018-07-08 12:00\nstarts = 2018-07-09 12:00")),
+        ("rally", action("publish_at = 2018-07-08 12:00\nstarts = 2018-07-20 12:00")),
+    ];
+    check(
+        &[Day("2018-07-07T00:00Z", &[]), Day("2018-07-08T16:00Z", &files), Day("2018-07-10T12:00Z", &files)],
+        "2018-07-08T16:00Z revise march to 0\n\
+         2018-07-08T16:00Z revise rally to 0\n\
+         2018-07-08T16:00Z send alert/alerts/march march.0\n\
+         2018-07-08T16:00Z send alert/alerts/rally rally.0\n\
+         2018-07-09T13:00Z send issue/weekly/2018-07-09T09:00 rally.0\n\
+         2018-07-09T14:00Z miss reminder/alerts/march/-PT2H\n",
+    );
+}
