@@ -398,7 +398,7 @@ fn reminders(config: &Config, then: &History, revision: &Revision, now: DateTime
     }
     let mut by_audience: BTreeMap<Audience, Vec<Reminder<'_>>> = BTreeMap::new();
     for reminder in reminders_of(config, revision) {
-        if reminder.at > then.planned_until && reminder.at > revision.appeared_at {
+        if reminder.at > then.planned_until && reminder.at > revision.stands_since() {
             by_audience.entry(reminder.audience.clone()).or_default().push(reminder);
         }
     }
@@ -455,10 +455,10 @@ fn reminders_of<'c>(config: &'c Config, revision: &Revision) -> Vec<Reminder<'c>
         if !select.takes(revision.notice()) {
             continue;
         }
-        let starts_at = event.starts.at;
+        let (starts_at, stands_since) = (event.starts.at, revision.stands_since());
         reminders.extend(remind.iter().map(|before| {
             let asked = before.before(&event.starts);
-            let at = quiet.map_or(asked, |quiet| quiet.settle(asked, revision.appeared_at, Some(starts_at)));
+            let at = quiet.map_or(asked, |quiet| quiet.settle(asked, stands_since, Some(starts_at)));
             Reminder { audience: audience.clone(), before, quiet, at, starts_at }
         }));
     }

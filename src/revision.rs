@@ -204,6 +204,22 @@ impl Revision {
         !is_cancelled && (self.number == 0 || reinstates)
     }
 
+    /// Since when it has been known here that it takes place at its start: what was due before that for this
+    /// start was never due.
+    pub fn stands_since(&self) -> DateTime<Utc> {
+        let is_anew = |change: &&Change| {
+            change.differences.iter().any(|difference| match difference {
+                Difference::Time { .. } => true,
+                Difference::Status { was, .. } => !was.takes_place(),
+                Difference::End { .. }
+                | Difference::Assembly { .. }
+                | Difference::Place { .. }
+                | Difference::MeetingPoint { .. } => false,
+            })
+        };
+        self.changes.iter().rev().find(is_anew).map_or(self.appeared_at, |change| change.at)
+    }
+
     /// The start that was said before the latest change of it (schema.org `previousStartDate`).
     pub fn previous_start(&self) -> Option<&Moment> {
         self.changes.iter().rev().flat_map(|change| &change.differences).find_map(|difference| {

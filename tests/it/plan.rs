@@ -325,3 +325,29 @@ fn an_issue_that_goes_out_late_does_not_carry_what_is_over_by_then() {
          2018-07-09T14:00Z miss reminder/alerts/march/-PT2H\n",
     );
 }
+
+#[test]
+fn a_start_that_moves_in_the_night_is_reminded_of_from_then_on() {
+    let at_noon = vec![("march", action("starts = 2018-07-10 12:00"))];
+    let at_half_past_seven =
+        vec![("march", action("starts = 2018-07-10 07:30\nstatus = \"rescheduled\""))];
+    // Two hours before is in quiet hours that end too late. The second before they began is past, and at that
+    // second the start was another.
+    check(
+        &[
+            Day("2018-07-07T00:00Z", &[]),
+            Day("2018-07-08T16:00Z", &at_noon),
+            Day("2018-07-09T16:00Z", &at_noon),
+            Day("2018-07-10T03:00Z", &at_half_past_seven),
+            Day("2018-07-10T09:30Z", &at_half_past_seven),
+        ],
+        "2018-07-08T16:00Z revise march to 0\n\
+         2018-07-08T16:00Z send alert/alerts/march march.0\n\
+         2018-07-09T13:00Z send issue/weekly/2018-07-09T09:00 march.0\n\
+         2018-07-09T16:00Z send reminder/alerts/march/-P1D march.0\n\
+         2018-07-10T03:00Z revise march to 1\n\
+         2018-07-10T03:00Z send correction/alerts/march/1 march.1\n\
+         2018-07-10T03:00Z send correction/weekly/march/1 march.1\n\
+         2018-07-10T09:30Z send reminder/alerts/march/-PT2H march.1\n",
+    );
+}
