@@ -94,7 +94,7 @@ pub fn due(config: &Config, drafts: &Drafts, history: &History, now: DateTime<Ut
         }
     }
     for revision in then.revisions.values() {
-        entries.extend(reminders(config, &then, revision, now));
+        entries.extend(reminders(config, &then, &history.settled, revision, now));
     }
     entries.retain(|entry| !entry.is_settled(history));
     entries.sort_by(Entry::order);
@@ -392,13 +392,22 @@ fn is_over(revision: &Revision, goes_at: DateTime<Utc>) -> bool {
         || revision.notice().event().is_some_and(|event| event.ends_or_assumed().at <= goes_at)
 }
 
-fn reminders(config: &Config, then: &History, revision: &Revision, now: DateTime<Utc>) -> Vec<Entry> {
+fn reminders(
+    config: &Config,
+    then: &History,
+    settled: &BTreeSet<EditionId>,
+    revision: &Revision,
+    now: DateTime<Utc>,
+) -> Vec<Entry> {
     if !then.may_send(revision) {
         return Vec::new();
     }
     let mut by_audience: BTreeMap<Audience, Vec<Reminder<'_>>> = BTreeMap::new();
     for reminder in reminders_of(config, revision) {
-        if reminder.at > then.planned_until && reminder.at > revision.stands_since() {
+        // One that was sent for an earlier start does not come again, so that it overtakes none.
+        let id = EditionId::reminder(reminder.audience.name(), revision.id(), reminder.before);
+        let is_open = !settled.contains(&id);
+        if is_open && reminder.at > then.planned_until && reminder.at > revision.stands_since() {
             by_audience.entry(reminder.audience.clone()).or_default().push(reminder);
         }
     }

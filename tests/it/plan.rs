@@ -351,3 +351,28 @@ fn a_start_that_moves_in_the_night_is_reminded_of_from_then_on() {
          2018-07-10T09:30Z send reminder/alerts/march/-PT2H march.1\n",
     );
 }
+
+#[test]
+fn a_reminder_that_was_sent_for_an_earlier_start_does_not_hold_up_another() {
+    let near = vec![("march", action("starts = 2018-07-09 15:00"))];
+    let moved = vec![("march", action("starts = 2018-07-20 15:00\nstatus = \"rescheduled\""))];
+    // The one of two hours was sent on 9 July; after the outage that of a day is still worth sending.
+    check(
+        &[
+            Day("2018-07-07T00:00Z", &[]),
+            Day("2018-07-09T12:30Z", &near),
+            Day("2018-07-09T17:00Z", &near),
+            Day("2018-07-09T18:00Z", &moved),
+            Day("2018-07-20T17:30Z", &moved),
+        ],
+        "2018-07-09T12:30Z revise march to 0\n\
+         2018-07-09T12:30Z send alert/alerts/march march.0\n\
+         2018-07-09T13:00Z send issue/weekly/2018-07-09T09:00 march.0\n\
+         2018-07-09T17:00Z send reminder/alerts/march/-PT2H march.0\n\
+         2018-07-09T18:00Z revise march to 1\n\
+         2018-07-09T18:00Z send correction/alerts/march/1 march.1\n\
+         2018-07-09T18:00Z send correction/weekly/march/1 march.1\n\
+         2018-07-16T13:00Z miss issue/weekly/2018-07-16T09:00\n\
+         2018-07-19T19:00Z send reminder/alerts/march/-P1D march.1\n",
+    );
+}
