@@ -11,5 +11,6 @@ mod markdown;
 mod plan;
 mod notices;
 mod schedule;
+mod simulation;
 mod smtp;
 mod target;
