@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 
 use crate::config::{Config, List, Select, When};
 use crate::edition::{Audience, Content, Edition, EditionId, Member};
@@ -94,7 +94,7 @@ pub fn due(config: &Config, drafts: &Drafts, history: &History, now: DateTime<Ut
         }
     }
     for revision in then.revisions.values() {
-        entries.extend(reminders(config, &then, revision, now));
+        entries.extend(reminders(config, &then, &history.settled, revision, now));
     }
     entries.retain(|entry| !entry.is_settled(history));
     entries.sort_by(Entry::order);
@@ -261,7 +261,7 @@ fn revise(drafts: &Drafts, history: &History, now: DateTime<Utc>) -> Vec<Entry> 
     entries
 }
 
-// What a revision makes due at once: alerts for a first one, corrections for a material one.
+// What a revision makes due at once: alerts for news, corrections for a material change.
 fn announce(config: &Config, history: &History, revision: &Revision, now: DateTime<Utc>) -> Vec<Entry> {
     if !history.may_send(revision) {
         return Vec::new();
@@ -269,12 +269,10 @@ fn announce(config: &Config, history: &History, revision: &Revision, now: DateTi
     let at = revision.revised_at;
     let member = member_of(revision);
     let mut entries = Vec::new();
-    for (audience, quiet) in audiences(config, revision.notice(), revision.number == 0) {
+    let is_news = revision.is_news();
+    for (audience, quiet) in audiences(config, revision.notice(), is_news) {
         let told = history.told.get(revision.id()).is_some_and(|told| told.contains(&audience));
-        let (content, due_at, expires_at, why) = if revision.number == 0 {
-            if is_cancelled(revision) {
-                continue; // Nobody has heard of it.
-            }
+        let (content, due_at, expires_at, why) = if is_news {
             let expires_at = alert_expiry(revision.notice(), at);
             let due_at = settle(quiet, at, now, expires_at);
             let why = format!(
@@ -349,8 +347,14 @@ fn issue(
         let why = format!("It is more than {} late; its notices go into the next issue.", hours(cut.grace()));
         return Entry { at, step: Step::Miss(id), why };
     }
-    let mut members: Vec<&Revision> =
-        then.revisions.values().filter(|revision| is_carried(list, revision, since, at, then)).collect();
+    let expires_at = at + ISSUE_LIFE;
+    let due_at = settle(list.quiet.as_ref(), at, now, expires_at);
+    let goes_at = due_at.max(now);
+    let mut members: Vec<&Revision> = then
+        .revisions
+        .values()
+        .filter(|revision| is_carried(list, revision, since, at, then) && !is_over(revision, goes_at))
+        .collect();
     members.sort_by(|a, b| (a.published_at, a.id()).cmp(&(b.published_at, b.id())));
     if members.is_empty() {
         return Entry { at, step: Step::Skip(id), why: "Nothing new for it was published.".to_owned() };
@@ -360,8 +364,6 @@ fn issue(
         list.name,
         cut.describe()
     );
-    let expires_at = at + ISSUE_LIFE;
-    let due_at = settle(list.quiet.as_ref(), at, now, expires_at);
     let content =
         Content::Issue { cut: occurrence.nominal, members: members.into_iter().map(member_of).collect() };
     let edition = Edition::new(Audience::List(list.name.clone()), content, due_at, expires_at);
@@ -380,19 +382,32 @@ fn is_carried(
 ) -> bool {
     let in_time = revision.appeared_at <= cut_at && revision.appeared_at > since && then.may_send(revision);
     let carried = then.carried.get(&list.name).is_some_and(|carried| carried.contains(revision.id()));
-    // What is over or cancelled by then would only send people to an empty street.
-    let ended = revision.notice().event().is_some_and(|event| event.ends_or_assumed().at <= cut_at);
-    let over = ended || is_cancelled(revision);
-    in_time && !carried && !over && list.select.takes(revision.notice())
+    in_time && !carried && list.select.takes(revision.notice())
 }
 
-fn reminders(config: &Config, then: &History, revision: &Revision, now: DateTime<Utc>) -> Vec<Entry> {
+// What is over or cancelled when the issue goes out, which after an outage or quiet hours is later than its cut,
+// would only send people to an empty street.
+fn is_over(revision: &Revision, goes_at: DateTime<Utc>) -> bool {
+    is_cancelled(revision)
+        || revision.notice().event().is_some_and(|event| event.ends_or_assumed().at <= goes_at)
+}
+
+fn reminders(
+    config: &Config,
+    then: &History,
+    settled: &BTreeSet<EditionId>,
+    revision: &Revision,
+    now: DateTime<Utc>,
+) -> Vec<Entry> {
     if !then.may_send(revision) {
         return Vec::new();
     }
     let mut by_audience: BTreeMap<Audience, Vec<Reminder<'_>>> = BTreeMap::new();
     for reminder in reminders_of(config, revision) {
-        if reminder.at > then.planned_until && reminder.at > revision.appeared_at {
+        // One that was sent for an earlier start does not come again, so that it overtakes none.
+        let id = EditionId::reminder(reminder.audience.name(), revision.id(), reminder.before);
+        let is_open = !settled.contains(&id);
+        if is_open && reminder.at > then.planned_until && reminder.at > revision.stands_since() {
             by_audience.entry(reminder.audience.clone()).or_default().push(reminder);
         }
     }
@@ -449,10 +464,10 @@ fn reminders_of<'c>(config: &'c Config, revision: &Revision) -> Vec<Reminder<'c>
         if !select.takes(revision.notice()) {
             continue;
         }
-        let starts_at = event.starts.at;
+        let (starts_at, stands_since) = (event.starts.at, revision.stands_since());
         reminders.extend(remind.iter().map(|before| {
             let asked = before.before(&event.starts);
-            let at = quiet.map_or(asked, |quiet| quiet.settle(asked, revision.appeared_at, Some(starts_at)));
+            let at = quiet.map_or(asked, |quiet| quiet.settle(asked, stands_since, Some(starts_at)));
             Reminder { audience: audience.clone(), before, quiet, at, starts_at }
         }));
     }
@@ -493,8 +508,10 @@ fn settle(
     expires_at: DateTime<Utc>,
 ) -> DateTime<Utc> {
     let soonest = at.max(now);
-    let settled = quiet.map_or(soonest, |quiet| quiet.settle(soonest, soonest, Some(expires_at)));
-    if settled == soonest { at } else { settled }
+    // Quiet hours count whole seconds, and end at a whole one.
+    let second = soonest.trunc_subsecs(0);
+    let settled = quiet.map_or(second, |quiet| quiet.settle(second, soonest, Some(expires_at)));
+    if settled == second { at } else { settled }
 }
 
 fn member_of(revision: &Revision) -> Member {

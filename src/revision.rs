@@ -200,6 +200,42 @@ impl Revision {
         self.changes.last().filter(|change| change.at == self.revised_at && change.sequence == self.sequence)
     }
 
+    /// Whether nobody can have heard of it yet: the first revision, or the first that is not cancelled of a
+    /// notice that came cancelled.
+    pub fn is_news(&self) -> bool {
+        let statuses = |change: &Change| {
+            change.differences.iter().find_map(|difference| match difference {
+                Difference::Status { was, is } => Some((*was, *is)),
+                Difference::Time { .. }
+                | Difference::End { .. }
+                | Difference::Assembly { .. }
+                | Difference::Place { .. }
+                | Difference::MeetingPoint { .. } => None,
+            })
+        };
+        let is_cancelled = self.notice().event().is_some_and(|event| event.status == Status::Cancelled);
+        let changes: Vec<(Status, Status)> = self.changes.iter().filter_map(statuses).collect();
+        let reinstates = self.change().and_then(statuses).is_some()
+            && matches!(changes[..], [(Status::Cancelled, _)]);
+        !is_cancelled && (self.number == 0 || reinstates)
+    }
+
+    /// Since when it has been known here that it takes place at its start: what was due before that for this
+    /// start was never due.
+    pub fn stands_since(&self) -> DateTime<Utc> {
+        let is_anew = |change: &&Change| {
+            change.differences.iter().any(|difference| match difference {
+                Difference::Time { .. } => true,
+                Difference::Status { was, .. } => !was.takes_place(),
+                Difference::End { .. }
+                | Difference::Assembly { .. }
+                | Difference::Place { .. }
+                | Difference::MeetingPoint { .. } => false,
+            })
+        };
+        self.changes.iter().rev().find(is_anew).map_or(self.appeared_at, |change| change.at)
+    }
+
     /// The start that was said before the latest change of it (schema.org `previousStartDate`).
     pub fn previous_start(&self) -> Option<&Moment> {
         self.changes.iter().rev().flat_map(|change| &change.differences).find_map(|difference| {

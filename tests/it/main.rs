@@ -19,5 +19,6 @@ mod plan;
 mod post;
 mod sample;
 mod schedule;
+mod simulation;
 mod smtp;
 mod target;

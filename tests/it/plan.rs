@@ -268,3 +268,111 @@ fn after_weeks_away_one_issue_goes_out_with_all_that_came() {
          2020-02-24T14:00Z skip issue/weekly/2020-02-24T09:00\n",
     );
 }
+
+#[test]
+fn what_waits_for_the_morning_goes_out_on_the_minute() {
+    let late = vec![("late", statement(""))];
+    let config = config(&LISTS.replace("kinds = [\"action\"]\n", ""));
+    let (history, _) = plan::begin(&drafts(&config, &[]), at("2018-07-08T12:00Z"));
+    let seen_at = "2018-07-09T03:00:00.763Z".parse().unwrap();
+    let entries = plan::due(&config, &drafts(&config, &late), &history, seen_at);
+    let due_at = entries.iter().find_map(|entry| match &entry.step {
+        Step::Send(edition) => Some(edition.due_at),
+        Step::Revise(_) | Step::Open { .. } | Step::Skip(_) | Step::Miss(_) => None,
+    });
+    assert_eq!(due_at, Some(at("2018-07-09T12:00Z")));
+}
+
+#[test]
+fn an_action_that_came_cancelled_is_announced_when_it_takes_place_after_all() {
+    let cancelled = vec![(
+        "march",
+        action("starts = 2018-07-20 09:00\nstatus = \"cancelled\"\n[place]\nname = \"The square\""),
+    )];
+    let takes_place =
+        vec![("march", action("starts = 2018-07-20 09:00\n[place]\nname = \"The square\""))];
+    check(
+        &[
+            Day("2018-07-07T00:00Z", &[]),
+            Day("2018-07-08T15:00Z", &cancelled),
+            Day("2018-07-08T16:00Z", &takes_place),
+            Day("2018-07-08T17:00Z", &cancelled),
+            Day("2018-07-08T18:00Z", &takes_place),
+        ],
+        "2018-07-08T15:00Z revise march to 0\n\
+         2018-07-08T16:00Z revise march to 1\n\
+         2018-07-08T16:00Z send alert/alerts/march march.1\n\
+         2018-07-08T17:00Z revise march to 2\n\
+         2018-07-08T17:00Z send correction/alerts/march/2 march.2\n\
+         2018-07-08T18:00Z revise march to 3\n\
+         2018-07-08T18:00Z send correction/alerts/march/3 march.3\n",
+    );
+}
+
+#[test]
+fn an_issue_that_goes_out_late_does_not_carry_what_is_over_by_then() {
+    let files = vec![
+        ("march", action("publish_at = 2018-07-08 12:00\nstarts = 2018-07-09 12:00")),
+        ("rally", action("publish_at = 2018-07-08 12:00\nstarts = 2018-07-20 12:00")),
+    ];
+    check(
+        &[Day("2018-07-07T00:00Z", &[]), Day("2018-07-08T16:00Z", &files), Day("2018-07-10T12:00Z", &files)],
+        "2018-07-08T16:00Z revise march to 0\n\
+         2018-07-08T16:00Z revise rally to 0\n\
+         2018-07-08T16:00Z send alert/alerts/march march.0\n\
+         2018-07-08T16:00Z send alert/alerts/rally rally.0\n\
+         2018-07-09T13:00Z send issue/weekly/2018-07-09T09:00 rally.0\n\
+         2018-07-09T14:00Z miss reminder/alerts/march/-PT2H\n",
+    );
+}
+
+#[test]
+fn a_start_that_moves_in_the_night_is_reminded_of_from_then_on() {
+    let at_noon = vec![("march", action("starts = 2018-07-10 12:00"))];
+    let at_half_past_seven =
+        vec![("march", action("starts = 2018-07-10 07:30\nstatus = \"rescheduled\""))];
+    // Two hours before is in quiet hours that end too late. The second before they began is past, and at that
+    // second the start was another.
+    check(
+        &[
+            Day("2018-07-07T00:00Z", &[]),
+            Day("2018-07-08T16:00Z", &at_noon),
+            Day("2018-07-09T16:00Z", &at_noon),
+            Day("2018-07-10T03:00Z", &at_half_past_seven),
+            Day("2018-07-10T09:30Z", &at_half_past_seven),
+        ],
+        "2018-07-08T16:00Z revise march to 0\n\
+         2018-07-08T16:00Z send alert/alerts/march march.0\n\
+         2018-07-09T13:00Z send issue/weekly/2018-07-09T09:00 march.0\n\
+         2018-07-09T16:00Z send reminder/alerts/march/-P1D march.0\n\
+         2018-07-10T03:00Z revise march to 1\n\
+         2018-07-10T03:00Z send correction/alerts/march/1 march.1\n\
+         2018-07-10T03:00Z send correction/weekly/march/1 march.1\n\
+         2018-07-10T09:30Z send reminder/alerts/march/-PT2H march.1\n",
+    );
+}
+
+#[test]
+fn a_reminder_that_was_sent_for_an_earlier_start_does_not_hold_up_another() {
+    let near = vec![("march", action("starts = 2018-07-09 15:00"))];
+    let moved = vec![("march", action("starts = 2018-07-20 15:00\nstatus = \"rescheduled\""))];
+    // The one of two hours was sent on 9 July; after the outage that of a day is still worth sending.
+    check(
+        &[
+            Day("2018-07-07T00:00Z", &[]),
+            Day("2018-07-09T12:30Z", &near),
+            Day("2018-07-09T17:00Z", &near),
+            Day("2018-07-09T18:00Z", &moved),
+            Day("2018-07-20T17:30Z", &moved),
+        ],
+        "2018-07-09T12:30Z revise march to 0\n\
+         2018-07-09T12:30Z send alert/alerts/march march.0\n\
+         2018-07-09T13:00Z send issue/weekly/2018-07-09T09:00 march.0\n\
+         2018-07-09T17:00Z send reminder/alerts/march/-PT2H march.0\n\
+         2018-07-09T18:00Z revise march to 1\n\
+         2018-07-09T18:00Z send correction/alerts/march/1 march.1\n\
+         2018-07-09T18:00Z send correction/weekly/march/1 march.1\n\
+         2018-07-16T13:00Z miss issue/weekly/2018-07-16T09:00\n\
+         2018-07-19T19:00Z send reminder/alerts/march/-P1D march.1\n",
+    );
+}

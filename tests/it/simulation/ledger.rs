@@ -1,0 +1,304 @@
+//! Ledger: in memory, of the same meaning as the SQL one: frozen recipients, one copy a person, claims under a
+//! lease with a fence.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use handbill::delivery::{Next, State};
+use handbill::edition::{Audience, Content, Edition, EditionId, Lane};
+use handbill::notice::NoticeId;
+use handbill::plan::{Entry, History, Step};
+use handbill::revision::{Difference, Draft, Revision};
+
+use crate::simulation::world::Person;
+
+type At = DateTime<Utc>;
+
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    pub began_at: At,
+    pub planned_until: At,
+    pub is_held: bool,
+    revisions: BTreeMap<(NoticeId, u32), Stored>,
+    openings: BTreeMap<String, At>,
+    pub editions: Vec<Row>,
+    keys: HashMap<EditionId, usize>,
+    pub deliveries: BTreeMap<(usize, Person), Delivery>,
+    pub subscriptions: BTreeSet<(String, Person)>,
+    // Those that wait or are claimed, as the partial index knows them.
+    open: BTreeSet<(usize, Person)>,
+}
+
+#[derive(Debug, Clone)]
+struct Stored {
+    draft: Draft,
+    published_at: At,
+    appeared_at: At,
+    revised_at: At,
+}
+
+/// An edition; none was sent under the id of one that was skipped or missed.
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub id: EditionId,
+    pub once_key: String,
+    pub sent: Option<Edition>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    pub state: State,
+    pub attempts: u32,
+    pub fence: i64,
+    pub due_at: At,
+    pub lane: i64,
+}
+
+#[derive(Debug, Clone)]
+pub struct Claim {
+    pub key: (usize, Person),
+    pub attempts: u32,
+    pub fence: i64,
+}
+
+impl Ledger {
+    pub fn new(began_at: At) -> Self {
+        Self { began_at, planned_until: began_at, ..Self::default() }
+    }
+
+    pub fn history(&self) -> History {
+        let mut history = History {
+            began_at: self.began_at,
+            planned_until: self.planned_until,
+            revisions: BTreeMap::new(),
+            settled: self.editions.iter().map(|row| row.id.clone()).collect(),
+            carries_since: self.openings.clone(),
+            carried: BTreeMap::new(),
+            told: BTreeMap::new(),
+        };
+        for ((id, _), stored) in &self.revisions {
+            let revision = match history.revisions.get(id) {
+                Some(before) => before.next(stored.draft.clone(), stored.revised_at),
+                None => Revision {
+                    published_at: stored.published_at,
+                    updated_at: stored.published_at,
+                    appeared_at: stored.appeared_at,
+                    ..Revision::first(stored.draft.clone(), stored.revised_at)
+                },
+            };
+            history.revisions.insert(id.clone(), revision);
+        }
+        for edition in self.editions.iter().filter_map(|row| row.sent.as_ref()) {
+            for member in edition.content.members() {
+                if let (Content::Issue { .. }, Audience::List(list)) = (&edition.content, &edition.audience) {
+                    history.carried.entry(list.clone()).or_default().insert(member.notice.clone());
+                }
+                history.told.entry(member.notice.clone()).or_default().insert(edition.audience.clone());
+            }
+        }
+        history
+    }
+
+    /// Everything, or (to whom the process dies before) nothing.
+    pub fn commit(&mut self, entries: &[Entry], now: At) {
+        for entry in entries {
+            match &entry.step {
+                Step::Revise(revision) => self.insert_revision(revision),
+                Step::Open { list, since } => {
+                    self.openings.entry(list.clone()).or_insert(*since);
+                }
+                Step::Send(edition) => self.insert_edition(edition),
+                Step::Skip(id) | Step::Miss(id) => {
+                    self.insert_row(id, id.to_string(), None);
+                }
+            }
+        }
+        self.planned_until = self.planned_until.max(now);
+    }
+
+    pub fn resume(&mut self, now: At) {
+        self.is_held = false;
+        self.planned_until = self.planned_until.min(now);
+    }
+
+    pub fn latest(&self, notice: &NoticeId) -> (u32, &Draft) {
+        let (key, stored) =
+            self.revisions.range((notice.clone(), 0)..=(notice.clone(), u32::MAX)).next_back().unwrap();
+        (key.1, &stored.draft)
+    }
+
+    fn insert_revision(&mut self, revision: &Revision) {
+        let stored = Stored {
+            draft: revision.draft.clone(),
+            published_at: revision.published_at,
+            appeared_at: revision.appeared_at,
+            revised_at: revision.revised_at,
+        };
+        self.revisions.entry((revision.id().clone(), revision.number)).or_insert(stored);
+        let overtaken = revision.change().is_some_and(|change| {
+            change.differences.iter().any(|difference| match difference {
+                Difference::Status { is, .. } => !is.takes_place(),
+                Difference::Time { .. } => true,
+                Difference::End { .. }
+                | Difference::Assembly { .. }
+                | Difference::Place { .. }
+                | Difference::MeetingPoint { .. } => false,
+            })
+        });
+        if !overtaken {
+            return;
+        }
+        for (key, delivery) in &mut self.deliveries {
+            let edition = self.editions[key.0].sent.as_ref();
+            let is_reminder = edition.is_some_and(|edition| match &edition.content {
+                Content::Reminder(member, _) => {
+                    member.notice == *revision.id() && member.number < revision.number
+                }
+                Content::Issue { .. } | Content::Alert(_) | Content::Correction(..) => false,
+            });
+            if is_reminder && delivery.state == State::Due {
+                delivery.state = State::Expired;
+                self.open.remove(key);
+            }
+        }
+    }
+
+    fn insert_row(&mut self, id: &EditionId, once_key: String, sent: Option<Edition>) -> Option<usize> {
+        if self.keys.contains_key(id) {
+            return None;
+        }
+        self.keys.insert(id.clone(), self.editions.len());
+        self.editions.push(Row { id: id.clone(), once_key, sent });
+        Some(self.editions.len() - 1)
+    }
+
+    fn insert_edition(&mut self, edition: &Edition) {
+        let once_key = edition.content.once_key(&edition.audience);
+        let Some(number) = self.insert_row(&edition.id, once_key.clone(), Some(edition.clone())) else {
+            return;
+        };
+        let (recipients, lane) = match &edition.audience {
+            Audience::Target(_) => (vec![0], 2),
+            Audience::List(list) => (self.recipients(list, edition, &once_key), edition.content.lane().number()),
+        };
+        for person in recipients {
+            let delivery =
+                Delivery { state: State::Due, attempts: 0, fence: 0, due_at: edition.due_at, lane };
+            self.open.insert((number, person));
+            self.deliveries.insert((number, person), delivery);
+        }
+    }
+
+    fn recipients(&self, list: &str, edition: &Edition, once_key: &str) -> Vec<Person> {
+        let on_list = self.subscriptions.iter().filter(|(name, _)| name == list).map(|(_, person)| *person);
+        on_list.filter(|person| !self.has_once(*person, once_key) && self.is_meant(*person, edition)).collect()
+    }
+
+    pub fn has_once(&self, person: Person, once_key: &str) -> bool {
+        let of_person = |(number, _): (usize, &Row)| self.deliveries.contains_key(&(number, person));
+        self.editions.iter().enumerate().filter(|(_, row)| row.once_key == once_key).any(of_person)
+    }
+
+    fn is_meant(&self, person: Person, edition: &Edition) -> bool {
+        match &edition.content {
+            Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) => true,
+            Content::Correction(member, _) => {
+                self.editions.iter().enumerate().any(|(number, row)| {
+                    let Some(told) = &row.sent else { return false };
+                    let is_of_list = matches!(told.audience, Audience::List(_));
+                    let carries = told.content.members().iter().any(|other| other.notice == member.notice);
+                    let state = self.deliveries.get(&(number, person)).map(|delivery| delivery.state);
+                    is_of_list
+                        && carries
+                        && matches!(state, Some(State::Claimed | State::Sent | State::Uncertain))
+                })
+            }
+        }
+    }
+
+    /// Claims mails of a lane, or posts; who left is recorded so.
+    pub fn claim(&mut self, lane: i64, most: usize, lease: TimeDelta, now: At) -> Vec<Claim> {
+        let mut due: Vec<(At, (usize, Person))> = self
+            .open
+            .iter()
+            .map(|key| (&self.deliveries[key], *key))
+            .filter(|(delivery, _)| delivery.lane == lane && delivery.due_at <= now)
+            .map(|(delivery, key)| (delivery.due_at, key))
+            .collect();
+        due.sort_unstable();
+        if lane == 2 {
+            due.retain(|(_, key)| !self.follows_an_open_post(key.0));
+        }
+        let mut claims = Vec::new();
+        for (_, key) in due.into_iter().take(most) {
+            let is_subscribed = self.is_subscribed(key);
+            let delivery = self.deliveries.get_mut(&key).unwrap();
+            delivery.attempts += 1;
+            delivery.fence += 1;
+            delivery.state = if is_subscribed { State::Claimed } else { State::Left };
+            delivery.due_at = now + lease;
+            if is_subscribed {
+                claims.push(Claim { key, attempts: delivery.attempts, fence: delivery.fence });
+            } else {
+                self.open.remove(&key);
+            }
+        }
+        claims
+    }
+
+    fn is_subscribed(&self, (number, person): (usize, Person)) -> bool {
+        let edition = self.editions[number].sent.as_ref().unwrap();
+        match &edition.audience {
+            Audience::Target(_) => true,
+            Audience::List(list) => self.subscriptions.contains(&(list.clone(), person)),
+        }
+    }
+
+    // A correction never overtakes what it corrects.
+    fn follows_an_open_post(&self, number: usize) -> bool {
+        let edition = self.editions[number].sent.as_ref().unwrap();
+        self.editions[..number].iter().enumerate().any(|(earlier, row)| {
+            let Some(other) = &row.sent else { return false };
+            let members = other.content.members();
+            let shares = edition.content.members().iter().any(|member| {
+                members.iter().any(|other| other.notice == member.notice)
+            });
+            let open = self.deliveries.get(&(earlier, 0)).is_some_and(|delivery| is_open(delivery.state));
+            other.audience == edition.audience && shares && open
+        })
+    }
+
+    /// A claim that another has taken since is passed over.
+    pub fn record(&mut self, claim: &Claim, next: Next, now: At) {
+        let Some(delivery) = self.deliveries.get_mut(&claim.key) else { return };
+        if delivery.fence != claim.fence || delivery.state != State::Claimed {
+            return;
+        }
+        (delivery.state, delivery.due_at) = match next {
+            Next::Done(state) => (state, now),
+            Next::Retry(at) => (State::Due, at),
+        };
+        if !is_open(delivery.state) {
+            self.open.remove(&claim.key);
+        }
+    }
+
+    pub fn release_all(&mut self, now: At) {
+        for delivery in self.deliveries.values_mut().filter(|delivery| delivery.state == State::Claimed) {
+            delivery.state = State::Due;
+            delivery.due_at = now;
+        }
+    }
+
+    /// What is due by `now` and was not claimed waits for something else that is not.
+    pub fn next_delivery_at(&self, now: At) -> Option<At> {
+        self.open.iter().map(|key| self.deliveries[key].due_at).filter(|at| *at > now).min()
+    }
+}
+
+pub fn is_open(state: State) -> bool {
+    matches!(state, State::Due | State::Claimed)
+}
+
+pub const LANES: [(i64, Option<Lane>); 3] = [(0, Some(Lane::Urgent)), (1, Some(Lane::Bulk)), (2, None)];

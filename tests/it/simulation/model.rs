@@ -1,0 +1,397 @@
+//! Model: what has to be due at each look, said again from the rules by walking the clock in small steps. It
+//! knows neither the cron library nor the schedule's modules but for the offset of a zone at an instant.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Timelike, Utc};
+
+use handbill::notice::{Event, Notice, NoticeId, Status};
+use handbill::revision::Draft;
+use handbill::schedule::zone::{Moment, Zone};
+
+use crate::simulation::service::Look;
+use crate::simulation::world::{Line, Outlet, World, span_text};
+
+type At = DateTime<Utc>;
+
+pub struct Model<'w> {
+    world: &'w World,
+    cuts: BTreeMap<String, BTreeMap<At, NaiveDateTime>>,
+    known: BTreeMap<NoticeId, Known>,
+    settled: BTreeSet<String>,
+    since: BTreeMap<String, At>,
+    carried: BTreeSet<(String, NoticeId)>,
+    told: BTreeSet<(String, NoticeId)>,
+}
+
+struct Known {
+    draft: Draft,
+    number: u32,
+    sequence: u32,
+    /// When it came here, and the date that it bears.
+    appeared: At,
+    dated: At,
+    /// Since when it is known to take place at its time.
+    stands_since: At,
+    was_ever_on: bool,
+    /// By outlet: when each reminder is due, how near it is to the start, and its key.
+    reminders: BTreeMap<String, Vec<(At, i64, String)>>,
+}
+
+struct News {
+    id: NoticeId,
+    at: At,
+    is_news: bool,
+    old_start: Option<At>,
+    is_material: bool,
+}
+
+impl<'w> Model<'w> {
+    pub fn new(world: &'w World, began: &BTreeMap<NoticeId, Draft>) -> Self {
+        let mut model = Self {
+            world,
+            cuts: cuts(world),
+            known: BTreeMap::new(),
+            settled: BTreeSet::new(),
+            since: BTreeMap::new(),
+            carried: BTreeSet::new(),
+            told: BTreeSet::new(),
+        };
+        model.revise(began, world.from, world.from, &mut Vec::new());
+        model
+    }
+
+    /// What a look has to answer, one line for each entry, sorted.
+    pub fn expected(&mut self, look: &Look) -> Vec<String> {
+        let mut lines = Vec::new();
+        let news = self.revise(&look.drafts, look.planned_until, look.now, &mut lines);
+        let told = self.told.clone();
+        for news in &news {
+            self.announce(news, &told, look.now, &mut lines);
+        }
+        for outlet in &self.world.lists {
+            if let Some(line) = &outlet.line {
+                self.issue(outlet, line, look, &mut lines);
+            }
+            for id in self.known.keys().cloned().collect::<Vec<_>>() {
+                self.remind(outlet, &id, look, &mut lines);
+            }
+        }
+        lines.sort();
+        lines
+    }
+
+    fn revise(
+        &mut self,
+        drafts: &BTreeMap<NoticeId, Draft>,
+        planned_until: At,
+        now: At,
+        lines: &mut Vec<String>,
+    ) -> Vec<News> {
+        let mut all = Vec::new();
+        for (id, draft) in drafts {
+            let embargo = draft.notice.publish_at.as_ref().map(|moment| moment.at);
+            let mut news = News { id: id.clone(), at: now, is_news: true, old_start: None, is_material: false };
+            let on = status(&draft.notice) != Some(Status::Cancelled);
+            match self.known.get_mut(id) {
+                None if embargo.is_some_and(|embargo| embargo > now) => continue,
+                None => {
+                    news.at = embargo.filter(|embargo| *embargo > planned_until).unwrap_or(now);
+                    let known = Known {
+                        draft: draft.clone(),
+                        number: 0,
+                        sequence: 0,
+                        appeared: news.at,
+                        dated: embargo.map_or(news.at, |embargo| embargo.min(news.at)),
+                        stands_since: news.at,
+                        was_ever_on: on,
+                        reminders: BTreeMap::new(),
+                    };
+                    self.known.insert(id.clone(), known);
+                }
+                Some(known) if known.draft.source == draft.source => continue,
+                Some(known) => {
+                    let (old, new) = (known.draft.notice.event(), draft.notice.event());
+                    news.is_material = old.zip(new).is_some_and(|(old, new)| is_material(old, new));
+                    news.is_news = !known.was_ever_on && on;
+                    news.old_start = old.map(|event| event.starts.at);
+                    if old.zip(new).is_some_and(|(old, new)| stands_anew(old, new)) {
+                        known.stands_since = now;
+                    }
+                    known.number += 1;
+                    known.sequence += u32::from(news.is_material);
+                    known.was_ever_on |= on;
+                    known.draft = draft.clone();
+                }
+            }
+            let reminders = self.reminders(id);
+            self.known.get_mut(id).unwrap().reminders = reminders;
+            let known = &self.known[id];
+            lines.push(format!("{} revise {id} to {} sequence {}", news.at, known.number, known.sequence));
+            all.push(news);
+        }
+        all
+    }
+
+    fn announce(&mut self, news: &News, told: &BTreeSet<(String, NoticeId)>, now: At, lines: &mut Vec<String>) {
+        let known = &self.known[&news.id];
+        let notice = &*known.draft.notice;
+        if known.dated <= self.world.from {
+            return;
+        }
+        let start = notice.event().map(|event| event.starts.at);
+        let member = format!("{}.{}", news.id, known.number);
+        let mut found = Vec::new();
+        for outlet in &self.world.lists {
+            let name = &outlet.name;
+            let is_at_once = outlet.line.is_none();
+            if news.is_news && status(notice) != Some(Status::Cancelled) && is_at_once && takes(outlet, notice) {
+                let until = start.unwrap_or(news.at + TimeDelta::days(7));
+                let soonest = news.at.max(now);
+                let waits_until = self.awake(outlet, soonest, soonest, until);
+                let due = if waits_until == soonest { news.at } else { waits_until };
+                found.push((format!("alert/{name}/{}", news.id), name, due, until));
+            } else if !news.is_news && news.is_material && told.contains(&(name.clone(), news.id.clone())) {
+                let until = start.max(news.old_start).unwrap();
+                let key = format!("correction/{name}/{}/{}", news.id, known.sequence);
+                found.push((key, name, news.at, until));
+            }
+        }
+        for (key, name, due, until) in found {
+            if until <= now {
+                self.put(lines, news.at, "miss", &key, "");
+            } else if self.put(lines, news.at, "send", &key, &format!(" due {due} until {until} {member}")) {
+                self.told.insert((name.clone(), news.id.clone()));
+            }
+        }
+    }
+
+    fn put(&mut self, lines: &mut Vec<String>, at: At, word: &str, key: &str, rest: &str) -> bool {
+        let is_new = self.settled.insert(key.to_owned());
+        if is_new {
+            lines.push(format!("{at} {word} {key}{rest}"));
+        }
+        is_new
+    }
+
+    fn issue(&mut self, outlet: &Outlet, line: &Line, look: &Look, lines: &mut Vec<String>) {
+        let name = &outlet.name;
+        let cuts = &self.cuts[name];
+        let window = (std::ops::Bound::Excluded(look.planned_until), std::ops::Bound::Included(look.now));
+        if !self.since.contains_key(name) {
+            let first = *cuts.keys().find(|at| **at > look.planned_until).unwrap();
+            lines.push(format!("{} open {name} since {}", look.now, first - line.period));
+            self.since.insert(name.clone(), first - line.period);
+        }
+        let due: Vec<(At, NaiveDateTime)> =
+            if look.planned_until < look.now { cuts.range(window).map(|(a, b)| (*a, *b)).collect() } else { Vec::new() };
+        let Some(((at, nominal), missed)) = due.split_last() else { return };
+        let key = |nominal: &NaiveDateTime| format!("issue/{name}/{}", nominal.format("%Y-%m-%dT%H:%M"));
+        for (at, nominal) in missed {
+            self.put(lines, *at, "miss", &key(nominal), "");
+        }
+        if look.now - *at > line.grace {
+            self.put(lines, *at, "miss", &key(nominal), "");
+            return;
+        }
+        let until = *at + TimeDelta::days(30);
+        let soonest = (*at).max(look.now);
+        let goes = self.awake(outlet, soonest, soonest, until);
+        let due = if goes == soonest { *at } else { goes };
+        let mut members: Vec<(At, &NoticeId, u32)> = Vec::new();
+        for (id, known) in &self.known {
+            let notice = &*known.draft.notice;
+            let is_over = notice.event().is_some_and(|event| over_at(event) <= goes);
+            let is_cancelled = status(notice) == Some(Status::Cancelled);
+            let is_in_time = known.appeared <= *at && known.appeared > self.since[name];
+            let is_carried = self.carried.contains(&(name.clone(), id.clone()));
+            let is_young = known.dated > self.world.from;
+            if is_in_time && is_young && !is_carried && !is_over && !is_cancelled && takes(outlet, notice) {
+                members.push((known.dated, id, known.number));
+            }
+        }
+        members.sort();
+        let members: Vec<(NoticeId, u32)> = members.into_iter().map(|(_, id, n)| (id.clone(), n)).collect();
+        if members.is_empty() {
+            self.put(lines, *at, "skip", &key(nominal), "");
+            return;
+        }
+        let told: String = members.iter().map(|(id, number)| format!(" {id}.{number}")).collect();
+        if self.put(lines, *at, "send", &key(nominal), &format!(" due {due} until {until}{told}")) {
+            for (id, _) in members {
+                self.carried.insert((name.clone(), id.clone()));
+                self.told.insert((name.clone(), id));
+            }
+        }
+    }
+
+    fn remind(&mut self, outlet: &Outlet, id: &NoticeId, look: &Look, lines: &mut Vec<String>) {
+        let known = &self.known[id];
+        let Some(event) = known.draft.notice.event() else { return };
+        let is_on = !matches!(event.status, Status::Cancelled | Status::Postponed);
+        if !is_on || known.dated <= self.world.from || !takes(outlet, &known.draft.notice) {
+            return;
+        }
+        let start = event.starts.at;
+        let member = format!("{id}.{}", known.number);
+        let is_open = |(at, _, key): &&(At, i64, String)| {
+            *at > look.planned_until && *at > known.stands_since && !self.settled.contains(key)
+        };
+        let of_outlet = known.reminders.get(&outlet.name).into_iter().flatten();
+        let mut open: Vec<(At, i64, String)> = of_outlet.filter(is_open).cloned().collect();
+        open.sort();
+        let mut due: Vec<_> = open.iter().filter(|(at, ..)| *at <= look.now).cloned().collect();
+        let Some((at, _, key)) = due.pop() else { return };
+        for (at, _, key) in due {
+            self.put(lines, at, "miss", &key, "");
+        }
+        let soonest = at.max(look.now);
+        let goes = self.awake(outlet, soonest, soonest, start);
+        let due = if goes == soonest { at } else { goes };
+        let is_overtaken = open.iter().any(|(next, ..)| *next > look.now && *next <= due);
+        if is_overtaken || start <= look.now {
+            self.put(lines, at, "miss", &key, "");
+        } else if self.put(lines, at, "send", &key, &format!(" due {due} until {start} {member}")) {
+            self.told.insert((outlet.name.clone(), id.clone()));
+        }
+    }
+
+    fn reminders(&self, id: &NoticeId) -> BTreeMap<String, Vec<(At, i64, String)>> {
+        let known = &self.known[id];
+        let Some(event) = known.draft.notice.event() else { return BTreeMap::new() };
+        let mut reminders = BTreeMap::new();
+        for outlet in &self.world.lists {
+            let one = |span: &(i64, i64)| {
+                let asked = before(&event.starts, *span);
+                let at = self.awake(outlet, asked, known.stands_since, event.starts.at);
+                // A day is farther than 24 hours, when both are the same.
+                let far = (span.0 * 86_400 + span.1) * 2 + i64::from(span.0 > 0);
+                (at, -far, format!("reminder/{}/{id}/{}", outlet.name, span_text(*span)))
+            };
+            reminders.insert(outlet.name.clone(), outlet.remind.iter().map(one).collect());
+        }
+        reminders
+    }
+
+    /// The end of the quiet hours around `at`; or if that is too late the last second before them, if that is
+    /// not before `since`; or else the middle of the night.
+    fn awake(&self, outlet: &Outlet, at: At, since: At, until: At) -> At {
+        if !self.is_quiet(outlet, at) {
+            return at;
+        }
+        let minute = at.with_second(0).and_then(|at| at.with_nanosecond(0)).unwrap();
+        let mut end = minute;
+        while self.is_quiet(outlet, end) {
+            end += TimeDelta::minutes(1);
+        }
+        if end < until {
+            return end;
+        }
+        let mut start = minute;
+        while self.is_quiet(outlet, start - TimeDelta::minutes(1)) {
+            start -= TimeDelta::minutes(1);
+        }
+        let last = start - TimeDelta::seconds(1);
+        if last >= since { last } else { at }
+    }
+
+    pub fn is_quiet(&self, outlet: &Outlet, at: At) -> bool {
+        let Some((from, until)) = outlet.quiet else { return false };
+        let wall = at + TimeDelta::seconds(i64::from(self.world.zone.offset_seconds(at)));
+        let minute = i64::from(wall.hour() * 60 + wall.minute());
+        if from < until { from <= minute && minute < until } else { from <= minute || minute < until }
+    }
+}
+
+fn status(notice: &Notice) -> Option<Status> {
+    notice.event().map(|event| event.status)
+}
+
+fn over_at(event: &Event) -> At {
+    event.ends.as_ref().map_or(event.starts.at + TimeDelta::hours(2), |ends| ends.at)
+}
+
+fn is_material(old: &Event, new: &Event) -> bool {
+    let facts = |event: &Event| {
+        let place = event.place.as_ref().map(|place| (place.name.clone(), place.meeting_point.clone()));
+        let end = event.ends.as_ref().map(|ends| ends.at);
+        (event.starts.at, event.starts.zone.name().to_owned(), event.status, end, place)
+    };
+    facts(old) != facts(new)
+}
+
+fn stands_anew(old: &Event, new: &Event) -> bool {
+    let was_off = matches!(old.status, Status::Cancelled | Status::Postponed);
+    let moved = old.starts.at != new.starts.at || old.starts.zone.name() != new.starts.zone.name();
+    moved || was_off && old.status != new.status
+}
+
+fn takes(outlet: &Outlet, notice: &Notice) -> bool {
+    let of_kind = outlet.kinds.is_empty() || outlet.kinds.contains(&notice.kind_name().as_str());
+    of_kind && (outlet.tags.is_empty() || notice.tags.iter().any(|tag| outlet.tags.contains(&&*tag.slug)))
+}
+
+// Days on the wall clock, then seconds of waiting.
+fn before(start: &Moment, (days, seconds): (i64, i64)) -> At {
+    let (days, waiting) = (TimeDelta::days(days), TimeDelta::seconds(seconds));
+    if days.is_zero() {
+        return start.at - waiting;
+    }
+    let at = instant(start.wall - days, &start.zone) - waiting;
+    // The day before is not there at all in a zone that left it out.
+    if at < start.at { at } else { start.at - days - waiting }
+}
+
+// The first instant at which the clock shows `wall`; of one that it skips, with the offset before.
+fn instant(wall: NaiveDateTime, zone: &Zone) -> At {
+    let offset = |at: At| TimeDelta::seconds(i64::from(zone.offset_seconds(at)));
+    let offsets: BTreeSet<TimeDelta> = (-120..=120).map(|quarter| offset(wall.and_utc() + TimeDelta::minutes(15 * quarter))).collect();
+    let shown = offsets.iter().rev().map(|offset| wall.and_utc() - *offset).find(|at| *at + offset(*at) == wall.and_utc());
+    shown.unwrap_or_else(|| wall.and_utc() - *offsets.first().unwrap())
+}
+
+// All the cuts of each list, by walking the wall clock through every quarter of an hour.
+fn cuts(world: &World) -> BTreeMap<String, BTreeMap<At, NaiveDateTime>> {
+    let mut cuts: BTreeMap<String, BTreeMap<At, NaiveDateTime>> = BTreeMap::new();
+    let quarter = TimeDelta::minutes(15);
+    let first = world.from.timestamp() / 86_400 * 86_400;
+    let mut at = DateTime::from_timestamp(first, 0).unwrap() - TimeDelta::days(2);
+    let wall = |at: At| at.naive_utc() + TimeDelta::seconds(i64::from(world.zone.offset_seconds(at)));
+    let mut highest = wall(at) - quarter;
+    let mut fire = |nominal: NaiveDateTime, at: At, is_shown: bool| {
+        for outlet in &world.lists {
+            let Some(line) = &outlet.line else { continue };
+            if matches(line, nominal) {
+                let of_list = cuts.entry(outlet.name.clone()).or_default();
+                if is_shown {
+                    of_list.insert(at, nominal);
+                } else {
+                    of_list.entry(at).or_insert(nominal);
+                }
+            }
+        }
+    };
+    while at < world.until + TimeDelta::days(140) {
+        let shown = wall(at);
+        let mut skipped = highest + quarter;
+        let mut reads_as = at;
+        while skipped < shown {
+            fire(skipped, reads_as, false);
+            skipped += quarter;
+            reads_as += quarter;
+        }
+        if shown > highest {
+            fire(shown, at, true);
+            highest = shown;
+        }
+        at += quarter;
+    }
+    cuts
+}
+
+fn matches(line: &Line, wall: NaiveDateTime) -> bool {
+    wall.minute() == line.minute
+        && line.hours.contains(&wall.hour())
+        && line.weekday.is_none_or(|day| wall.weekday().num_days_from_monday() == day)
+        && line.day.is_none_or(|day| wall.day() == day)
+}
