@@ -7,9 +7,11 @@
     reason = "a test may fail"
 )]
 
+mod ledger;
 mod markdown;
 mod plan;
 mod notices;
+mod postgres;
 mod schedule;
 mod smtp;
 mod target;
