@@ -7,6 +7,7 @@
     reason = "a test may fail"
 )]
 
+mod delivery;
 mod ledger;
 mod markdown;
 mod plan;
@@ -14,4 +15,5 @@ mod notices;
 mod postgres;
 mod schedule;
 mod smtp;
+mod subscriber;
 mod target;
