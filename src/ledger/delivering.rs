@@ -109,6 +109,7 @@ impl Ledger {
             }
         }
         record(&mut transaction, self, &left).await?;
+        pass_on(&mut transaction, self, &left, now).await?;
         transaction.commit().await.context("end a claim")?;
         Ok(claims)
     }
@@ -123,12 +124,11 @@ impl Ledger {
         now: DateTime<Utc>,
     ) -> anyhow::Result<Vec<Claim>> {
         let mut transaction = self.write.begin().await.context("begin a claim")?;
-        let in_order = "AND edition IN (SELECT id FROM edition e WHERE e.audience = $5 AND e.audience_kind = 'target' AND NOT EXISTS (
-            SELECT 1 FROM edition_notice mine JOIN edition_notice other ON other.notice = mine.notice
-            JOIN edition o ON o.id = other.edition AND o.audience = e.audience AND o.audience_kind = 'target' AND o.id < e.id
-            JOIN delivery d ON d.edition = o.id AND d.state < 2 WHERE mine.edition = e.id))";
+        let in_order = format!(
+            "AND EXISTS (SELECT 1 FROM edition e WHERE e.id = delivery.edition AND e.audience = $5) AND {IS_FIRST}"
+        );
         let claims =
-            claim(&mut transaction, self, TARGET_LANE, Some((in_order, target)), most, now + lease, now)
+            claim(&mut transaction, self, TARGET_LANE, Some((&in_order, target)), most, now + lease, now)
                 .await
                 .context("claim posts")?;
         transaction.commit().await.context("end a claim")?;
@@ -170,8 +170,8 @@ impl Ledger {
         }))
     }
 
-    /// Writes down what came of claims, all in one commit. A claim whose lease was taken by another since is
-    /// passed over.
+    /// Writes down what came of claims, all in one commit. A delivery that was claimed again since is passed
+    /// over; its try is written down all the same, because it was made.
     pub async fn record(&self, receipts: &[Receipt]) -> anyhow::Result<()> {
         let mut transaction = self.write.begin().await.context("begin a record")?;
         record(&mut transaction, self, receipts).await?;
@@ -207,20 +207,41 @@ impl Ledger {
 
     /// Closes the editions of which nothing waits any more; answers how many.
     pub async fn complete_editions(&self, now: DateTime<Utc>) -> anyhow::Result<u64> {
-        let done = sqlx::query(
-            "UPDATE edition SET state = 'complete', finished_at = $1 WHERE state = 'open'
-             AND id NOT IN (SELECT edition FROM delivery WHERE state < 2)",
+        // Asked beside the writer, so that claims do not wait while a million are looked through.
+        let done: Vec<i64> = sqlx::query_scalar(
+            "SELECT id FROM edition WHERE state = 'open' AND id NOT IN (SELECT edition FROM delivery WHERE state < 2)",
         )
-        .bind(millis(now))
-        .execute(&self.write)
+        .fetch_all(&self.read)
         .await
-        .context("close editions")?;
-        Ok(done.rows_affected())
+        .context("look for editions that are done")?;
+        let mut closed = 0;
+        for id in done {
+            let done = sqlx::query(
+                "UPDATE edition SET state = 'complete', finished_at = $1 WHERE id = $2 AND state = 'open'
+                 AND NOT EXISTS (SELECT 1 FROM delivery WHERE edition = $2 AND state < 2)",
+            )
+            .bind(millis(now))
+            .bind(id)
+            .execute(&self.write)
+            .await
+            .context("close an edition")?;
+            closed += done.rows_affected();
+        }
+        Ok(closed)
     }
 
-    /// When something next falls due, claims under a lease included.
+    /// When something next falls due, claims under a lease included, and posts that wait for an older one left
+    /// out.
     pub async fn next_delivery_at(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let next: Option<i64> = sqlx::query_scalar("SELECT MIN(due_at) FROM delivery WHERE state < 2")
+        // Lane by lane, because the index goes by them: one step each.
+        let statement = format!(
+            "SELECT MIN(at) FROM (
+                 SELECT MIN(due_at) AS at FROM delivery WHERE lane = 0 AND state < 2
+                 UNION ALL SELECT MIN(due_at) FROM delivery WHERE lane = 1 AND state < 2
+                 UNION ALL SELECT MIN(due_at) FROM delivery WHERE lane = {TARGET_LANE} AND state < 2 AND {IS_FIRST}
+             ) lanes"
+        );
+        let next: Option<i64> = sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
             .fetch_one(&self.read)
             .await
             .context("ask what is due next")?;
@@ -243,6 +264,14 @@ impl State {
     }
 }
 
+// Whether no older post of the same notice to the same target waits: a condition on a row of `delivery`.
+const IS_FIRST: &str = "NOT EXISTS (
+    SELECT 1 FROM edition e JOIN edition_notice mine ON mine.edition = e.id
+    JOIN edition_notice other ON other.notice = mine.notice AND other.edition < mine.edition
+    JOIN edition o ON o.id = other.edition AND o.audience_kind = 'target' AND o.audience = e.audience
+    JOIN delivery d ON d.edition = o.id AND d.recipient = 0 AND d.state < 2
+    WHERE e.id = delivery.edition)";
+
 // `condition` is further SQL with its one parameter, $5.
 async fn claim(
     connection: &mut AnyConnection,
@@ -255,11 +284,13 @@ async fn claim(
 ) -> sqlx::Result<Vec<Claim>> {
     // A claimed row's due time is its lease's end: what a dead process held falls due again by itself.
     let sql = condition.map_or("", |(sql, _)| sql);
+    // Materialized: a subquery that PostgreSQL ran twice would lock and claim more than `most`.
     let statement = format!(
-        "UPDATE delivery SET state = 1, attempts = attempts + 1, fence = fence + 1, due_at = $1
-         WHERE (edition, recipient) IN (
+        "WITH due (e, r) AS MATERIALIZED (
              SELECT edition, recipient FROM delivery WHERE lane = $2 AND state < 2 AND due_at <= $3 {sql}
-             ORDER BY due_at LIMIT $4{})
+             ORDER BY due_at, edition LIMIT $4{})
+         UPDATE delivery SET state = 1, attempts = attempts + 1, fence = fence + 1, due_at = $1
+         FROM due WHERE edition = due.e AND recipient = due.r
          RETURNING edition, recipient, attempts, fence",
         ledger.dialect.skip_locked()
     );
@@ -272,7 +303,8 @@ async fn claim(
         query = query.bind(parameter);
     }
     let rows = query.fetch_all(connection).await?;
-    rows.into_iter()
+    let claims: sqlx::Result<Vec<Claim>> = rows
+        .into_iter()
         .map(|row| {
             Ok(Claim {
                 edition: row.try_get(0)?,
@@ -283,7 +315,48 @@ async fn claim(
                 sealed: Vec::new(),
             })
         })
-        .collect()
+        .collect();
+    let mut claims = claims?;
+    // RETURNING has no order.
+    claims.sort_by_key(|claim| (claim.edition, claim.recipient));
+    Ok(claims)
+}
+
+// Who is on two lists is frozen in one of two editions that say the same. When they have left that list and are
+// still on the other, the other's edition takes them over, so that nobody misses what they asked for.
+async fn pass_on(
+    connection: &mut AnyConnection,
+    ledger: &Ledger,
+    left: &[Receipt],
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    if left.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = left.iter().map(|receipt| (receipt.claim.edition, receipt.claim.recipient)).collect();
+    let source = ledger.dialect.rows(&[("edition", "BIGINT"), ("recipient", "BIGINT")]);
+    let statement = format!(
+        "INSERT INTO delivery (edition, recipient, lane, state, attempts, fence, due_at)
+         SELECT MIN(o.id), v.recipient, o.lane, 0, 0, 0, $2 FROM {source} v
+         JOIN edition e ON e.id = v.edition
+         JOIN edition o ON o.once_key = e.once_key AND o.id <> e.id AND o.audience_kind = 'list'
+         JOIN subscription p ON p.list = o.audience AND p.subscriber = v.recipient
+         JOIN subscriber s ON s.id = v.recipient AND s.standing = 1
+         WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.edition = o.id AND d.recipient = v.recipient)
+         GROUP BY e.once_key, v.recipient, o.lane
+         RETURNING edition"
+    );
+    let taken: Vec<i64> = sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
+        .bind(json!(rows).to_string())
+        .bind(millis(now))
+        .fetch_all(&mut *connection)
+        .await
+        .context("pass on to another list")?;
+    for edition in taken {
+        let statement = "UPDATE edition SET recipients = recipients + 1, state = 'open', finished_at = NULL WHERE id = $1";
+        sqlx::query(statement).bind(edition).execute(&mut *connection).await.context("open it again")?;
+    }
+    Ok(())
 }
 
 async fn record(connection: &mut AnyConnection, ledger: &Ledger, receipts: &[Receipt]) -> anyhow::Result<()> {

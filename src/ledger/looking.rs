@@ -22,7 +22,7 @@ pub struct Tally {
     pub why: String,
     /// When it fell due.
     pub due_at: DateTime<Utc>,
-    /// Recipients frozen when it was committed.
+    /// Recipients frozen when it was committed, and those who got it from another list's edition since.
     pub recipients: i64,
     /// Waiting, or claimed.
     pub waiting: i64,
@@ -58,7 +58,8 @@ pub struct Attempt {
 }
 
 impl Tally {
-    /// Whether every recipient is accounted for.
+    /// Whether every recipient is accounted for: the number written down when they were frozen against the
+    /// deliveries that there are, and none of them waiting in what is complete.
     pub fn reconciles(&self) -> bool {
         let settled = self.sent + self.bounced + self.expired + self.uncertain + self.left;
         self.recipients == self.waiting + settled && (self.state != "complete" || self.waiting == 0)
@@ -69,16 +70,18 @@ impl Ledger {
     /// The latest editions, or those of a state, the newest first.
     pub async fn tallies(&self, state: Option<&str>, most: u32) -> anyhow::Result<Vec<Tally>> {
         let rows = sqlx::query(
-            "SELECT e.id, e.key, e.state, e.why, e.due_at, COUNT(d.edition),
+            // The editions first: only their deliveries are counted, not those of all the years.
+            "SELECT e.id, e.key, e.state, e.why, e.due_at, e.recipients,
                  COALESCE(SUM(CASE WHEN d.state < 2 THEN 1 ELSE 0 END), 0),
                  COALESCE(SUM(CASE WHEN d.state = 2 THEN 1 ELSE 0 END), 0),
                  COALESCE(SUM(CASE WHEN d.state = 3 THEN 1 ELSE 0 END), 0),
                  COALESCE(SUM(CASE WHEN d.state = 4 THEN 1 ELSE 0 END), 0),
                  COALESCE(SUM(CASE WHEN d.state = 5 THEN 1 ELSE 0 END), 0),
                  COALESCE(SUM(CASE WHEN d.state = 6 THEN 1 ELSE 0 END), 0)
-             FROM edition e LEFT JOIN delivery d ON d.edition = e.id
-             WHERE $1 = '' OR e.state = $1
-             GROUP BY e.id, e.key, e.state, e.why, e.due_at ORDER BY e.due_at DESC, e.id DESC LIMIT $2",
+             FROM (SELECT id, key, state, why, due_at, recipients FROM edition WHERE $1 = '' OR state = $1
+                   ORDER BY due_at DESC, id DESC LIMIT $2) e
+             LEFT JOIN delivery d ON d.edition = e.id
+             GROUP BY e.id, e.key, e.state, e.why, e.due_at, e.recipients ORDER BY e.due_at DESC, e.id DESC",
         )
         .bind(state.unwrap_or(""))
         .bind(i64::from(most))

@@ -38,6 +38,8 @@ pub struct Ledger {
     file: Option<PathBuf>,
 }
 
+const BYTES: &str = "BYTES";
+
 impl Dialect {
     fn skip_locked(self) -> &'static str {
         match self {
@@ -46,11 +48,14 @@ impl Dialect {
         }
     }
 
-    // A table of rows from the JSON text `[[…], …]` in $1; each column with its SQL type.
+    // A table of rows from the JSON text `[[…], …]` in $1; each column with its SQL type or `BYTES`.
     fn rows(self, columns: &[(&str, &str)]) -> String {
-        let column = |(index, (name, kind)): (usize, &(&str, &str))| match self {
-            Self::Sqlite => format!("json_extract(value, '$[{index}]') AS {name}"),
-            Self::Postgres => format!("CAST(value->>{index} AS {kind}) AS {name}"),
+        // JSON holds no bytes: those come as hexadecimal digits.
+        let column = |(index, (name, kind)): (usize, &(&str, &str))| match (self, *kind) {
+            (Self::Sqlite, BYTES) => format!("unhex(json_extract(value, '$[{index}]')) AS {name}"),
+            (Self::Sqlite, _) => format!("json_extract(value, '$[{index}]') AS {name}"),
+            (Self::Postgres, BYTES) => format!("decode(value->>{index}, 'hex') AS {name}"),
+            (Self::Postgres, _) => format!("CAST(value->>{index} AS {kind}) AS {name}"),
         };
         let columns: Vec<String> = columns.iter().enumerate().map(column).collect();
         let source = match self {
@@ -79,7 +84,7 @@ impl Ledger {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("make the folder {}", folder.display()))?;
         }
-        let url = format!("sqlite://{}?mode=rwc", file.display());
+        let url = sqlite_url(file)?;
         // FULL: a receipt survives a power loss. Connections share commits, so the price is one fsync for all.
         let pool = |connections| {
             AnyPoolOptions::new()
@@ -87,7 +92,8 @@ impl Ledger {
                 .acquire_timeout(Duration::from_secs(60))
                 .after_connect(|connection, _| {
                     Box::pin(async move {
-                        for pragma in ["journal_mode = WAL", "synchronous = FULL", "busy_timeout = 30000"] {
+                        // The time-out first: to change the journal mode is to wait for others, too.
+                        for pragma in ["busy_timeout = 30000", "journal_mode = WAL", "synchronous = FULL"] {
                             let statement = format!("PRAGMA {pragma}");
                             sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut *connection).await?;
                         }
@@ -114,13 +120,12 @@ impl Ledger {
 
     async fn migrate(&self) -> anyhow::Result<()> {
         let mut connection = self.write.acquire().await.context("connect to the ledger")?;
-        let (found, reached) = schema::migrate(&mut connection, self.dialect)
+        let found = schema::migrate(&mut connection, self.dialect)
             .await
             .context("bring the ledger's tables up to date")?;
-        if found > schema::VERSION {
-            bail!(
-                "the ledger was made by a newer Handbill (its version is {found}, this one knows {reached})"
-            );
+        let known = schema::VERSION;
+        if found > known {
+            bail!("the ledger was made by a newer Handbill (its version is {found}, this one knows {known})");
         }
         Ok(())
     }
@@ -140,6 +145,26 @@ impl Ledger {
         self.write.close().await;
         self.read.close().await;
     }
+}
+
+// The path as a URL that reads back as that path, whatever characters are in it.
+fn sqlite_url(file: &Path) -> anyhow::Result<String> {
+    let path = std::path::absolute(file).with_context(|| format!("find {}", file.display()))?;
+    let mut url = "sqlite://".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'-' | b'.' | b'_' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                url.push(char::from(*byte));
+            }
+            _ => url.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    Ok(url + "?mode=rwc")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn millis(at: DateTime<Utc>) -> i64 {

@@ -34,7 +34,8 @@ pub enum Committed {
 }
 
 impl Ledger {
-    /// Takes or renews the lease of that name; `None` while another holds it.
+    /// Takes or renews the lease of that name; `None` while another holds it. `holder` names one process: two
+    /// of one name would both hold it.
     pub async fn take_lease(
         &self,
         name: &str,
@@ -120,14 +121,16 @@ impl Ledger {
         Ok(Some(history))
     }
 
-    /// Begins the ledger: from then on what is published is sent.
-    pub async fn begin(&self, began_at: DateTime<Utc>) -> anyhow::Result<()> {
-        sqlx::query("INSERT INTO mark (name, value) VALUES ('began_at', $1) ON CONFLICT (name) DO NOTHING")
-            .bind(millis(began_at))
-            .execute(&self.write)
-            .await
-            .context("begin the ledger")?;
-        Ok(())
+    /// Begins the ledger with what `plan::begin` answered: from then on what is published is sent. A ledger
+    /// that has begun stays as it is.
+    pub async fn begin(
+        &self,
+        entries: &[Entry],
+        lease: &Lease,
+        began_at: DateTime<Utc>,
+    ) -> anyhow::Result<Committed> {
+        // One commit: a ledger that had begun without what was there already would send all of it as new.
+        self.commit_with(entries, lease, began_at, true).await
     }
 
     /// Writes down what is due, all or nothing, with the recipients as they are at this moment. What is
@@ -137,6 +140,16 @@ impl Ledger {
         entries: &[Entry],
         lease: &Lease,
         now: DateTime<Utc>,
+    ) -> anyhow::Result<Committed> {
+        self.commit_with(entries, lease, now, false).await
+    }
+
+    async fn commit_with(
+        &self,
+        entries: &[Entry],
+        lease: &Lease,
+        now: DateTime<Utc>,
+        begins: bool,
     ) -> anyhow::Result<Committed> {
         let mut transaction = self.write.begin().await.context("begin the commit")?;
         // The row stays locked until the end: no other publisher can come between.
@@ -151,13 +164,16 @@ impl Ledger {
         if held.rows_affected() == 0 {
             return Ok(Committed::LostLease);
         }
+        if begins {
+            set_mark(&mut transaction, "began_at", now, Kept::First).await?;
+        }
         let mut deliveries = 0;
         for entry in entries {
             deliveries += commit_entry(&mut transaction, entry, now)
                 .await
                 .with_context(|| format!("write down {}", entry.key()))?;
         }
-        set_mark(&mut transaction, "planned_until", millis(now)).await?;
+        set_mark(&mut transaction, "planned_until", now, Kept::Highest).await?;
         transaction.commit().await.context("end the commit")?;
         Ok(Committed::Done { deliveries })
     }
@@ -174,19 +190,21 @@ impl Ledger {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    /// Why sending is held, as the moment at which it was; `None` when it is not.
+    /// Since when sending is held; `None` when it is not.
     pub async fn held_since(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
         Ok(self.mark("held").await?.map(instant))
     }
 
-    /// Holds all sending until an operator resumes.
+    /// Holds all sending until an operator resumes; what is held already is held since then.
     pub async fn hold(&self, now: DateTime<Utc>) -> anyhow::Result<()> {
         let mut transaction = self.write.begin().await.context("hold")?;
-        set_mark(&mut transaction, "held", millis(now)).await?;
+        set_mark(&mut transaction, "held", now, Kept::First).await?;
         transaction.commit().await.context("hold")
     }
 
-    /// Lets sending go on; the high-water mark becomes `now`, so that nothing planned before is planned again.
+    /// Lets sending go on. A high-water mark that lies ahead, because the clock had jumped, comes back to `now`;
+    /// what was planned until there keeps its key and is not planned again. One that lies behind stays: what fell
+    /// due meanwhile is late, not lost.
     pub async fn resume(&self, now: DateTime<Utc>) -> anyhow::Result<()> {
         let mut transaction = self.write.begin().await.context("resume")?;
         sqlx::query("DELETE FROM mark WHERE name = 'held'")
@@ -214,10 +232,28 @@ pub(crate) fn audience_of(kind: &str, name: String) -> Audience {
     if kind == "target" { Audience::Target(name) } else { Audience::List(name) }
 }
 
-async fn set_mark(transaction: &mut Transaction<'_, Any>, name: &str, value: i64) -> anyhow::Result<()> {
-    sqlx::query("INSERT INTO mark (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+// Which moment a mark keeps when it is set again.
+enum Kept {
+    First,
+    Highest,
+}
+
+async fn set_mark(
+    transaction: &mut Transaction<'_, Any>,
+    name: &str,
+    at: DateTime<Utc>,
+    kept: Kept,
+) -> anyhow::Result<()> {
+    let statement = match kept {
+        Kept::First => "INSERT INTO mark (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+        Kept::Highest => {
+            "INSERT INTO mark (name, value) VALUES ($1, $2)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE mark.value < excluded.value"
+        }
+    };
+    sqlx::query(statement)
         .bind(name)
-        .bind(value)
+        .bind(millis(at))
         .execute(&mut **transaction)
         .await
         .with_context(|| format!("set the mark {name}"))?;
@@ -265,7 +301,8 @@ async fn insert_revision(connection: &mut AnyConnection, revision: &Revision) ->
     Ok(())
 }
 
-// A reminder of a time that is not true any more must not go out; the correction tells the new one.
+// A reminder of a time that is not true any more must not go out; the correction tells the new one. One that
+// was planned in this commit already knows the new time.
 async fn drop_overtaken_reminders(connection: &mut AnyConnection, revision: &Revision) -> sqlx::Result<()> {
     let overtaken = revision.change().is_some_and(|change| {
         change.differences.iter().any(|difference| match difference {
@@ -281,9 +318,10 @@ async fn drop_overtaken_reminders(connection: &mut AnyConnection, revision: &Rev
         sqlx::query(
             "UPDATE delivery SET state = 4 WHERE state = 0 AND edition IN (
                  SELECT e.id FROM edition e JOIN edition_notice n ON n.edition = e.id
-                 WHERE n.notice = $1 AND e.word = 'reminder' AND e.state = 'open')",
+                 WHERE n.notice = $1 AND n.number < $2 AND e.word = 'reminder' AND e.state = 'open')",
         )
         .bind(revision.id().as_str())
+        .bind(i64::from(revision.number))
         .execute(connection)
         .await?;
     }
@@ -298,8 +336,8 @@ async fn insert_unsent(
     now: DateTime<Utc>,
 ) -> sqlx::Result<u64> {
     sqlx::query(
-        "INSERT INTO edition (key, once_key, audience_kind, audience, word, detail, lane, state, at, due_at, expires_at, planned_at, why)
-         VALUES ($1, $1, '', '', '', '', 0, $2, $3, $3, $3, $4, $5) ON CONFLICT (key) DO NOTHING",
+        "INSERT INTO edition (key, once_key, audience_kind, audience, word, detail, lane, state, at, due_at, expires_at, planned_at, recipients, why)
+         VALUES ($1, $1, '', '', '', '', 0, $2, $3, $3, $3, $4, 0, $5) ON CONFLICT (key) DO NOTHING",
     )
     .bind(id.as_str())
     .bind(state)
@@ -329,8 +367,8 @@ async fn insert_edition(
     };
     let once_key = edition.content.once_key(&edition.audience);
     let id: Option<i64> = sqlx::query_scalar(
-        "INSERT INTO edition (key, once_key, audience_kind, audience, word, detail, lane, state, at, due_at, expires_at, planned_at, why)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $9, $10, $11, $12) ON CONFLICT (key) DO NOTHING RETURNING id",
+        "INSERT INTO edition (key, once_key, audience_kind, audience, word, detail, lane, state, at, due_at, expires_at, planned_at, recipients, why)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $9, $10, $11, 0, $12) ON CONFLICT (key) DO NOTHING RETURNING id",
     )
     .bind(edition.id.as_str())
     .bind(&once_key)
@@ -356,7 +394,14 @@ async fn insert_edition(
             .execute(&mut *connection)
             .await?;
     }
-    freeze_recipients(connection, id, edition, &once_key, lane).await
+    let recipients = freeze_recipients(connection, id, edition, &once_key, lane).await?;
+    // Written down apart from the deliveries, so that one that goes missing is missed.
+    sqlx::query("UPDATE edition SET recipients = $2 WHERE id = $1")
+        .bind(id)
+        .bind(i64::try_from(recipients).unwrap_or(i64::MAX))
+        .execute(connection)
+        .await?;
+    Ok(recipients)
 }
 
 // Everybody who gets it, as of now; nobody who got the same by another list.
@@ -385,7 +430,8 @@ async fn freeze_recipients(
              SELECT $1, s.id, $2, 0, 0, 0, $3 FROM subscription p JOIN subscriber s ON s.id = p.subscriber
              WHERE p.list = $5 AND s.standing = 1 AND {once}"
         ),
-        // Exactly those to whom this list told it and who are still on it: claimed, sent, uncertain.
+        // Exactly those who are on this list and to whom any list told it: claimed, sent, uncertain. To whom it
+        // is still to be sent it goes as it is now, and needs no correction.
         Content::Correction(..) => format!(
             "INSERT INTO delivery (edition, recipient, lane, state, attempts, fence, due_at)
              SELECT $1, s.id, $2, 0, 0, 0, $3 FROM subscription p JOIN subscriber s ON s.id = p.subscriber

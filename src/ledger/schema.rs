@@ -4,8 +4,7 @@ use sqlx::AnyConnection;
 
 use crate::ledger::Dialect;
 
-// Each runs once, in this order, in a transaction of its own. What differs between the two databases stands
-// in braces.
+// Each runs once, in this order. What differs between the two databases stands in braces.
 const MIGRATIONS: &[&[&str]] = &[&[
     "CREATE TABLE mark (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
     "CREATE TABLE lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, fence BIGINT NOT NULL, until BIGINT NOT NULL)",
@@ -18,7 +17,7 @@ const MIGRATIONS: &[&[&str]] = &[&[
         id {serial} PRIMARY KEY, key TEXT NOT NULL UNIQUE, once_key TEXT NOT NULL, audience_kind TEXT NOT NULL,
         audience TEXT NOT NULL, word TEXT NOT NULL, detail TEXT NOT NULL, lane BIGINT NOT NULL, state TEXT NOT NULL,
         at BIGINT NOT NULL, due_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, planned_at BIGINT NOT NULL,
-        finished_at BIGINT, why TEXT NOT NULL)",
+        finished_at BIGINT, recipients BIGINT NOT NULL, why TEXT NOT NULL)",
     "CREATE INDEX edition_once ON edition (once_key)",
     "CREATE TABLE edition_notice (
         edition BIGINT NOT NULL, position BIGINT NOT NULL, notice TEXT NOT NULL, number BIGINT NOT NULL,
@@ -45,16 +44,22 @@ const MIGRATIONS: &[&[&str]] = &[&[
 /// The version that this program needs.
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
 
-/// Runs the migrations that have not run yet; answers the version found and the version reached.
-pub async fn migrate(connection: &mut AnyConnection, dialect: Dialect) -> sqlx::Result<(i64, i64)> {
+/// Runs the migrations that have not run yet, all or none; answers the version found.
+pub async fn migrate(connection: &mut AnyConnection, dialect: Dialect) -> sqlx::Result<i64> {
+    let mut transaction = sqlx::Connection::begin(connection).await?;
+    // Of several processes that start at once one migrates and the others wait for it.
+    let alone = match dialect {
+        Dialect::Sqlite => "PRAGMA user_version = 0",
+        Dialect::Postgres => "DO $$ BEGIN PERFORM pg_advisory_xact_lock(7235416112); END $$",
+    };
+    sqlx::query(alone).execute(&mut *transaction).await?;
     sqlx::query("CREATE TABLE IF NOT EXISTS migration (version BIGINT PRIMARY KEY)")
-        .execute(&mut *connection)
+        .execute(&mut *transaction)
         .await?;
     let found: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM migration")
-        .fetch_one(&mut *connection)
+        .fetch_one(&mut *transaction)
         .await?;
-    for (version, statements) in (1..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
-        let mut transaction = sqlx::Connection::begin(&mut *connection).await?;
+    for (version, statements) in (1_i64..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
         for statement in *statements {
             let statement = in_dialect(statement, dialect);
             sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut *transaction).await?;
@@ -63,9 +68,9 @@ pub async fn migrate(connection: &mut AnyConnection, dialect: Dialect) -> sqlx::
             .bind(version)
             .execute(&mut *transaction)
             .await?;
-        transaction.commit().await?;
     }
-    Ok((found, VERSION.max(found)))
+    transaction.commit().await?;
+    Ok(found)
 }
 
 fn in_dialect(statement: &str, dialect: Dialect) -> String {

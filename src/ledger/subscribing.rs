@@ -1,9 +1,10 @@
 //! Subscribing: who is on which list; addresses come in and go out sealed.
 
 use anyhow::Context;
-use sqlx::Row;
+use serde_json::json;
+use sqlx::{AnyConnection, Row};
 
-use crate::ledger::Ledger;
+use crate::ledger::{BYTES, Dialect, Ledger, hex};
 use crate::subscriber::{Standing, SubscriberId};
 
 /// A subscriber to be written down.
@@ -40,37 +41,18 @@ pub struct Held {
     pub lists: Vec<String>,
 }
 
+// Rows a statement: at 1,000 the cost of a statement is lost in that of its rows, and its text is 300 kB.
+const BATCH: usize = 1_000;
+
 impl Ledger {
     /// Writes down newcomers in one commit; who is known already keeps their state and gains the lists, unless
     /// they left or are suppressed. Answers how many were new.
     pub async fn add_subscribers(&self, newcomers: &[Newcomer]) -> anyhow::Result<u64> {
         let mut transaction = self.write.begin().await.context("begin an import")?;
         let mut added = 0;
-        for newcomer in newcomers {
-            let done = sqlx::query(
-                "INSERT INTO subscriber (lookup, sealed, standing, lang, confirmed_month) VALUES ($1, $2, $3, $4, $5)
-                 ON CONFLICT (lookup) DO NOTHING",
-            )
-            .bind(newcomer.lookup.to_vec())
-            .bind(newcomer.sealed.clone())
-            .bind(newcomer.standing.number())
-            .bind(&newcomer.lang)
-            .bind(&newcomer.confirmed_month)
-            .execute(&mut *transaction)
-            .await
-            .context("write down a subscriber")?;
-            added += done.rows_affected();
-            for list in &newcomer.lists {
-                sqlx::query(
-                    "INSERT INTO subscription (list, subscriber) SELECT $1, id FROM subscriber
-                     WHERE lookup = $2 AND standing IN (0, 1) ON CONFLICT (list, subscriber) DO NOTHING",
-                )
-                .bind(list)
-                .bind(newcomer.lookup.to_vec())
-                .execute(&mut *transaction)
-                .await
-                .context("write down a subscription")?;
-            }
+        for batch in newcomers.chunks(BATCH) {
+            added += insert_subscribers(&mut transaction, self.dialect, batch).await?;
+            insert_subscriptions(&mut transaction, self.dialect, batch).await?;
         }
         transaction.commit().await.context("end an import")?;
         Ok(added)
@@ -131,4 +113,59 @@ impl Ledger {
         .context("count the subscribers")?;
         rows.into_iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
     }
+}
+
+async fn insert_subscribers(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    batch: &[Newcomer],
+) -> anyhow::Result<u64> {
+    let rows: Vec<_> = batch
+        .iter()
+        .map(|newcomer| {
+            let (lookup, sealed) = (hex(&newcomer.lookup), hex(&newcomer.sealed));
+            (lookup, sealed, newcomer.standing.number(), &newcomer.lang, &newcomer.confirmed_month)
+        })
+        .collect();
+    let source = dialect.rows(&[
+        ("lookup", BYTES),
+        ("sealed", BYTES),
+        ("standing", "BIGINT"),
+        ("lang", "TEXT"),
+        ("confirmed_month", "TEXT"),
+    ]);
+    let statement = format!(
+        "INSERT INTO subscriber (lookup, sealed, standing, lang, confirmed_month)
+         SELECT lookup, sealed, standing, lang, confirmed_month FROM {source} v WHERE true
+         ON CONFLICT (lookup) DO NOTHING"
+    );
+    let done = sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(json!(rows).to_string())
+        .execute(connection)
+        .await
+        .context("write down subscribers")?;
+    Ok(done.rows_affected())
+}
+
+async fn insert_subscriptions(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    batch: &[Newcomer],
+) -> anyhow::Result<()> {
+    let rows: Vec<(&str, String)> = batch
+        .iter()
+        .flat_map(|newcomer| newcomer.lists.iter().map(|list| (list.as_str(), hex(&newcomer.lookup))))
+        .collect();
+    let source = dialect.rows(&[("list", "TEXT"), ("lookup", BYTES)]);
+    let statement = format!(
+        "INSERT INTO subscription (list, subscriber) SELECT v.list, s.id FROM {source} v
+         JOIN subscriber s ON s.lookup = v.lookup WHERE s.standing IN (0, 1)
+         ON CONFLICT (list, subscriber) DO NOTHING"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(json!(rows).to_string())
+        .execute(connection)
+        .await
+        .context("write down subscriptions")?;
+    Ok(())
 }

@@ -9,16 +9,20 @@
 
 mod calendar;
 mod chaos;
+mod delivery;
 mod email;
 mod feed;
+mod ledger;
 mod lint;
 mod markdown;
 mod notices;
 mod outbox;
 mod plan;
 mod post;
+mod postgres;
 mod sample;
 mod schedule;
 mod simulation;
 mod smtp;
+mod subscriber;
 mod target;
