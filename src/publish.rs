@@ -169,11 +169,10 @@ impl Publisher {
             return Ok(history);
         }
         // The first look ever: what is there already is shown and never sent.
-        self.ledger.begin(now).await?;
-        let (empty, entries) = plan::begin(&self.reading.drafts, now);
-        let lease = self.lease.clone().context("begin without the lease")?;
-        self.ledger.commit(&entries, &lease, now).await?;
-        Ok(empty)
+        let (history, entries) = plan::begin(&self.reading.drafts, now);
+        let lease = self.lease.as_ref().context("begin without the lease")?;
+        self.ledger.begin(&entries, lease, now).await?;
+        Ok(history)
     }
 
     async fn write_documents(

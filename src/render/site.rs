@@ -407,7 +407,9 @@ impl<'a> Catalog<'a> {
     fn related(&self, at: usize) -> Related<'a> {
         let notice = self.revisions[at].notice();
         let find = |id: &str| self.positions.get(id).map(|at| self.revisions[*at]);
-        let referrers = self.pick(self.referrers.get(&at).map_or(&[], Vec::as_slice));
+        let named: Vec<&str> = notice.next.iter().chain(&notice.supersedes).map(NoticeId::as_str).collect();
+        let mut referrers = self.pick(self.referrers.get(&at).map_or(&[], Vec::as_slice));
+        referrers.retain(|revision| !named.contains(&revision.id().as_str()));
         let (superseded_by, referrers) = referrers
             .into_iter()
             .partition(|revision| revision.notice().supersedes.as_ref() == Some(&notice.id));

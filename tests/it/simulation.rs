@@ -65,7 +65,11 @@ fn live(seed: u64) -> (Log, Option<String>) {
     }));
     let broken = held.err().map(|panicked| {
         let text = panicked.downcast_ref::<String>().map_or("", String::as_str);
-        format!("seed {seed} in {} ({}): {text}", world.zone.name(), if world.is_calm { "calm" } else { "broken" })
+        format!(
+            "seed {seed} in {} ({}): {text}",
+            world.zone.name(),
+            if world.is_calm { "calm" } else { "broken" }
+        )
     });
     (service.log, broken)
 }

@@ -399,6 +399,8 @@ struct FrameView<'a> {
     style: String,
     /// The browser's title.
     title: String,
+    /// The same without the site's.
+    own_title: String,
     description: String,
     canonical: Option<String>,
     nav: Nav,
@@ -442,6 +444,7 @@ struct EventEntry {
     day: String,
     year: String,
     clock: String,
+    full_day: String,
     place: String,
     status: &'static str,
     status_prefix: Option<&'static str>,
@@ -493,6 +496,7 @@ impl<'a> Frame<'a> {
             csp: CONTENT_SECURITY_POLICY,
             style: self.href(self.style),
             title: if title == site.title { title.to_owned() } else { format!("{title} · {}", site.title) },
+            own_title: title.to_owned(),
             description: description.to_owned(),
             canonical: Some(site.address(path)),
             nav,
@@ -586,11 +590,24 @@ fn event_entry(event: &Event) -> EventEntry {
         month: wall.format("%B").to_string(),
         day: wall.format("%-d").to_string(),
         year: wall.format("%Y").to_string(),
-        clock: words::clock(&event.starts),
+        clock: clock(event),
+        full_day: words::day(&event.starts),
         place: facts::place_line(event),
         status: event.status.as_str(),
         status_prefix: words::status_prefix(event.status),
         takes_place: event.status.takes_place(),
+    }
+}
+
+// The clock of the start, and of the end when it is known.
+fn clock(event: &Event) -> String {
+    let start = words::clock(&event.starts);
+    match &event.ends {
+        Some(end) if end.wall.date() == event.starts.wall.date() => {
+            format!("{start} to {}", words::clock(end))
+        }
+        Some(end) => format!("{start} to {}", words::moment(end)),
+        None => start,
     }
 }
 
@@ -620,7 +637,7 @@ fn list_view(list: &List) -> ListView<'_> {
             When::AtOnce => "As soon as there is something".to_owned(),
             When::Cut(cut) => upper_first(&cut.describe()),
         },
-        remind: (!remind.is_empty()).then(|| format!("{} an action begins", remind.join(", and "))),
+        remind: (!remind.is_empty()).then(|| format!("{} an action begins", remind.join(" and "))),
     }
 }
 

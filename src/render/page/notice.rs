@@ -9,7 +9,7 @@ use crate::notice::shown::shown;
 use crate::notice::{Event, Kind, KindName, Lineage, Notice, Provenance, Status};
 use crate::render::facts::{self, Fact, Piece, Value};
 use crate::render::page::{
-    Alternate, Frame, FrameView, LinkView, Nav, Time, Topic, day, image_address, json_ld, time,
+    Alternate, Frame, FrameView, LinkView, Nav, Time, Topic, clock, day, image_address, json_ld, time,
 };
 use crate::render::templates::Error;
 use crate::render::words;
@@ -88,8 +88,7 @@ struct ImageView<'a> {
 #[derive(Serialize)]
 struct Banner {
     status: &'static str,
-    prefix: Option<&'static str>,
-    sentence: &'static str,
+    headline: String,
     note: Option<String>,
     /// The latest change, one sentence a difference.
     changes: Vec<String>,
@@ -100,8 +99,6 @@ struct Banner {
 struct EventView<'a> {
     starts: Time,
     ends: Option<Time>,
-    /// From the start to the end, for people.
-    when: String,
     day: String,
     clock: String,
     gather: Option<Time>,
@@ -213,15 +210,19 @@ fn banner(revision: &Revision, notice: &Notice, event: &Event) -> Option<Banner>
     if !is_changed && event.status_note.is_none() {
         return None;
     }
-    let sentence = words::status_sentence(event.status);
     let latest = revision.changes.last().map_or(Vec::new(), |change| lines(change, notice));
-    Some(Banner {
-        status: event.status.as_str(),
-        prefix: words::status_prefix(event.status),
-        sentence,
-        note: event.status_note.clone(),
-        changes: latest.into_iter().filter(|line| line != sentence).collect(),
-    })
+    let sentence = words::status_sentence(event.status);
+    let changes: Vec<String> = latest.into_iter().filter(|line| line != sentence).collect();
+    let headline = match event.status {
+        // Whoever changed the time need not have called it rescheduled.
+        Status::Scheduled if !changes.is_empty() => "What was announced has changed.".to_owned(),
+        Status::Scheduled | Status::Postponed => sentence.to_owned(),
+        Status::Cancelled => "CANCELLED".to_owned(),
+        Status::Moved | Status::Rescheduled => {
+            format!("{}. {sentence}", words::status_prefix(event.status).unwrap_or_default())
+        }
+    };
+    Some(Banner { status: event.status.as_str(), headline, note: event.status_note.clone(), changes })
 }
 
 fn event_view<'a>(
@@ -233,7 +234,6 @@ fn event_view<'a>(
     EventView {
         starts: time(&event.starts),
         ends: event.ends.as_ref().map(time),
-        when: words::span(event),
         day: words::day(&event.starts),
         clock: clock(event),
         gather: event.assemble_at.as_ref().map(|moment| Time {
@@ -257,18 +257,6 @@ fn event_view<'a>(
         takes_place: event.status.takes_place(),
         is_over: event.ends_or_assumed().at <= now,
         calendar: frame.href(&format!("notices/{}/event.ics", notice.id)),
-    }
-}
-
-// The clock of the start, and of the end when it is known.
-fn clock(event: &Event) -> String {
-    let start = words::clock(&event.starts);
-    match &event.ends {
-        Some(end) if end.wall.date() == event.starts.wall.date() => {
-            format!("{start} to {}", words::clock(end))
-        }
-        Some(end) => format!("{start} to {}", words::moment(end)),
-        None => start,
     }
 }
 

@@ -180,7 +180,9 @@ impl Ledger {
         };
         let (recipients, lane) = match &edition.audience {
             Audience::Target(_) => (vec![0], 2),
-            Audience::List(list) => (self.recipients(list, edition, &once_key), edition.content.lane().number()),
+            Audience::List(list) => {
+                (self.recipients(list, edition, &once_key), edition.content.lane().number())
+            }
         };
         for person in recipients {
             let delivery =
@@ -192,7 +194,9 @@ impl Ledger {
 
     fn recipients(&self, list: &str, edition: &Edition, once_key: &str) -> Vec<Person> {
         let on_list = self.subscriptions.iter().filter(|(name, _)| name == list).map(|(_, person)| *person);
-        on_list.filter(|person| !self.has_once(*person, once_key) && self.is_meant(*person, edition)).collect()
+        on_list
+            .filter(|person| !self.has_once(*person, once_key) && self.is_meant(*person, edition))
+            .collect()
     }
 
     pub fn has_once(&self, person: Person, once_key: &str) -> bool {
@@ -203,17 +207,15 @@ impl Ledger {
     fn is_meant(&self, person: Person, edition: &Edition) -> bool {
         match &edition.content {
             Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) => true,
-            Content::Correction(member, _) => {
-                self.editions.iter().enumerate().any(|(number, row)| {
-                    let Some(told) = &row.sent else { return false };
-                    let is_of_list = matches!(told.audience, Audience::List(_));
-                    let carries = told.content.members().iter().any(|other| other.notice == member.notice);
-                    let state = self.deliveries.get(&(number, person)).map(|delivery| delivery.state);
-                    is_of_list
-                        && carries
-                        && matches!(state, Some(State::Claimed | State::Sent | State::Uncertain))
-                })
-            }
+            Content::Correction(member, _) => self.editions.iter().enumerate().any(|(number, row)| {
+                let Some(told) = &row.sent else { return false };
+                let is_of_list = matches!(told.audience, Audience::List(_));
+                let carries = told.content.members().iter().any(|other| other.notice == member.notice);
+                let state = self.deliveries.get(&(number, person)).map(|delivery| delivery.state);
+                is_of_list
+                    && carries
+                    && matches!(state, Some(State::Claimed | State::Sent | State::Uncertain))
+            }),
         }
     }
 
@@ -261,9 +263,11 @@ impl Ledger {
         self.editions[..number].iter().enumerate().any(|(earlier, row)| {
             let Some(other) = &row.sent else { return false };
             let members = other.content.members();
-            let shares = edition.content.members().iter().any(|member| {
-                members.iter().any(|other| other.notice == member.notice)
-            });
+            let shares = edition
+                .content
+                .members()
+                .iter()
+                .any(|member| members.iter().any(|other| other.notice == member.notice));
             let open = self.deliveries.get(&(earlier, 0)).is_some_and(|delivery| is_open(delivery.state));
             other.audience == edition.audience && shares && open
         })

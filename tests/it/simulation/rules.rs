@@ -25,7 +25,10 @@ pub fn looks_are_right(world: &World, service: &Service<'_>) {
         answered.sort();
         let difference = crate::simulation::difference(&expected, &answered);
         let (now, since) = (look.now, look.planned_until);
-        assert!(answered == expected, "what was due at {now} since {since}, and what was answered:\n{difference}");
+        assert!(
+            answered == expected,
+            "what was due at {now} since {since}, and what was answered:\n{difference}"
+        );
         quiet_hours_are_kept(world, &model, look);
     }
 }
@@ -39,7 +42,11 @@ fn quiet_hours_are_kept(world: &World, model: &Model<'_>, look: &Look) {
         let mut at = edition.due_at.max(look.now);
         if model.is_quiet(outlet(world, edition), at) {
             while at < edition.expires_at {
-                assert!(model.is_quiet(outlet(world, edition), at), "{} could have waited until {at}", edition.id);
+                assert!(
+                    model.is_quiet(outlet(world, edition), at),
+                    "{} could have waited until {at}",
+                    edition.id
+                );
                 at += TimeDelta::minutes(1);
             }
         }
@@ -134,7 +141,12 @@ pub fn nothing_at_a_wrong_time(world: &World, service: &Service<'_>) {
     for mail in &service.log.mails {
         let edition = service.ledger.editions[mail.edition].sent.as_ref().unwrap();
         assert!(mail.at < edition.expires_at, "{} went out at {}, too late", edition.id, mail.at);
-        assert!(may_be_early || edition.due_at <= mail.at, "{} went out at {}, too early", edition.id, mail.at);
+        assert!(
+            may_be_early || edition.due_at <= mail.at,
+            "{} went out at {}, too early",
+            edition.id,
+            mail.at
+        );
         for (notice, _) in &mail.numbers {
             let embargo = first.get(notice).copied().unwrap_or(chrono::DateTime::<Utc>::MIN_UTC);
             assert!(may_be_early || embargo <= mail.at, "{} broke the embargo {embargo}", edition.id);
@@ -152,7 +164,13 @@ pub fn corrections_reach_those_who_were_told(service: &Service<'_>) {
         let edition = ledger.editions[mail.edition].sent.as_ref().unwrap();
         for member in mail.numbers.iter().filter(|_| matches!(edition.content, Content::Reminder(..))) {
             let event = revisions[member].notice().event().unwrap();
-            assert!(event.status.takes_place(), "{} went to {} for an action that is {:?}", edition.id, mail.person, event.status);
+            assert!(
+                event.status.takes_place(),
+                "{} went to {} for an action that is {:?}",
+                edition.id,
+                mail.person,
+                event.status
+            );
         }
     }
     for look in &service.log.looks {
@@ -168,19 +186,30 @@ pub fn corrections_reach_those_who_were_told(service: &Service<'_>) {
             let told: BTreeSet<Person> =
                 old.iter().filter(|mail| carries(mail.edition)).map(|mail| mail.person).collect();
             let corrections = || {
-                ledger.editions.iter().enumerate().filter(|(_, row)| row.once_key == key && row.sent.is_some())
+                ledger
+                    .editions
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, row)| row.once_key == key && row.sent.is_some())
             };
             for (number, row) in corrections() {
-                let people = ledger.deliveries.range((number, 1)..=(number, Person::MAX)).map(|(key, _)| key.1);
+                let people =
+                    ledger.deliveries.range((number, 1)..=(number, Person::MAX)).map(|(key, _)| key.1);
                 for person in people {
                     let tried = |(number, other): &(usize, Person)| *other == person && carries(*number);
-                    assert!(before.tried.iter().any(tried), "{} went to {person}, who was told nothing", row.id);
+                    assert!(
+                        before.tried.iter().any(tried),
+                        "{} went to {person}, who was told nothing",
+                        row.id
+                    );
                 }
             }
             for person in told {
                 let hears = corrections().any(|(number, row)| {
                     let list = row.sent.as_ref().unwrap().audience.name().to_owned();
-                    person == 0 || ledger.deliveries.contains_key(&(number, person)) || !before.subscriptions.contains(&(list, person))
+                    person == 0
+                        || ledger.deliveries.contains_key(&(number, person))
+                        || !before.subscriptions.contains(&(list, person))
                 });
                 let is_missed = corrections().next().is_none();
                 let hears_later = new.iter().any(|mail| mail.person == person && carries(mail.edition));

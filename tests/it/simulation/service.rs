@@ -76,7 +76,8 @@ pub struct Service<'w> {
 
 const URGENT: Policy =
     Policy { retries: &[60, 300, 900, 3600, 7200], resend_uncertain: true, jitter_percent: 20 };
-const BULK: Policy = Policy { retries: &[300, 3600, 14_400, 43_200], resend_uncertain: false, jitter_percent: 20 };
+const BULK: Policy =
+    Policy { retries: &[300, 3600, 14_400, 43_200], resend_uncertain: false, jitter_percent: 20 };
 const LEASE: TimeDelta = TimeDelta::minutes(45);
 
 impl<'w> Service<'w> {
@@ -260,7 +261,8 @@ impl<'w> Service<'w> {
             self.log.crashes += 1;
             return self.restart(at);
         }
-        let is_quiet = |entry: &Entry| matches!(entry.step, Step::Skip(_) | Step::Miss(_) | Step::Open { .. });
+        let is_quiet =
+            |entry: &Entry| matches!(entry.step, Step::Skip(_) | Step::Miss(_) | Step::Open { .. });
         let before = (!entries.iter().all(is_quiet)).then(|| self.before());
         self.ledger.commit(&entries, now);
         let mut told = String::new();
@@ -312,7 +314,8 @@ impl<'w> Service<'w> {
         if self.ledger.is_held {
             return;
         }
-        let (late, waiting) = std::mem::take(&mut self.stalled).into_iter().partition(|(until, ..)| *until <= at);
+        let (late, waiting) =
+            std::mem::take(&mut self.stalled).into_iter().partition(|(until, ..)| *until <= at);
         self.stalled = waiting;
         for (_, claim, next) in late {
             self.ledger.record(&claim, next, now);
@@ -358,7 +361,8 @@ impl<'w> Service<'w> {
         } else {
             self.tell(at, &format!("try to {} {} {outcome:?}", claim.key.1, edition.id));
         }
-        let policy = if matches!(edition.content, Content::Issue { .. }) && lane != 2 { &BULK } else { &URGENT };
+        let policy =
+            if matches!(edition.content, Content::Issue { .. }) && lane != 2 { &BULK } else { &URGENT };
         let standing = Standing {
             attempts: claim.attempts,
             expires_at: Some(edition.expires_at),

@@ -141,7 +141,14 @@ impl World {
             starts: self.wall(chance),
             zone: if chance.one_in(2) { self.zone.name().to_owned() } else { chance.pick(&ZONES).to_owned() },
             hours: chance.one_in(3).then(|| chance.between(1, 9)),
-            status: chance.pick(&["scheduled", "scheduled", "scheduled", "scheduled", "postponed", "cancelled"]),
+            status: chance.pick(&[
+                "scheduled",
+                "scheduled",
+                "scheduled",
+                "scheduled",
+                "postponed",
+                "cancelled",
+            ]),
             place: 0,
             point: 0,
             text: 0,
@@ -204,8 +211,7 @@ impl World {
                 let minutes = chance.pick(&[-300, -60, -4, -1, 1, 4, 60, 170]);
                 let at = self.moment(chance);
                 self.script.push((at, Happening::Clock(TimeDelta::minutes(minutes))));
-                self.script
-                    .push((at + TimeDelta::minutes(chance.between(1, 60 * 12)), Happening::Resume));
+                self.script.push((at + TimeDelta::minutes(chance.between(1, 60 * 12)), Happening::Resume));
             }
         }
     }
@@ -240,8 +246,14 @@ impl Facts {
             }
             5 => self.point = chance.between(0, 2),
             6 | 7 => {
-                self.status =
-                    chance.pick(&["scheduled", "moved", "rescheduled", "postponed", "cancelled", "cancelled"]);
+                self.status = chance.pick(&[
+                    "scheduled",
+                    "moved",
+                    "rescheduled",
+                    "postponed",
+                    "cancelled",
+                    "cancelled",
+                ]);
             }
             8 => self.hours = chance.one_in(2).then(|| chance.between(1, 9)),
             _ => self.publish_at = chance.one_in(2).then(|| world.wall(chance)),
@@ -321,7 +333,9 @@ fn outlet(chance: &mut Chance, name: &str, line: Option<Line>) -> Outlet {
         kinds: KINDS.into_iter().filter(|_| !every && chance.one_in(2)).collect(),
         tags: TAGS.into_iter().filter(|_| !every && chance.one_in(4)).collect(),
         line,
-        quiet: chance.one_in(2).then(|| chance.pick(&[(22 * 60, 8 * 60), (23 * 60, 7 * 60 + 30), (60, 195), (0, 540)])),
+        quiet: chance
+            .one_in(2)
+            .then(|| chance.pick(&[(22 * 60, 8 * 60), (23 * 60, 7 * 60 + 30), (60, 195), (0, 540)])),
         remind,
     }
 }
@@ -332,7 +346,15 @@ fn line(chance: &mut Chance, days: i64) -> Line {
     let word = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
     let (hours, every) = (TimeDelta::hours, (0..24).collect::<Vec<u32>>());
     let (weekday, day) = (chance.between(0, 6) as u32, chance.pick(&[1, 15, 28, 31]));
-    let of = |cron: String, hours, weekday, day, period, grace| Line { cron, minute, hours, weekday, day, period, grace };
+    let of = |cron: String, hours, weekday, day, period, grace| Line {
+        cron,
+        minute,
+        hours,
+        weekday,
+        day,
+        period,
+        grace,
+    };
     match chance.between(if days > 9 { 1 + i64::from(days > 20) } else { 0 }, 5) {
         0 => of(format!("{minute} * * * *"), every, None, None, hours(1), TimeDelta::minutes(15)),
         1 => {
@@ -364,11 +386,18 @@ fn config_text(zone: &Zone, outlets: &[Outlet]) -> String {
             let when = outlet.line.as_ref().map_or("at once", |line| &line.cron);
             text += &format!("[[list]]\nwhen = \"{when}\"\n");
         }
-        text += &format!("name = \"{}\"\nkinds = {:?}\ntags = {:?}\n", outlet.name, outlet.kinds, outlet.tags);
+        text +=
+            &format!("name = \"{}\"\nkinds = {:?}\ntags = {:?}\n", outlet.name, outlet.kinds, outlet.tags);
         let spans: Vec<String> = outlet.remind.iter().map(|span| span_text(*span)).collect();
         text += &format!("remind = {spans:?}\n");
         if let Some((from, until)) = outlet.quiet {
-            text += &format!("quiet = \"{:02}:{:02}-{:02}:{:02}\"\n", from / 60, from % 60, until / 60, until % 60);
+            text += &format!(
+                "quiet = \"{:02}:{:02}-{:02}:{:02}\"\n",
+                from / 60,
+                from % 60,
+                until / 60,
+                until % 60
+            );
         }
     }
     text
@@ -389,5 +418,8 @@ pub fn span_text((days, seconds): (i64, i64)) -> String {
 fn floor(wall: NaiveDateTime) -> NaiveDateTime {
     use chrono::Timelike;
     let minute = wall.minute() / 15 * 15;
-    wall.with_minute(minute).and_then(|wall| wall.with_second(0)).and_then(|wall| wall.with_nanosecond(0)).unwrap()
+    wall.with_minute(minute)
+        .and_then(|wall| wall.with_second(0))
+        .and_then(|wall| wall.with_nanosecond(0))
+        .unwrap()
 }
