@@ -8,6 +8,10 @@
 )]
 
 mod markdown;
+mod page;
+mod sample;
 mod schedule;
+mod site;
 mod smtp;
 mod target;
+mod web;
