@@ -86,7 +86,6 @@ on_both! {
     who_has_not_got_it_yet_gets_it_as_it_is_now_and_no_correction
     a_reminder_that_waits_is_dropped_when_the_action_is_cancelled
     a_reminder_that_waits_is_dropped_when_the_action_is_rescheduled
-    a_reminder_that_knows_the_new_time_is_not_dropped_by_the_change_of_it
     an_edition_is_read_back_with_each_notice_at_its_latest_revision
     an_urgent_lane_does_not_see_a_digest_and_the_oldest_is_claimed_first
     a_claim_that_runs_out_is_due_again_and_the_late_answer_changes_nothing
@@ -569,20 +568,6 @@ async fn a_reminder_that_waits_is_dropped_when_the_action_is_cancelled(place: Pl
 
 async fn a_reminder_that_waits_is_dropped_when_the_action_is_rescheduled(place: Place) {
     check_dropped(&place, rescheduled("2018-07-20 09:00")).await;
-}
-
-async fn a_reminder_that_knows_the_new_time_is_not_dropped_by_the_change_of_it(place: Place) {
-    let mut town = Town::new(&place).await;
-    town.confirmed("ada", &["alerts"]).await;
-    town.look(&march(), "2018-07-08T22:00Z").await;
-    town.send("2018-07-08T22:00Z").await;
-    // A day before the new start fell between two looks, of which the second saw the change.
-    town.look(&march(), "2018-07-09T12:00Z").await;
-    town.look(&rescheduled("2018-07-10 10:00"), "2018-07-09T15:00Z").await;
-    assert_eq!(
-        town.send("2018-07-09T15:00Z").await,
-        "correction/alerts/march/1: ada\nreminder/alerts/march/-P1D: ada\n"
-    );
 }
 
 async fn an_edition_is_read_back_with_each_notice_at_its_latest_revision(place: Place) {
