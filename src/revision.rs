@@ -199,8 +199,8 @@ impl Revision {
         };
         let is_cancelled = self.notice().event().is_some_and(|event| event.status == Status::Cancelled);
         let changes: Vec<(Status, Status)> = self.changes.iter().filter_map(statuses).collect();
-        let reinstates = self.change().and_then(statuses).is_some()
-            && matches!(changes[..], [(Status::Cancelled, _)]);
+        let reinstates =
+            self.change().and_then(statuses).is_some() && matches!(changes[..], [(Status::Cancelled, _)]);
         !is_cancelled && (self.number == 0 || reinstates)
     }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use handbill::config::{self, Config};
 use handbill::notice::parse;
-use handbill::plan::{self, Drafts, Entry, History, Step};
+use handbill::plan::{self, Drafts, Entry, Step};
 use handbill::revision::Draft;
 
 pub const LISTS: &str = r#"
@@ -289,8 +289,7 @@ fn an_action_that_came_cancelled_is_announced_when_it_takes_place_after_all() {
         "march",
         action("starts = 2018-07-20 09:00\nstatus = \"cancelled\"\n[place]\nname = \"The square\""),
     )];
-    let takes_place =
-        vec![("march", action("starts = 2018-07-20 09:00\n[place]\nname = \"The square\""))];
+    let takes_place = vec![("march", action("starts = 2018-07-20 09:00\n[place]\nname = \"The square\""))];
     check(
         &[
             Day("2018-07-07T00:00Z", &[]),
@@ -329,8 +328,7 @@ fn an_issue_that_goes_out_late_does_not_carry_what_is_over_by_then() {
 #[test]
 fn a_start_that_moves_in_the_night_is_reminded_of_from_then_on() {
     let at_noon = vec![("march", action("starts = 2018-07-10 12:00"))];
-    let at_half_past_seven =
-        vec![("march", action("starts = 2018-07-10 07:30\nstatus = \"rescheduled\""))];
+    let at_half_past_seven = vec![("march", action("starts = 2018-07-10 07:30\nstatus = \"rescheduled\""))];
     // Two hours before is in quiet hours that end too late. The second before they began is past, and at that
     // second the start was another.
     check(

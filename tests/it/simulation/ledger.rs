@@ -26,6 +26,8 @@ pub struct Ledger {
     keys: HashMap<EditionId, usize>,
     pub deliveries: BTreeMap<(usize, Person), Delivery>,
     pub subscriptions: BTreeSet<(String, Person)>,
+    /// Deliveries to people who had left, with the lists that they were still on.
+    pub left: Vec<((usize, Person), Vec<String>)>,
     // Those that wait or are claimed, as the partial index knows them.
     open: BTreeSet<(usize, Person)>,
 }
@@ -180,7 +182,9 @@ impl Ledger {
         };
         let (recipients, lane) = match &edition.audience {
             Audience::Target(_) => (vec![0], 2),
-            Audience::List(list) => (self.recipients(list, edition, &once_key), edition.content.lane().number()),
+            Audience::List(list) => {
+                (self.recipients(list, edition, &once_key), edition.content.lane().number())
+            }
         };
         for person in recipients {
             let delivery =
@@ -192,7 +196,9 @@ impl Ledger {
 
     fn recipients(&self, list: &str, edition: &Edition, once_key: &str) -> Vec<Person> {
         let on_list = self.subscriptions.iter().filter(|(name, _)| name == list).map(|(_, person)| *person);
-        on_list.filter(|person| !self.has_once(*person, once_key) && self.is_meant(*person, edition)).collect()
+        on_list
+            .filter(|person| !self.has_once(*person, once_key) && self.is_meant(*person, edition))
+            .collect()
     }
 
     pub fn has_once(&self, person: Person, once_key: &str) -> bool {
@@ -203,17 +209,15 @@ impl Ledger {
     fn is_meant(&self, person: Person, edition: &Edition) -> bool {
         match &edition.content {
             Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) => true,
-            Content::Correction(member, _) => {
-                self.editions.iter().enumerate().any(|(number, row)| {
-                    let Some(told) = &row.sent else { return false };
-                    let is_of_list = matches!(told.audience, Audience::List(_));
-                    let carries = told.content.members().iter().any(|other| other.notice == member.notice);
-                    let state = self.deliveries.get(&(number, person)).map(|delivery| delivery.state);
-                    is_of_list
-                        && carries
-                        && matches!(state, Some(State::Claimed | State::Sent | State::Uncertain))
-                })
-            }
+            Content::Correction(member, _) => self.editions.iter().enumerate().any(|(number, row)| {
+                let Some(told) = &row.sent else { return false };
+                let is_of_list = matches!(told.audience, Audience::List(_));
+                let carries = told.content.members().iter().any(|other| other.notice == member.notice);
+                let state = self.deliveries.get(&(number, person)).map(|delivery| delivery.state);
+                is_of_list
+                    && carries
+                    && matches!(state, Some(State::Claimed | State::Sent | State::Uncertain))
+            }),
         }
     }
 
@@ -242,17 +246,21 @@ impl Ledger {
                 claims.push(Claim { key, attempts: delivery.attempts, fence: delivery.fence });
             } else {
                 self.open.remove(&key);
+                let lists = self.subscriptions.iter().filter(|(_, person)| *person == key.1);
+                self.left.push((key, lists.map(|(list, _)| list.clone()).collect()));
             }
         }
         claims
     }
 
+    // By any list that told the same: it was frozen for one of them alone.
     fn is_subscribed(&self, (number, person): (usize, Person)) -> bool {
-        let edition = self.editions[number].sent.as_ref().unwrap();
-        match &edition.audience {
-            Audience::Target(_) => true,
+        let once_key = &self.editions[number].once_key;
+        let told = self.editions.iter().filter(|row| row.once_key == *once_key);
+        told.filter_map(|row| row.sent.as_ref()).any(|edition| match &edition.audience {
+            Audience::Target(_) => person == 0,
             Audience::List(list) => self.subscriptions.contains(&(list.clone(), person)),
-        }
+        })
     }
 
     // A correction never overtakes what it corrects.
@@ -261,9 +269,11 @@ impl Ledger {
         self.editions[..number].iter().enumerate().any(|(earlier, row)| {
             let Some(other) = &row.sent else { return false };
             let members = other.content.members();
-            let shares = edition.content.members().iter().any(|member| {
-                members.iter().any(|other| other.notice == member.notice)
-            });
+            let shares = edition
+                .content
+                .members()
+                .iter()
+                .any(|member| members.iter().any(|other| other.notice == member.notice));
             let open = self.deliveries.get(&(earlier, 0)).is_some_and(|delivery| is_open(delivery.state));
             other.audience == edition.audience && shares && open
         })

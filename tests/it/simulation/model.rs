@@ -91,7 +91,8 @@ impl<'w> Model<'w> {
         let mut all = Vec::new();
         for (id, draft) in drafts {
             let embargo = draft.notice.publish_at.as_ref().map(|moment| moment.at);
-            let mut news = News { id: id.clone(), at: now, is_news: true, old_start: None, is_material: false };
+            let mut news =
+                News { id: id.clone(), at: now, is_news: true, old_start: None, is_material: false };
             let on = status(&draft.notice) != Some(Status::Cancelled);
             match self.known.get_mut(id) {
                 None if embargo.is_some_and(|embargo| embargo > now) => continue,
@@ -133,7 +134,13 @@ impl<'w> Model<'w> {
         all
     }
 
-    fn announce(&mut self, news: &News, told: &BTreeSet<(String, NoticeId)>, now: At, lines: &mut Vec<String>) {
+    fn announce(
+        &mut self,
+        news: &News,
+        told: &BTreeSet<(String, NoticeId)>,
+        now: At,
+        lines: &mut Vec<String>,
+    ) {
         let known = &self.known[&news.id];
         let notice = &*known.draft.notice;
         if known.dated <= self.world.from {
@@ -145,7 +152,11 @@ impl<'w> Model<'w> {
         for outlet in &self.world.lists {
             let name = &outlet.name;
             let is_at_once = outlet.line.is_none();
-            if news.is_news && status(notice) != Some(Status::Cancelled) && is_at_once && takes(outlet, notice) {
+            if news.is_news
+                && status(notice) != Some(Status::Cancelled)
+                && is_at_once
+                && takes(outlet, notice)
+            {
                 let until = start.unwrap_or(news.at + TimeDelta::days(7));
                 let soonest = news.at.max(now);
                 let waits_until = self.awake(outlet, soonest, soonest, until);
@@ -183,8 +194,11 @@ impl<'w> Model<'w> {
             lines.push(format!("{} open {name} since {}", look.now, first - line.period));
             self.since.insert(name.clone(), first - line.period);
         }
-        let due: Vec<(At, NaiveDateTime)> =
-            if look.planned_until < look.now { cuts.range(window).map(|(a, b)| (*a, *b)).collect() } else { Vec::new() };
+        let due: Vec<(At, NaiveDateTime)> = if look.planned_until < look.now {
+            cuts.range(window).map(|(a, b)| (*a, *b)).collect()
+        } else {
+            Vec::new()
+        };
         let Some(((at, nominal), missed)) = due.split_last() else { return };
         let key = |nominal: &NaiveDateTime| format!("issue/{name}/{}", nominal.format("%Y-%m-%dT%H:%M"));
         for (at, nominal) in missed {
@@ -345,8 +359,13 @@ fn before(start: &Moment, (days, seconds): (i64, i64)) -> At {
 // The first instant at which the clock shows `wall`; of one that it skips, with the offset before.
 fn instant(wall: NaiveDateTime, zone: &Zone) -> At {
     let offset = |at: At| TimeDelta::seconds(i64::from(zone.offset_seconds(at)));
-    let offsets: BTreeSet<TimeDelta> = (-120..=120).map(|quarter| offset(wall.and_utc() + TimeDelta::minutes(15 * quarter))).collect();
-    let shown = offsets.iter().rev().map(|offset| wall.and_utc() - *offset).find(|at| *at + offset(*at) == wall.and_utc());
+    let offsets: BTreeSet<TimeDelta> =
+        (-120..=120).map(|quarter| offset(wall.and_utc() + TimeDelta::minutes(15 * quarter))).collect();
+    let shown = offsets
+        .iter()
+        .rev()
+        .map(|offset| wall.and_utc() - *offset)
+        .find(|at| *at + offset(*at) == wall.and_utc());
     shown.unwrap_or_else(|| wall.and_utc() - *offsets.first().unwrap())
 }
 
