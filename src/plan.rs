@@ -432,7 +432,7 @@ fn remind(reminders: Vec<Reminder<'_>>, revision: &Revision, now: DateTime<Utc>)
         return entries;
     }
     let why = format!("{} is reminded {} the start.", nearest.audience.name(), nearest.before.describe());
-    let content = Content::Reminder(member_of(revision), nearest.before.clone());
+    let content = Content::Reminder(member_of(revision), *nearest.before);
     let edition = Edition::new(nearest.audience, content, due_at, nearest.starts_at);
     entries.push(send_or_miss(edition, nearest.at, why, now));
     entries

@@ -26,6 +26,8 @@ pub struct Ledger {
     keys: HashMap<EditionId, usize>,
     pub deliveries: BTreeMap<(usize, Person), Delivery>,
     pub subscriptions: BTreeSet<(String, Person)>,
+    /// Deliveries to people who had left, with the lists that they were still on.
+    pub left: Vec<((usize, Person), Vec<String>)>,
     // Those that wait or are claimed, as the partial index knows them.
     open: BTreeSet<(usize, Person)>,
 }
@@ -244,17 +246,21 @@ impl Ledger {
                 claims.push(Claim { key, attempts: delivery.attempts, fence: delivery.fence });
             } else {
                 self.open.remove(&key);
+                let lists = self.subscriptions.iter().filter(|(_, person)| *person == key.1);
+                self.left.push((key, lists.map(|(list, _)| list.clone()).collect()));
             }
         }
         claims
     }
 
+    // By any list that told the same: it was frozen for one of them alone.
     fn is_subscribed(&self, (number, person): (usize, Person)) -> bool {
-        let edition = self.editions[number].sent.as_ref().unwrap();
-        match &edition.audience {
-            Audience::Target(_) => true,
+        let once_key = &self.editions[number].once_key;
+        let told = self.editions.iter().filter(|row| row.once_key == *once_key);
+        told.filter_map(|row| row.sent.as_ref()).any(|edition| match &edition.audience {
+            Audience::Target(_) => person == 0,
             Audience::List(list) => self.subscriptions.contains(&(list.clone(), person)),
-        }
+        })
     }
 
     // A correction never overtakes what it corrects.

@@ -197,9 +197,10 @@ impl<'w> Service<'w> {
                 self.history = None;
             }
         }
-        let told = match happening {
-            Happening::File(id, Some(draft)) => format!("file {id} {}", draft.source.replace('\n', "; ")),
-            other => format!("{other:?}"),
+        let told = if let Happening::File(id, Some(draft)) = happening {
+            format!("file {id} {}", draft.source.replace('\n', "; "))
+        } else {
+            format!("{happening:?}")
         };
         self.tell(at, &told);
     }
@@ -223,9 +224,9 @@ impl<'w> Service<'w> {
         self.tell(at, "restart");
     }
 
-    // One chance in `count`, when anything may break at all.
-    fn breaks(&mut self, count: i64) -> bool {
-        !self.world.is_calm && self.chance.one_in(count)
+    // Often or rarely, as the seed says, when anything may break at all.
+    fn breaks(&mut self) -> bool {
+        !self.world.is_calm && self.chance.one_in(self.world.frailty)
     }
 
     fn next_at(&mut self, at: At, is_lazy: bool) -> At {
@@ -257,7 +258,7 @@ impl<'w> Service<'w> {
             return;
         }
         let entries = plan::due(&self.world.config, &self.drafts, &history, now);
-        if self.breaks(60) {
+        if self.breaks() {
             self.log.crashes += 1;
             return self.restart(at);
         }
@@ -265,6 +266,7 @@ impl<'w> Service<'w> {
             |entry: &Entry| matches!(entry.step, Step::Skip(_) | Step::Miss(_) | Step::Open { .. });
         let before = (!entries.iter().all(is_quiet)).then(|| self.before());
         self.ledger.commit(&entries, now);
+        let has_news = before.is_some();
         let mut told = String::new();
         for entry in &entries {
             write!(told, "\n    {}", crate::simulation::line(entry)).unwrap();
@@ -283,12 +285,14 @@ impl<'w> Service<'w> {
             before,
             mails_before: self.log.mails.len(),
         });
-        let again = plan::due(&self.world.config, &self.drafts, &kept, now);
-        assert!(again.is_empty(), "the same question again was answered with {}", again[0].key());
+        if has_news {
+            let again = plan::due(&self.world.config, &self.drafts, &kept, now);
+            assert!(again.is_empty(), "the same question again was answered with {}", again[0].key());
+        }
         if self.log.looks.len().is_multiple_of(16) {
             same_history(&kept, &self.ledger.history());
         }
-        if self.breaks(60) {
+        if self.breaks() {
             self.log.crashes += 1;
             return self.restart(at);
         }
@@ -327,7 +331,7 @@ impl<'w> Service<'w> {
                     break;
                 }
                 for claim in claims {
-                    if self.breaks(150) {
+                    if self.breaks() {
                         self.log.crashes += 1;
                         return self.restart(at);
                     }
@@ -369,8 +373,8 @@ impl<'w> Service<'w> {
             seed: claim.key.0 as u64 * 31 + claim.key.1 as u64,
         };
         let next = delivery::next(policy, &standing, &answer(outcome), now);
-        let crashes = self.breaks(60);
-        let stalls = !crashes && self.breaks(80);
+        let crashes = self.breaks();
+        let stalls = !crashes && self.breaks();
         if arrives && (crashes || stalls || outcome == Outcome::Uncertain) {
             *self.log.faults.entry(claim.key).or_default() += 1;
         }

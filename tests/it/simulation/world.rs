@@ -26,6 +26,8 @@ pub struct World {
     pub is_calm: bool,
     /// Whether a restart gives back all claims at once (one process), or they wait for their leases.
     pub is_alone: bool,
+    /// One in so many steps breaks.
+    pub frailty: i64,
 }
 
 /// A list or a target, as the slow model knows it.
@@ -87,7 +89,7 @@ impl World {
     pub fn new(seed: u64) -> Self {
         let chance = &mut Chance::new(seed);
         let zone = Zone::find(chance.pick(&ZONES)).unwrap();
-        let days = chance.pick(&[9, 9, 9, 20, 20, 60, 60, 370, 730]);
+        let days = chance.pick(&[9, 9, 9, 9, 9, 9, 20, 20, 20, 20, 60, 60, 60, 60, 370, 730]);
         let from = beginning(chance, &zone, days);
         let until = from + TimeDelta::days(days);
         let is_calm = chance.one_in(3);
@@ -103,11 +105,12 @@ impl World {
             script: Vec::new(),
             is_calm,
             is_alone: chance.one_in(2),
+            frailty: chance.pick(&[6, 20, 60]),
         };
-        for number in 0..chance.between(2, 7) {
+        for number in 0..chance.between(3, 9 + days / 40) {
             world.write_notice(chance, number);
         }
-        for person in 1..=chance.between(1, 5) {
+        for person in 1..=chance.between(2, 6) {
             world.live(chance, person);
         }
         if !is_calm {
@@ -174,7 +177,7 @@ impl World {
     }
 
     fn draft(&self, id: &NoticeId, facts: &Facts) -> Draft {
-        let source = facts.source();
+        let source = facts.source(&self.zone);
         let parsed = parse::parse(&format!("notices/{id}.md"), &source, &self.config.site.defaults());
         let notice = parsed.notice.unwrap_or_else(|| panic!("{}", parsed.report));
         Draft::new(notice, &parsed.report.path, &source)
@@ -185,21 +188,22 @@ impl World {
             self.lists.iter().filter(|list| !list.is_target).map(|list| list.name.clone()).collect();
         for list in lists {
             let mut at = if chance.one_in(2) { self.from } else { self.moment(chance) };
-            for turn in 0..chance.pick(&[0, 1, 1, 1, 2, 3]) {
+            for turn in 0..chance.pick(&[0, 1, 1, 2, 3, 9]) {
                 let happening = if turn % 2 == 0 {
                     Happening::Join(person, list.clone())
                 } else {
                     Happening::Leave(person, list.clone())
                 };
                 self.script.push((at, happening));
-                at += TimeDelta::minutes(chance.between(1, 60 * 24 * 20));
+                let longest = chance.pick(&[60, 60 * 24, 60 * 24 * 20]);
+                at += TimeDelta::minutes(chance.between(1, longest));
             }
         }
     }
 
     fn break_things(&mut self, chance: &mut Chance) {
         for (down, up) in [(Happening::Down, Happening::Up), (Happening::RelayDown, Happening::RelayUp)] {
-            for _ in 0..chance.between(0, 3) {
+            for _ in 0..chance.pick(&[0, 1, 2, 3, 8]) {
                 let at = self.moment(chance);
                 let longest = chance.pick(&[5, 60, 60 * 24, 60 * 24 * 3, 60 * 24 * 20]);
                 self.script.push((at, down.clone()));
@@ -260,12 +264,17 @@ impl Facts {
         }
     }
 
-    fn source(&self) -> String {
-        let stamp = |wall: NaiveDateTime| wall.format("%Y-%m-%d %H:%M:%S").to_string();
+    fn source(&self, site_zone: &Zone) -> String {
+        let zone = Zone::find(&self.zone).unwrap();
+        // A time that the clocks skip is refused in a notice.
+        let shown = |zone: &Zone, wall: NaiveDateTime| {
+            zone.to_wall(zone.to_instant(wall).0).format("%Y-%m-%d %H:%M:%S").to_string()
+        };
+        let stamp = |wall: NaiveDateTime| shown(&zone, wall);
         let mut text = format!("+++\nkind = \"{}\"\ntitle = \"A notice\"\n", self.kind);
         text += &format!("tags = {:?}\n", self.tags);
         if let Some(publish_at) = self.publish_at {
-            text += &format!("publish_at = {}\n", stamp(publish_at));
+            text += &format!("publish_at = {}\n", shown(site_zone, publish_at));
         }
         if self.kind == "action" {
             text += &format!("starts = {}\nzone = \"{}\"\n", stamp(self.starts), self.zone);
@@ -361,8 +370,10 @@ fn line(chance: &mut Chance, days: i64) -> Line {
             let quarters = vec![0, 6, 12, 18];
             of(format!("{minute} */6 * * *"), quarters, None, None, hours(6), TimeDelta::minutes(90))
         }
-        2 | 3 => of(format!("{minute} {hour} * * *"), vec![hour], None, None, hours(24), hours(12)),
-        4 => {
+        2 | 3 if days < 300 => {
+            of(format!("{minute} {hour} * * *"), vec![hour], None, None, hours(24), hours(12))
+        }
+        2..=4 => {
             let cron = format!("{minute} {hour} * * {}", word[weekday as usize]);
             of(cron, vec![hour], Some(weekday), None, TimeDelta::days(7), hours(48))
         }
