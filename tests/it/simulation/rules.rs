@@ -222,19 +222,11 @@ pub fn corrections_reach_those_who_were_told(service: &Service<'_>) {
             for person in told {
                 let is_on = |row: &Row| {
                     let list = row.sent.as_ref().unwrap().audience.name().to_owned();
-<<<<<<< HEAD
-                    person == 0
-                        || ledger.deliveries.contains_key(&(number, person))
-                        || !before.subscriptions.contains(&(list, person))
-                });
-                let is_missed = corrections().next().is_none();
-=======
                     before.subscriptions.contains(&(list, person))
                 };
                 let is_owed = person != 0 && corrections().any(|(_, row)| is_on(row));
                 let hears =
                     corrections().any(|(number, _)| ledger.deliveries.contains_key(&(number, person)));
->>>>>>> simulation
                 let hears_later = new.iter().any(|mail| mail.person == person && carries(mail.edition));
                 let may_hear = ledger.deliveries.iter().any(|((number, other), delivery)| {
                     *other == person && carries(*number) && is_open(delivery.state)
