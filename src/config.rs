@@ -161,7 +161,7 @@ pub enum When {
     /// With each notice.
     AtOnce,
     /// With all that has come, at a cut.
-    Cut(Cut),
+    Cut(Box<Cut>),
 }
 
 /// Which notices: of any of the kinds, and with any of the tags when there are some.
@@ -440,7 +440,7 @@ fn read_list(table: Fields<'_>, zone: &Zone) -> Option<List> {
     let when = table.line("when").and_then(|line| match line.value.as_str() {
         "at once" => Some(When::AtOnce),
         cron => match Cut::parse(cron, zone) {
-            Ok(cut) => Some(When::Cut(cut)),
+            Ok(cut) => Some(When::Cut(Box::new(cut))),
             Err(wrong) => {
                 table.error(line.span, wrong, "");
                 None

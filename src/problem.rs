@@ -55,7 +55,7 @@ pub struct Report {
 impl Report {
     /// A report with its problems in the order of their places.
     pub fn new(path: impl Into<String>, source: impl Into<String>, mut problems: Vec<Problem>) -> Self {
-        problems.sort_by(|a, b| (a.span.start, a.span.end).cmp(&(b.span.start, b.span.end)));
+        problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
         Self { path: path.into(), source: source.into(), problems }
     }
 

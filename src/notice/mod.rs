@@ -69,7 +69,7 @@ pub enum Kind {
     /// A statement of a position.
     Statement(Signing),
     /// A gathering at a place and a time.
-    Action(Event),
+    Action(Box<Event>),
 }
 
 /// The name of a kind alone.

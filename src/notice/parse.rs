@@ -127,7 +127,7 @@ fn read(
     let kind = match kind_name {
         Some(KindName::Archive) => Some(Kind::Archive(read_provenance(&fields))),
         Some(KindName::Statement) => Some(Kind::Statement(read_signing(&fields, references))),
-        Some(KindName::Action) => read_event(&fields, &defaults.zone).map(Kind::Action),
+        Some(KindName::Action) => read_event(&fields, &defaults.zone).map(Box::new).map(Kind::Action),
         None => None,
     };
     if kind_name.is_some() {
