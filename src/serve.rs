@@ -62,6 +62,9 @@ impl Parts {
     pub const ALL: Self = Self { publish: true, deliver: true, web: true };
 }
 
+// How often the pages are looked at when another process writes them.
+const ANOTHER_WRITES: Duration = Duration::from_secs(2);
+
 // What is under way is ended within this; what is not comes back by its lease, or at the next start.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -99,7 +102,11 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
             counts: Arc::clone(&counts),
             clock: options.clock.clone(),
         };
-        let router = web::router(shelf, installation.config.site.url.path()).merge(live::router(live));
+        if !options.parts.publish {
+            let (shelf, stop) = (Arc::clone(&shelf), stop.clone());
+            tasks.spawn(async move { shelf.watch(ANOTHER_WRITES, stop).await });
+        }
+        let router = web::router(shelf, installation.config.site.url.path(), live::router(live));
         let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
         tasks.spawn(async move {
             if let Err(err) = served.await {

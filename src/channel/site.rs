@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use std::{fs, io, vec};
 
 use chrono::{DateTime, Utc};
@@ -355,6 +356,11 @@ pub fn content_type(path: &str) -> &'static str {
         calendar::EXTENSION => calendar::CONTENT_TYPE,
         _ => "text/plain; charset=utf-8",
     }
+}
+
+/// When the folder was last written; none before the first time.
+pub fn written_at(folder: &Path) -> Option<SystemTime> {
+    fs::metadata(manifest_path(folder)).and_then(|metadata| metadata.modified()).ok()
 }
 
 fn manifest_path(folder: &Path) -> PathBuf {

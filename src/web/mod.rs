@@ -31,11 +31,12 @@ const CACHE_FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31
 /// For what may stand there the next minute.
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// The routes of the public pages. `base_path` is the path of the site's address; a proxy may take it off.
-pub fn router(shelf: Arc<Shelf>, base_path: &str) -> Router {
+/// The routes of the public pages beside `others`. `base_path` is the path of the site's address; a proxy may
+/// take it off.
+pub fn router(shelf: Arc<Shelf>, base_path: &str, others: Router) -> Router {
     let pages = Pages { shelf, base_path: Arc::from(base_path) };
-    // `/metrics` is merged beside `/healthz` by whoever counts; it belongs on an address of its own.
-    let router = Router::new().route("/healthz", get(healthz)).fallback(document).with_state(pages);
+    let router =
+        Router::new().route("/healthz", get(healthz)).fallback(document).with_state(pages).merge(others);
     security_headers().into_iter().fold(router, |router, (name, value)| {
         router.layer(SetResponseHeaderLayer::if_not_present(name, value))
     })

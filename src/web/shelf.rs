@@ -4,8 +4,11 @@ use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use axum::body::Bytes;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use crate::channel::site::{self, Entry, Error, Manifest};
 use crate::web::coding::Coding;
@@ -46,6 +49,25 @@ impl Shelf {
     pub fn reload(&self) -> Result<(), Error> {
         self.show(site::read_manifest(&self.folder)?);
         Ok(())
+    }
+
+    /// Shows what stands in the folder whenever another process has written it, until `stop`.
+    pub async fn watch(&self, every: Duration, stop: CancellationToken) {
+        let mut seen = None;
+        while !stop.is_cancelled() {
+            let now = site::written_at(&self.folder);
+            if now != seen {
+                match self.reload() {
+                    Ok(()) => seen = now,
+                    // Half written, or gone for a moment: what was shown is shown on.
+                    Err(err) => warn!(error = %err, "The documents cannot be read anew; trying again."),
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(every) => {}
+                () = stop.cancelled() => {}
+            }
+        }
     }
 
     /// Shows what this manifest says, which has just been written.

@@ -45,7 +45,7 @@ impl Server {
         let shelf = Arc::new(Shelf::open(folder.path().to_owned()).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let router = web::router(Arc::clone(&shelf), base_path);
+        let router = web::router(Arc::clone(&shelf), base_path, axum::Router::new());
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
