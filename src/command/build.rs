@@ -29,7 +29,10 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
             }
             false => None,
         };
-    let history = history.unwrap_or_else(|| plan::begin(&reading.drafts, now).0);
+    let mut history = history.unwrap_or_else(|| plan::begin(&reading.drafts, now).0);
+    // What the next look would publish is shown as it will be; it is for `publish` to write it down.
+    let due = plan::due(&installation.config, &reading.drafts, &history, now);
+    history.apply_all(&due, now);
     let revisions: Vec<&Revision> = history.revisions.values().collect();
     let templates = installation.templates()?;
     let site = write_site(installation, &templates, &revisions, &arguments.folder, None, now)?;
