@@ -4,13 +4,12 @@ use std::collections::HashMap;
 
 use anyhow::Context;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use serde_json::json;
 use sqlx::{AnyConnection, Row};
 
 use crate::delivery::{Answer, Next, Outcome, State};
 use crate::edition::{Audience, Content, EditionId, Lane, Member};
 use crate::ledger::publishing::audience_of;
-use crate::ledger::{Ledger, instant, millis, small};
+use crate::ledger::{Ledger, instant, millis, rows_text, small};
 use crate::notice::NoticeId;
 use crate::schedule::reminder::Before;
 use crate::subscriber::SubscriberId;
@@ -83,15 +82,14 @@ impl Ledger {
         if claimed.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = json!(claimed.iter().map(|claim| (claim.edition, claim.recipient)).collect::<Vec<_>>())
-            .to_string();
+        let rows: Vec<_> = claimed.iter().map(|claim| (claim.edition, claim.recipient)).collect();
         let source = self.dialect.rows(&[("edition", "BIGINT"), ("recipient", "BIGINT")]);
         let addresses = sqlx::query(sqlx::AssertSqlSafe(format!(
             "SELECT v.edition, v.recipient, s.lookup, s.sealed FROM {source} v
              JOIN edition e ON e.id = v.edition JOIN subscriber s ON s.id = v.recipient
              JOIN subscription p ON p.list = e.audience AND p.subscriber = s.id WHERE s.standing = 1"
         )))
-        .bind(rows)
+        .bind(rows_text(&rows)?)
         .fetch_all(&mut *transaction)
         .await
         .context("read the addresses")?;
@@ -180,9 +178,7 @@ impl Ledger {
 
     /// Gives back claims that were not tried: due at once, as if never claimed.
     pub async fn release(&self, claims: &[Claim], now: DateTime<Utc>) -> anyhow::Result<()> {
-        let rows = json!(
-            claims.iter().map(|claim| (claim.edition, claim.recipient, claim.fence)).collect::<Vec<_>>()
-        );
+        let rows: Vec<_> = claims.iter().map(|claim| (claim.edition, claim.recipient, claim.fence)).collect();
         let source =
             self.dialect.rows(&[("edition", "BIGINT"), ("recipient", "BIGINT"), ("fence", "BIGINT")]);
         let statement = format!(
@@ -190,14 +186,15 @@ impl Ledger {
              WHERE delivery.edition = v.edition AND delivery.recipient = v.recipient
                AND delivery.fence = v.fence AND delivery.state = 1"
         );
-        let query = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(rows.to_string()).bind(millis(now));
+        let query = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(rows_text(&rows)?).bind(millis(now));
         query.execute(&self.write).await.context("release claims")?;
         Ok(())
     }
 
     /// Gives back every claim of a ledger that only this process uses: after a crash nothing waits for a lease.
     pub async fn release_all(&self, now: DateTime<Utc>) -> anyhow::Result<u64> {
-        let done = sqlx::query("UPDATE delivery SET state = 0, due_at = $1 WHERE state = 1")
+        // The second condition is the index's own: SQLite takes it only when it stands there.
+        let done = sqlx::query("UPDATE delivery SET state = 0, due_at = $1 WHERE state = 1 AND state < 2")
             .bind(millis(now))
             .execute(&self.write)
             .await
@@ -344,10 +341,10 @@ async fn pass_on(
          JOIN subscriber s ON s.id = v.recipient AND s.standing = 1
          WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.edition = o.id AND d.recipient = v.recipient)
          GROUP BY e.once_key, v.recipient, o.lane
-         RETURNING edition"
+         ON CONFLICT (edition, recipient) DO NOTHING RETURNING edition"
     );
     let taken: Vec<i64> = sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
-        .bind(json!(rows).to_string())
+        .bind(rows_text(&rows)?)
         .bind(millis(now))
         .fetch_all(&mut *connection)
         .await
@@ -392,7 +389,7 @@ async fn record(connection: &mut AnyConnection, ledger: &Ledger, receipts: &[Rec
            AND delivery.fence = v.fence AND delivery.state = 1"
     );
     sqlx::query(sqlx::AssertSqlSafe(statement))
-        .bind(json!(rows).to_string())
+        .bind(rows_text(&rows)?)
         .execute(&mut *connection)
         .await
         .context("record deliveries")?;
@@ -417,14 +414,16 @@ async fn record(connection: &mut AnyConnection, ledger: &Ledger, receipts: &[Rec
          ON CONFLICT (edition, recipient, number) DO NOTHING"
     );
     sqlx::query(sqlx::AssertSqlSafe(statement))
-        .bind(json!(attempts).to_string())
+        .bind(rows_text(&attempts)?)
         .execute(connection)
         .await
         .context("record attempts")?;
     Ok(())
 }
 
-fn attempt_row(receipt: &Receipt) -> Option<serde_json::Value> {
+type AttemptRow<'r> = (i64, i64, u32, i64, &'static str, u16, &'r str, String, u64);
+
+fn attempt_row(receipt: &Receipt) -> Option<AttemptRow<'_>> {
     let answer = receipt.answer.as_ref()?;
     let outcome = match answer.outcome {
         Outcome::Sent => "sent",
@@ -435,17 +434,17 @@ fn attempt_row(receipt: &Receipt) -> Option<serde_json::Value> {
     let took_ms = u64::try_from(answer.took.as_millis()).unwrap_or(u64::MAX);
     // PostgreSQL's text holds no NUL.
     let text = answer.text.replace('\0', "");
-    Some(json!([
+    Some((
         receipt.claim.edition,
         receipt.claim.recipient,
         receipt.claim.attempts,
         millis(receipt.at),
         outcome,
         answer.code.unwrap_or(0),
-        answer.enhanced.clone().unwrap_or_default(),
+        answer.enhanced.as_deref().unwrap_or_default(),
         text,
-        took_ms
-    ]))
+        took_ms,
+    ))
 }
 
 fn content_of(word: &str, detail: &str, mut members: Vec<Member>) -> Option<Content> {

@@ -421,30 +421,53 @@ async fn freeze_recipients(
         }
         Audience::List(list) => list,
     };
-    let once =
-        "NOT EXISTS (SELECT 1 FROM edition o JOIN delivery d ON d.edition = o.id AND d.recipient = s.id
-                    WHERE o.once_key = $4 AND o.id <> $1)";
-    let query = match &edition.content {
-        Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) => format!(
-            "INSERT INTO delivery (edition, recipient, lane, state, attempts, fence, due_at)
-             SELECT $1, s.id, $2, 0, 0, 0, $3 FROM subscription p JOIN subscriber s ON s.id = p.subscriber
-             WHERE p.list = $5 AND s.standing = 1 AND {once}"
-        ),
+    // Which editions those are is asked first: asked for each subscriber anew, PostgreSQL reads all editions there
+    // are as often as there are subscribers.
+    let same = listed(
+        sqlx::query_scalar("SELECT id FROM edition WHERE once_key = $1 AND id <> $2")
+            .bind(once_key)
+            .bind(id)
+            .fetch_all(&mut *connection)
+            .await?,
+    );
+    let told = match &edition.content {
+        Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) => String::new(),
         // Exactly those who are on this list and to whom any list told it: claimed, sent, uncertain. To whom it
         // is still to be sent it goes as it is now, and needs no correction.
-        Content::Correction(..) => format!(
-            "INSERT INTO delivery (edition, recipient, lane, state, attempts, fence, due_at)
-             SELECT $1, s.id, $2, 0, 0, 0, $3 FROM subscription p JOIN subscriber s ON s.id = p.subscriber
-             WHERE p.list = $5 AND s.standing = 1 AND {once} AND EXISTS (
-                 SELECT 1 FROM edition_notice n JOIN edition e ON e.id = n.edition
-                 JOIN delivery t ON t.edition = e.id AND t.recipient = s.id
-                 WHERE n.notice = $6 AND e.audience_kind = 'list' AND t.state IN (1, 2, 5))"
-        ),
+        Content::Correction(member, _) => {
+            let told = listed(
+                sqlx::query_scalar(
+                    "SELECT e.id FROM edition_notice n JOIN edition e ON e.id = n.edition
+                     WHERE n.notice = $1 AND e.audience_kind = 'list' AND e.id <> $2",
+                )
+                .bind(member.notice.as_str())
+                .bind(id)
+                .fetch_all(&mut *connection)
+                .await?,
+            );
+            format!(
+                "AND EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({told}) AND t.state IN (1, 2, 5))"
+            )
+        }
     };
-    let mut query =
-        sqlx::query(sqlx::AssertSqlSafe(query)).bind(id).bind(lane).bind(due_at).bind(once_key).bind(list);
-    if let Content::Correction(member, _) = &edition.content {
-        query = query.bind(member.notice.as_str());
-    }
-    Ok(query.execute(connection).await?.rows_affected())
+    let statement = format!(
+        "INSERT INTO delivery (edition, recipient, lane, state, attempts, fence, due_at)
+         SELECT $1, s.id, $2, 0, 0, 0, $3 FROM subscription p JOIN subscriber s ON s.id = p.subscriber
+         WHERE p.list = $4 AND s.standing = 1
+             AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.recipient = s.id AND d.edition IN ({same})) {told}"
+    );
+    let done = sqlx::query(sqlx::AssertSqlSafe(statement))
+        .persistent(false)
+        .bind(id)
+        .bind(lane)
+        .bind(due_at)
+        .bind(list)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+// Numbers for `IN (…)`, which may not be empty; no edition is number 0.
+fn listed(ids: Vec<i64>) -> String {
+    ids.iter().fold("0".to_owned(), |text, id| format!("{text}, {id}"))
 }

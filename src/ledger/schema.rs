@@ -29,6 +29,7 @@ const MIGRATIONS: &[&[&str]] = &[&[
         lang TEXT NOT NULL, confirmed_month TEXT NOT NULL)",
     "CREATE TABLE subscription (
         list TEXT NOT NULL, subscriber BIGINT NOT NULL, PRIMARY KEY (list, subscriber)){without_rowid}",
+    "CREATE INDEX subscription_subscriber ON subscription (subscriber)",
     // Small, with integer keys and one partial index: the hot table.
     "CREATE TABLE delivery (
         edition BIGINT NOT NULL, recipient BIGINT NOT NULL, lane BIGINT NOT NULL, state BIGINT NOT NULL,

@@ -1,10 +1,9 @@
 //! Subscribing: who is on which list; addresses come in and go out sealed.
 
 use anyhow::Context;
-use serde_json::json;
 use sqlx::{AnyConnection, Row};
 
-use crate::ledger::{BYTES, Dialect, Ledger, hex};
+use crate::ledger::{BYTES, Dialect, Ledger, hex, rows_text};
 use crate::subscriber::{Standing, SubscriberId};
 
 /// A subscriber to be written down.
@@ -140,7 +139,7 @@ async fn insert_subscribers(
          ON CONFLICT (lookup) DO NOTHING"
     );
     let done = sqlx::query(sqlx::AssertSqlSafe(statement))
-        .bind(json!(rows).to_string())
+        .bind(rows_text(&rows)?)
         .execute(connection)
         .await
         .context("write down subscribers")?;
@@ -157,13 +156,15 @@ async fn insert_subscriptions(
         .flat_map(|newcomer| newcomer.lists.iter().map(|list| (list.as_str(), hex(&newcomer.lookup))))
         .collect();
     let source = dialect.rows(&[("list", "TEXT"), ("lookup", BYTES)]);
+    // Row by row over the index: for a join PostgreSQL reads all the subscribers there are, in every batch.
     let statement = format!(
-        "INSERT INTO subscription (list, subscriber) SELECT v.list, s.id FROM {source} v
-         JOIN subscriber s ON s.lookup = v.lookup WHERE s.standing IN (0, 1)
-         ON CONFLICT (list, subscriber) DO NOTHING"
+        "INSERT INTO subscription (list, subscriber) SELECT list, id FROM (
+             SELECT v.list, (SELECT s.id FROM subscriber s WHERE s.lookup = v.lookup AND s.standing IN (0, 1)) AS id
+             FROM {source} v) known
+         WHERE id IS NOT NULL ON CONFLICT (list, subscriber) DO NOTHING"
     );
     sqlx::query(sqlx::AssertSqlSafe(statement))
-        .bind(json!(rows).to_string())
+        .bind(rows_text(&rows)?)
         .execute(connection)
         .await
         .context("write down subscriptions")?;

@@ -1,5 +1,7 @@
 //! Ledger: the same promises of both databases.
 
+mod measured;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use handbill::ledger::subscribing::Newcomer;
 use handbill::plan::{self, Entry, History};
 use handbill::revision::Draft;
 use handbill::subscriber::{Address, Key, Standing, SubscriberId};
+use sha2::{Digest, Sha256};
 use sqlx::{AnyConnection, Connection};
 use tempfile::TempDir;
 
@@ -284,10 +287,11 @@ fn newcomer(name: &str, standing: Standing, lists: &[&str]) -> Newcomer {
 
 // Many, without the cost of sealing each.
 fn crowd(number: u32, list: &str) -> Vec<Newcomer> {
+    let sealed = newcomer("crowd", Standing::Confirmed, &[]);
     let one = |number: u32| {
-        let mut lookup = [0; 32];
-        lookup[..4].copy_from_slice(&number.to_be_bytes());
-        Newcomer { lookup, ..newcomer("crowd", Standing::Confirmed, &[list]) }
+        let lookup: [u8; 32] = Sha256::digest(number.to_be_bytes()).into();
+        let lists = vec![list.to_owned()];
+        Newcomer { lookup, lists, ..sealed.clone() }
     };
     (0..number).map(one).collect()
 }

@@ -56,6 +56,7 @@ fn url(port: u16, database: &str) -> String {
     format!("postgres://handbill@127.0.0.1:{port}/{database}")
 }
 
+#[expect(clippy::zombie_processes, reason = "the shell has to outlive this process, to stop the server")]
 fn start() -> Server {
     let programs = programs();
     let folder = tempfile::Builder::new().prefix("handbill-postgres-").tempdir().unwrap().keep();
