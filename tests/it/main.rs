@@ -21,3 +21,4 @@ mod sample;
 mod schedule;
 mod smtp;
 mod target;
+mod tidy;
