@@ -29,4 +29,5 @@ mod site;
 mod smtp;
 mod subscriber;
 mod target;
+mod tidy;
 mod web;
