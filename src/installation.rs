@@ -167,10 +167,10 @@ fn read_secret(file: &Path) -> anyhow::Result<String> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        let metadata = fs::metadata(file).with_context(|| format!("read the key {}", file.display()))?;
+        let metadata = fs::metadata(file).with_context(|| format!("read {}", file.display()))?;
         if metadata.permissions().mode() & 0o077 != 0 {
             bail!("{0} can be read by others; run: chmod 600 {0}", file.display());
         }
     }
-    fs::read_to_string(file).with_context(|| format!("read the key {}", file.display()))
+    fs::read_to_string(file).with_context(|| format!("read {}", file.display()))
 }

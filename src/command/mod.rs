@@ -74,6 +74,27 @@ pub enum Command {
     Resume,
 }
 
+impl Command {
+    fn is_service(&self) -> bool {
+        match self {
+            Self::Serve(_) => true,
+            Self::Publish(arguments) => arguments.watch,
+            Self::Deliver(arguments) => arguments.watch,
+            Self::Init(_)
+            | Self::New(_)
+            | Self::Check(_)
+            | Self::Plan(_)
+            | Self::Build(_)
+            | Self::Queue(_)
+            | Self::Edition(_)
+            | Self::Subscribers(_)
+            | Self::Doctor(_)
+            | Self::Pause
+            | Self::Resume => false,
+        }
+    }
+}
+
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -85,7 +106,7 @@ pub enum Ended {
 
 /// Runs one command and answers its exit code.
 pub fn run(cli: Cli, clock: Clock) -> ExitCode {
-    terminal::start_log(cli.log.as_deref(), matches!(cli.command, Command::Serve(_)));
+    terminal::start_log(cli.log.as_deref(), cli.command.is_service());
     // One provider for TLS in the whole process; a second call would only say that there is one.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -58,7 +58,9 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     };
     let entries = plan::plan(&installation.config, &reading.drafts, history, to);
     let mut lines = Vec::new();
-    for entry in entries.iter().filter(|entry| entry.at >= from) {
+    // Without a beginning, what waits for the next look is part of what will be.
+    let shown = |entry: &&Entry| arguments.from.is_none() || entry.at >= from;
+    for entry in entries.iter().filter(shown) {
         lines.push(line(entry, &ledger, zone).await?);
     }
     if let Some(key) = &arguments.explain {
