@@ -11,7 +11,7 @@ use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 
 use crate::config::{Config, List, Select, When};
 use crate::edition::{Audience, Content, Edition, EditionId, Member};
-use crate::notice::{Notice, NoticeId, Status};
+use crate::notice::{Event, Notice, NoticeId, Status};
 use crate::revision::{Draft, Revision};
 use crate::schedule::cut::{Cut, Occurrence};
 use crate::schedule::quiet::Quiet;
@@ -113,7 +113,7 @@ pub fn next_due(config: &Config, drafts: &Drafts, history: &History) -> Option<D
     let reminders = history
         .revisions
         .values()
-        .flat_map(|revision| reminders_of(config, revision).into_iter().map(|reminder| reminder.at));
+        .flat_map(|revision| reminders_of(config, revision, after).into_iter().map(|reminder| reminder.at));
     embargoes.chain(cuts).chain(reminders).filter(|at| *at > after).min()
 }
 
@@ -403,7 +403,7 @@ fn reminders(
         return Vec::new();
     }
     let mut by_audience: BTreeMap<Audience, Vec<Reminder<'_>>> = BTreeMap::new();
-    for reminder in reminders_of(config, revision) {
+    for reminder in reminders_of(config, revision, then.planned_until) {
         // One that was sent for an earlier start does not come again, so that it overtakes none.
         let id = EditionId::reminder(reminder.audience.name(), revision.id(), reminder.before);
         let is_open = !settled.contains(&id);
@@ -446,11 +446,12 @@ struct Reminder<'c> {
     starts_at: DateTime<Utc>,
 }
 
-// All the reminders of an action that takes place, at the times at which they are sent: out of quiet hours.
-fn reminders_of<'c>(config: &'c Config, revision: &Revision) -> Vec<Reminder<'c>> {
-    let Some(event) = revision.notice().event().filter(|event| event.status.takes_place()) else {
-        return Vec::new();
-    };
+// All the reminders of an action that takes place, at the times at which they are sent: out of quiet hours. None
+// is sent at the start or past it, so an action that began by `after` has none left; of years of actions that is
+// nearly every one.
+fn reminders_of<'c>(config: &'c Config, revision: &Revision, after: DateTime<Utc>) -> Vec<Reminder<'c>> {
+    let is_asked = |event: &&Event| event.status.takes_place() && event.starts.at > after;
+    let Some(event) = revision.notice().event().filter(is_asked) else { return Vec::new() };
     let lists = config
         .lists
         .iter()

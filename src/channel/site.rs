@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
-use std::{fs, io, vec};
+use std::{fs, io, thread, vec};
 
 use chrono::{DateTime, Utc};
 use flate2::Compression;
@@ -93,10 +94,28 @@ pub struct Writing<'a> {
     now: DateTime<Utc>,
     manifest: Manifest,
     documents: vec::IntoIter<Document>,
+    rendered: VecDeque<Rendered>,
     removals: Vec<String>,
     steps: VecDeque<Step>,
     stage: Stage,
     written: Written,
+}
+
+/// A document with its bytes.
+#[derive(Debug)]
+struct Rendered {
+    document: Document,
+    etag: String,
+    /// None when the same bytes stand in the folder.
+    forms: Option<Forms>,
+}
+
+/// The bytes of a document, and those of its compressed forms that are worth it.
+#[derive(Debug)]
+struct Forms {
+    plain: Vec<u8>,
+    gzip: Option<Vec<u8>>,
+    brotli: Option<Vec<u8>>,
 }
 
 /// One change of the folder.
@@ -118,6 +137,9 @@ enum Stage {
 
 /// The folder of what is no document; no web server shows it to anybody.
 const OWN: &str = ".handbill";
+
+/// Documents that are rendered together, on all cores; they wait in memory to be written, some MiB.
+const BATCH: usize = 256;
 
 /// Smaller documents are not compressed: with the header of its encoding it still fits one packet.
 const MIN_COMPRESSED: usize = 512;
@@ -194,6 +216,7 @@ impl<'a> Writing<'a> {
             now,
             manifest,
             documents: documents.into_iter(),
+            rendered: VecDeque::new(),
             removals,
             steps: VecDeque::new(),
             stage: if is_done { Stage::Done } else { Stage::Journal },
@@ -216,8 +239,8 @@ impl<'a> Writing<'a> {
                     self.prepare_journal()?;
                     self.stage = Stage::Documents;
                 }
-                Stage::Documents => match self.documents.next() {
-                    Some(document) => self.prepare(&document)?,
+                Stage::Documents => match self.next_rendered()? {
+                    Some(rendered) => self.prepare(rendered),
                     None => self.stage = Stage::Removals,
                 },
                 Stage::Removals => match self.removals.pop() {
@@ -233,44 +256,87 @@ impl<'a> Writing<'a> {
         }
     }
 
-    fn prepare(&mut self, document: &Document) -> Result<(), Error> {
-        let bytes = self
+    fn next_rendered(&mut self) -> Result<Option<Rendered>, Error> {
+        if self.rendered.is_empty() {
+            let batch: Vec<Document> = self.documents.by_ref().take(BATCH).collect();
+            self.rendered = self.render(batch)?;
+        }
+        Ok(self.rendered.pop_front())
+    }
+
+    // Rendering and compressing are nearly all the work of a cold build: every core takes the next one.
+    fn render(&self, batch: Vec<Document>) -> Result<VecDeque<Rendered>, Error> {
+        let next = AtomicUsize::new(0);
+        let take = || {
+            let mut rendered = Vec::new();
+            while let Some(document) = batch.get(next.fetch_add(1, Ordering::Relaxed)) {
+                rendered.push(self.render_one(document)?);
+            }
+            Ok(rendered)
+        };
+        let cores = thread::available_parallelism().map_or(1, |cores| cores.get()).min(batch.len());
+        let parts: Vec<Result<Vec<Rendered>, Error>> = thread::scope(|scope| {
+            let others: Vec<_> = (1..cores).map(|_| scope.spawn(take)).collect();
+            let own = take();
+            let join = |other: thread::ScopedJoinHandle<'_, _>| {
+                other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            others.into_iter().map(join).chain([own]).collect()
+        });
+        let mut rendered: Vec<Rendered> = Vec::with_capacity(batch.len());
+        for part in parts {
+            rendered.extend(part?);
+        }
+        // A test stops the run at a numbered change: the order is the same everywhere.
+        rendered.sort_by(|a, b| a.document.path.cmp(&b.document.path));
+        Ok(rendered.into())
+    }
+
+    fn render_one(&self, document: &Document) -> Result<Rendered, Error> {
+        let plain = self
             .catalog
             .bytes(&document.what)
             .map_err(|source| Error::Template { path: document.path.clone(), source })?;
+        let etag = etag(&plain);
+        let stands = !self.manifest.suspects.contains(&document.path)
+            && self.manifest.documents.get(&document.path).is_some_and(|entry| entry.etag == etag);
+        let forms = (!stands).then(|| Forms {
+            gzip: smaller(gzip(&plain), &plain),
+            brotli: smaller(brotli(&plain), &plain),
+            plain,
+        });
+        Ok(Rendered { document: document.clone(), etag, forms })
+    }
+
+    fn prepare(&mut self, rendered: Rendered) {
+        let Rendered { document, etag, forms } = rendered;
         self.written.rendered += 1;
-        let etag = etag(&bytes);
-        let is_suspect = self.manifest.suspects.contains(&document.path);
         let old = self.manifest.documents.get_mut(&document.path);
-        if let Some(entry) = old.filter(|entry| !is_suspect && entry.etag == etag) {
-            entry.stamp = document.stamp;
-            return Ok(());
-        }
-        let old = self.manifest.documents.get(&document.path);
+        let Some(Forms { plain, gzip, brotli }) = forms else {
+            old.into_iter().for_each(|entry| entry.stamp = document.stamp);
+            return;
+        };
         let now = self.now.timestamp();
-        let last_modified = match old {
+        let last_modified = match &old {
             Some(old) if old.etag == etag => old.last_modified,
             Some(old) => now.max(old.last_modified + 1),
             None => now,
         };
         self.written.changed += usize::from(old.is_none_or(|old| old.etag != etag));
-        let gzip = smaller(gzip(&bytes), &bytes);
-        let brotli = smaller(brotli(&bytes), &bytes);
         let entry = Entry {
             stamp: document.stamp,
             etag,
             last_modified,
             content_type: content_type(&document.path).to_owned(),
-            length: length(&bytes),
+            length: length(&plain),
             gzip: gzip.as_deref().map(length),
             brotli: brotli.as_deref().map(length),
         };
-        self.prepare_file(&document.path, Some(bytes));
+        self.prepare_file(&document.path, Some(plain));
         self.prepare_file(&format!("{}.gz", document.path), gzip);
         self.prepare_file(&format!("{}.br", document.path), brotli);
         self.manifest.gone.remove(&document.path);
-        self.manifest.documents.insert(document.path.clone(), entry);
-        Ok(())
+        self.manifest.documents.insert(document.path, entry);
     }
 
     fn prepare_file(&mut self, path: &str, bytes: Option<Vec<u8>>) {
@@ -319,14 +385,8 @@ impl<'a> Writing<'a> {
     fn perform(&self, step: Step) -> Result<(), Error> {
         let temporary = self.folder.join(OWN).join("next");
         match step {
-            Step::WriteTemporary(bytes) => {
-                create_folder_of(&temporary)?;
-                fs::write(&temporary, bytes).map_err(|source| Error::File { path: temporary, source })
-            }
-            Step::RenameTemporary(to) => {
-                create_folder_of(&to)?;
-                fs::rename(&temporary, &to).map_err(|source| Error::File { path: to, source })
-            }
+            Step::WriteTemporary(bytes) => in_folder(&temporary, || fs::write(&temporary, &bytes)),
+            Step::RenameTemporary(to) => in_folder(&to, || fs::rename(&temporary, &to)),
             Step::Remove(path) => remove(self.folder, &path),
         }
     }
@@ -425,9 +485,15 @@ fn holds(path: &Path, bytes: &[u8]) -> bool {
         && fs::read(path).is_ok_and(|found| found == bytes)
 }
 
-fn create_folder_of(path: &Path) -> Result<(), Error> {
-    let Some(folder) = path.parent() else { return Ok(()) };
-    fs::create_dir_all(folder).map_err(|source| Error::File { path: folder.to_owned(), source })
+// Nearly always the folder is there already: asking first would be two calls more for every file.
+fn in_folder(path: &Path, change: impl Fn() -> io::Result<()>) -> Result<(), Error> {
+    let done = match (change(), path.parent()) {
+        (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(folder).and_then(|()| change())
+        }
+        (done, _) => done,
+    };
+    done.map_err(|source| Error::File { path: path.to_owned(), source })
 }
 
 // With the folders that it leaves empty; a run after a crash may find it removed.
