@@ -9,6 +9,7 @@
 
 mod calendar;
 mod chaos;
+mod demo;
 mod email;
 mod feed;
 mod lint;
@@ -17,6 +18,7 @@ mod notices;
 mod outbox;
 mod plan;
 mod post;
+mod preview;
 mod sample;
 mod schedule;
 mod smtp;

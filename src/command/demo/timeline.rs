@@ -23,6 +23,8 @@ use crate::schedule::zone::Zone;
 pub struct Timeline {
     zone: Zone,
     is_colored: bool,
+    // When the service was last switched on.
+    since: DateTime<Utc>,
     // The number of the latest revision of each notice that was told.
     revisions: BTreeMap<NoticeId, u32>,
     editions: BTreeSet<String>,
@@ -47,6 +49,8 @@ struct Line {
     at: DateTime<Utc>,
     what: What,
     text: String,
+    // Who got it, `8 mails to Action alerts`; lines that differ in nothing else are one.
+    to: Option<String>,
 }
 
 // Longer titles would break the line on a terminal of 120 columns.
@@ -59,6 +63,7 @@ impl Timeline {
         Self {
             zone: config.site.zone.clone(),
             is_colored: io::stdout().is_terminal() && wants_color,
+            since: DateTime::<Utc>::MIN_UTC,
             revisions: BTreeMap::new(),
             editions: BTreeSet::new(),
             posts: 0,
@@ -71,7 +76,8 @@ impl Timeline {
     }
 
     /// The service is back, and has looked at what fell due meanwhile.
-    pub fn back(&self, at: DateTime<Utc>, missed: usize) -> anyhow::Result<()> {
+    pub fn back(&mut self, at: DateTime<Utc>, missed: usize) -> anyhow::Result<()> {
+        self.since = at;
         let text = format!("The service is back. {missed} editions fell due meanwhile; none is sent late.");
         self.write(at, "on", "1", &text)
     }
@@ -93,8 +99,14 @@ impl Timeline {
         let posts = seen.posts();
         lines.extend(posts.iter().skip(self.posts).map(posted));
         self.posts = posts.len();
-        lines.sort_by_key(|line| (line.at, line.what));
-        lines.iter().try_for_each(|line| self.write(line.at, line.what.word(), line.what.color(), &line.text))
+        lines.sort_by(|a, b| (a.at, a.what, &a.text, &a.to).cmp(&(b.at, b.what, &b.text, &b.to)));
+        for same in lines.chunk_by(|a, b| (a.at, a.what, &a.text) == (b.at, b.what, &b.text)) {
+            let Some(line) = same.first() else { continue };
+            let to: Vec<&str> = same.iter().filter_map(|line| line.to.as_deref()).collect();
+            let to = if to.is_empty() { String::new() } else { format!(" → {}", to.join(", ")) };
+            self.write(line.at, line.what.word(), line.what.color(), &format!("{}{to}", line.text))?;
+        }
+        Ok(())
     }
 
     fn revised(&mut self, history: &History) -> Vec<Line> {
@@ -107,8 +119,14 @@ impl Timeline {
                 Some(_) => continue,
             };
             let kind = words::kind_singular(revision.notice().kind_name()).to_lowercase();
-            let text = format!("{kind} “{}”", title(revision));
-            lines.push(Line { at: revision.revised_at, what, text });
+            // What fell due while the service was off is told when it is on again.
+            let late = if revision.revised_at < self.since {
+                format!(", which was due on {}", self.zone.to_wall(revision.revised_at).format("%Y-%m-%d"))
+            } else {
+                String::new()
+            };
+            let text = format!("{kind} “{}”{late}", title(revision));
+            lines.push(Line { at: revision.revised_at.max(self.since), what, text, to: None });
         }
         lines
     }
@@ -158,7 +176,7 @@ async fn edition(
     tally: &Tally,
 ) -> anyhow::Result<Option<Line>> {
     if tally.state == "skipped" {
-        return Ok(Some(Line { at: tally.due_at, what: What::NoIssue, text: tally.why.clone() }));
+        return Ok(Some(Line { at: tally.due_at, what: What::NoIssue, text: tally.why.clone(), to: None }));
     }
     let Some(committed) = ledger.edition(tally.number).await? else { return Ok(None) };
     // What a target gets is told when it has come.
@@ -166,8 +184,8 @@ async fn edition(
     let list = config.list(list).map_or(list.as_str(), |list| list.title.as_str());
     let (what, text) = said(&committed, history);
     let mails = if tally.sent == 1 { "mail" } else { "mails" };
-    let text = format!("{text} → {} {mails} to {list}", tally.sent);
-    Ok(Some(Line { at: tally.due_at, what, text }))
+    let to = Some(format!("{} {mails} to {list}", tally.sent));
+    Ok(Some(Line { at: tally.due_at, what, text, to }))
 }
 
 fn said(committed: &Committed, history: &History) -> (What, String) {
@@ -205,7 +223,8 @@ fn posted(post: &Post) -> Line {
         None => (What::Posted, "verified".to_owned()),
         Some(wrong) => (What::Refused, wrong.clone()),
     };
-    Line { at: post.at, what, text: format!("{} “{}”, {verdict}", post.kind, shortened(&post.title)) }
+    let text = format!("{} “{}”, {verdict}", post.kind, shortened(&post.title));
+    Line { at: post.at, what, text, to: None }
 }
 
 fn title(revision: &Revision) -> String {
