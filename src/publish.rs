@@ -310,7 +310,9 @@ struct Jump {
 
 impl Jump {
     fn new(clock: &Clock) -> Self {
-        Self { wall: clock.now(), monotonic: std::time::Instant::now() }
+        // The monotonic clock first: what comes between the two can then hide a jump but never feign one.
+        let monotonic = std::time::Instant::now();
+        Self { wall: clock.now(), monotonic }
     }
 
     fn happened(&mut self, clock: &Clock) -> bool {

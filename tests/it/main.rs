@@ -11,6 +11,7 @@
 mod calendar;
 mod chaos;
 mod delivery;
+mod demo;
 mod email;
 mod feed;
 mod ledger;
@@ -22,6 +23,7 @@ mod page;
 mod plan;
 mod post;
 mod postgres;
+mod preview;
 mod sample;
 mod schedule;
 mod simulation;
