@@ -1,7 +1,8 @@
 // Opens the pages of a served site in headless Chromium and looks for what a reader would trip over.
 //
 // Usage: node pages.mjs URL SITE_DIR PICTURES_DIR, in a folder with node_modules; SITE_DIR has the files behind URL.
-// One line a page; exit 1 when something is wrong with one.
+// One line a page; exit 1 when something is wrong with one. axe looks at each page once in each colour scheme and
+// once at each width: its rules ask for colours and structure, and take most of the time.
 import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -33,7 +34,7 @@ function listen(page, problems) {
   });
 }
 
-async function look(page, path) {
+async function look(page, path, withAxe) {
   const problems = [];
   const answer = await page.goto(url + path, { waitUntil: "load" });
   if (answer.status() !== (path === "nowhere/" ? 404 : 200)) problems.push(`status ${answer.status()}`);
@@ -46,37 +47,41 @@ async function look(page, path) {
     const wanted = name === "wide" ? 0 : 1;
     if (count !== wanted) problems.push(name === "wide" ? `${count} pixels wider than the screen` : `${count} of ${name}`);
   }
+  if (!withAxe) return problems;
+  await page.addScriptTag({ path: axe });
   const { violations } = await page.evaluate(() => window.axe.run());
   for (const { id, nodes } of violations) problems.push(`axe: ${id}: ${nodes[0].html.slice(0, 120)} (${nodes.length})`);
   return problems;
 }
 
-const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ARGUMENTS.split(" ") });
-let failed = 0;
-let pages = 0;
-try {
-  for (const { width, colorScheme } of SCREENS) {
-    // The site's own policy forbids scripts: axe is let in past it, in a context of the browser's own.
-    const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true });
-    await context.addInitScript({ path: axe });
-    for (const path of [...paths(), "nowhere/"]) {
-      const page = await context.newPage();
-      const problems = [];
-      listen(page, problems);
-      problems.push(...(await look(page, path)));
-      // A page that is not there is an error to the console, and rightly.
-      const left = path === "nowhere/" ? problems.filter((problem) => !problem.includes("404")) : problems;
-      const name = path.replaceAll("/", "-").replace(/-$/, "") || "home";
-      await page.screenshot({ path: join(pictures, `${name}-${width}-${colorScheme}.png`), fullPage: true });
-      await page.close();
-      pages += 1;
-      failed += left.length > 0;
-      console.log(`${left.length ? "FAIL" : "ok  "} /${path} at ${width}, ${colorScheme}` + left.map((p) => `\n     ${p}`).join(""));
-    }
-    await context.close();
+// All pages on one screen: how many were looked at, and how many of them have something wrong.
+async function screen(browser, { width, colorScheme }) {
+  // The site's own policy forbids scripts: axe is let in past it.
+  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true });
+  const page = await context.newPage();
+  const said = [];
+  listen(page, said);
+  let failed = 0;
+  const all = [...paths(), "nowhere/"];
+  for (const path of all) {
+    const found = await look(page, path, (width === 360) === (colorScheme === "dark"));
+    // A page that is not there is an error to the console, and rightly.
+    const problems = [...found, ...said.splice(0).filter((line) => path !== "nowhere/" || !line.includes("404"))];
+    const name = path.replaceAll("/", "-").replace(/-$/, "") || "home";
+    await page.screenshot({ path: join(pictures, `${name}-${width}-${colorScheme}.png`), fullPage: true });
+    failed += problems.length > 0;
+    console.log(`${problems.length ? "FAIL" : "ok  "} /${path} at ${width}, ${colorScheme}` + problems.map((p) => `\n     ${p}`).join(""));
   }
+  return { looked: all.length, failed };
+}
+
+const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ARGUMENTS.split(" ") });
+try {
+  const screens = await Promise.all(SCREENS.map((one) => screen(browser, one)));
+  const looked = screens.reduce((sum, one) => sum + one.looked, 0);
+  const failed = screens.reduce((sum, one) => sum + one.failed, 0);
+  console.log(`${looked} looked at, ${failed} with something wrong`);
+  process.exitCode = failed ? 1 : 0;
 } finally {
   await browser.close();
 }
-console.log(`${pages} looked at, ${failed} with something wrong`);
-process.exitCode = failed || !pages ? 1 : 0;
