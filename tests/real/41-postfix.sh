@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# The same mails (40-mail.py) through a real Postfix, delivered into a maildir. It is an instance of its own, with
+# its config, queue and spool in a temporary folder and one port of the loopback; the system's is not touched. What
+# is not for the three example domains would bounce, so nothing leaves the machine.
+# Needs: postfix
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+sudo=
+[ "$(id -u)" = 0 ] || sudo=sudo
+export PATH=$PATH:/usr/sbin:/sbin
+# Its processes drop their rights: every folder above the queue must be open to them.
+folder=$(mktemp -d)
+chmod 755 "$folder"
+stop() {
+  [ ! -e "$folder/queue/pid/master.pid" ] || $sudo kill "$(tr -d ' ' <"$folder/queue/pid/master.pid")" || true
+  $sudo rm -rf "$folder"
+}
+trap stop EXIT
+
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+# A delivery agent refuses to be root.
+owner=$(id -u)
+[ "$owner" != 0 ] || owner=$(id -u nobody)
+mkdir -p "$folder"/{config,queue,data,mail}
+$sudo chown postfix "$folder/data"
+$sudo chown "$owner" "$folder/mail"
+cat >"$folder/config/main.cf" <<CONFIG
+compatibility_level = 3.6
+queue_directory = $folder/queue
+data_directory = $folder/data
+maillog_file = $folder/log
+maillog_file_prefixes = $folder
+myhostname = relay.example.org
+mydestination =
+mynetworks = 127.0.0.0/8
+inet_interfaces = loopback-only
+inet_protocols = ipv4
+alias_maps =
+default_transport = error:5.7.1 nothing leaves this machine
+relay_transport = error:5.7.1 nothing leaves this machine
+virtual_mailbox_domains = example.org, example.net, example.com
+virtual_mailbox_base = $folder/mail
+virtual_mailbox_maps = static:all/
+virtual_uid_maps = static:$owner
+virtual_gid_maps = static:$(id -g nobody)
+CONFIG
+cat >"$folder/config/master.cf" <<CONFIG
+127.0.0.1:$port inet n - n - - smtpd
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+flush unix n - n 1000? 0 flush
+proxymap unix - - n - - proxymap
+proxywrite unix - - n - 1 proxymap
+error unix - - n - - error
+retry unix - - n - - error
+virtual unix - n n - - virtual
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+CONFIG
+# Some of its parts look for their map types beside main.cf.
+for file in /etc/postfix/dynamicmaps.cf /etc/postfix/postfix-files; do
+  [ ! -e $file ] || cp $file "$folder/config/"
+done
+$sudo chown -R root "$folder/config"
+$sudo postfix -c "$folder/config" start
+python3 "$here/40-mail.py" --relay "$port" --maildir "$folder/mail/all" || {
+  tail -n 20 "$folder/log"
+  exit 1
+}
