@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, Row, Transaction};
 
 use crate::edition::{Audience, Content, Edition, EditionId};
-use crate::ledger::{Ledger, instant, millis};
+use crate::ledger::{Ledger, instant, millis, small};
 use crate::notice::NoticeId;
 use crate::plan::{Entry, History, Step};
 use crate::revision::{Difference, Draft, Revision};
@@ -79,16 +80,13 @@ impl Ledger {
             carried: BTreeMap::new(),
             told: BTreeMap::new(),
         };
-        let rows = sqlx::query("SELECT path, source, revised_at, published_at, appeared_at FROM revision ORDER BY notice, number")
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{REVISIONS} ORDER BY notice, number")))
             .fetch_all(&self.read)
             .await
             .context("read the revisions")?;
         for row in rows {
             let Some(draft) = read(row.try_get(0)?, row.try_get(1)?) else { continue };
-            let before = history.revisions.get(&draft.notice.id);
-            let (published_at, appeared_at) = (instant(row.try_get(3)?), instant(row.try_get(4)?));
-            let revision =
-                Revision::after(before, draft, instant(row.try_get(2)?), published_at, appeared_at);
+            let revision = revision_of(&row, history.revisions.get(&draft.notice.id), draft)?;
             history.revisions.insert(revision.id().clone(), revision);
         }
         for row in sqlx::query("SELECT list, since FROM opening")
@@ -226,6 +224,18 @@ impl Ledger {
             .await;
         value.with_context(|| format!("read the mark {name}"))
     }
+}
+
+/// The columns that `revision_of` reads, behind `path` and `source`.
+pub(crate) const REVISIONS: &str =
+    "SELECT path, source, revised_at, published_at, appeared_at, number, sequence FROM revision";
+
+/// The revision of a row of `REVISIONS`, after those before it. The numbers are the ledger's: a source between
+/// that this program cannot read any more must not make the next edit take a number that is taken.
+pub(crate) fn revision_of(row: &AnyRow, before: Option<&Revision>, draft: Draft) -> sqlx::Result<Revision> {
+    let (published_at, appeared_at) = (instant(row.try_get(3)?), instant(row.try_get(4)?));
+    let revision = Revision::after(before, draft, instant(row.try_get(2)?), published_at, appeared_at);
+    Ok(Revision { number: small(row.try_get(5)?), sequence: small(row.try_get(6)?), ..revision })
 }
 
 pub(crate) fn audience_of(kind: &str, name: String) -> Audience {
@@ -432,7 +442,8 @@ async fn freeze_recipients(
     );
     let told = match &edition.content {
         Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) => String::new(),
-        // Exactly those who are on this list and to whom any list told it: claimed, sent, uncertain. To whom it
+        // Exactly those who are on this list and to whom any list told it: claimed, sent, uncertain, or due
+        // again because a process died with it in hand (a try without an answer). To whom it
         // is still to be sent it goes as it is now, and needs no correction.
         Content::Correction(member, _) => {
             let told = listed(
@@ -446,7 +457,10 @@ async fn freeze_recipients(
                 .await?,
             );
             format!(
-                "AND EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({told}) AND t.state IN (1, 2, 5))"
+                "AND EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({told})
+                     AND (t.state IN (1, 2, 5) OR (t.state = 0 AND t.attempts > 0 AND NOT EXISTS (
+                         SELECT 1 FROM attempt a
+                         WHERE a.edition = t.edition AND a.recipient = t.recipient AND a.number = t.attempts))))"
             )
         }
     };

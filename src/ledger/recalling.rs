@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 
 use crate::edition::EditionId;
-use crate::ledger::{Ledger, instant, millis};
+use crate::ledger::publishing::{REVISIONS, revision_of};
+use crate::ledger::{Ledger, millis};
 use crate::notice::NoticeId;
 use crate::revision::{Draft, Revision};
 use crate::subscriber::SubscriberId;
@@ -20,24 +21,16 @@ impl Ledger {
         notice: &NoticeId,
         read: impl Fn(&str, &str) -> Option<Draft>,
     ) -> anyhow::Result<Option<Revision>> {
-        let rows = sqlx::query(
-            "SELECT path, source, revised_at, published_at, appeared_at FROM revision WHERE notice = $1 ORDER BY number",
-        )
-        .bind(notice.as_str())
-        .fetch_all(&self.read)
-        .await
-        .context("read a notice's revisions")?;
+        let statement = format!("{REVISIONS} WHERE notice = $1 ORDER BY number");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
+            .bind(notice.as_str())
+            .fetch_all(&self.read)
+            .await
+            .context("read a notice's revisions")?;
         let mut latest: Option<Revision> = None;
         for row in rows {
             let Some(draft) = read(row.try_get(0)?, row.try_get(1)?) else { continue };
-            let (published_at, appeared_at) = (instant(row.try_get(3)?), instant(row.try_get(4)?));
-            latest = Some(Revision::after(
-                latest.as_ref(),
-                draft,
-                instant(row.try_get(2)?),
-                published_at,
-                appeared_at,
-            ));
+            latest = Some(revision_of(&row, latest.as_ref(), draft)?);
         }
         Ok(latest)
     }

@@ -81,6 +81,18 @@ impl Ledger {
         }))
     }
 
+    /// The lists of a subscriber who gets mail, in order.
+    pub async fn lists_of(&self, subscriber: SubscriberId) -> anyhow::Result<Vec<String>> {
+        sqlx::query_scalar(
+            "SELECT p.list FROM subscription p JOIN subscriber s ON s.id = p.subscriber
+             WHERE p.subscriber = $1 AND s.standing = 1 ORDER BY p.list",
+        )
+        .bind(subscriber)
+        .fetch_all(&self.read)
+        .await
+        .context("read a subscriber's lists")
+    }
+
     /// Takes a subscriber off a list; off the last one, they are unsubscribed.
     pub async fn leave(&self, subscriber: SubscriberId, list: &str) -> anyhow::Result<()> {
         let mut transaction = self.write.begin().await.context("begin to leave")?;

@@ -39,11 +39,12 @@ pub struct Live {
     pub clock: Clock,
 }
 
-/// `/metrics` and `/leave/<token>`.
+/// `/metrics`, `/leave/<token>` and `/preferences/<token>`.
 pub fn router(live: Live) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/leave/{token}", get(ask_to_leave).post(leave))
+        .route("/preferences/{token}", get(preferences))
         .with_state(live)
 }
 
@@ -70,13 +71,13 @@ async fn metrics(State(live): State<Live>) -> Response {
 
 // A link scanner that opens every link must not take anybody off a list: GET shows a button.
 async fn ask_to_leave(State(live): State<Live>, Path(token): Path<String>) -> Response {
-    let list = live.claim(&token).map(|claim| live.list_title(&claim.list));
+    let list = live.claim(&token, Purpose::Leave).map(|claim| live.list_title(&claim.list));
     live.page(list.as_deref(), false)
 }
 
 // RFC 8058 §3.1: the body is List-Unsubscribe=One-Click or a browser's empty form; either is a wish to leave.
 async fn leave(State(live): State<Live>, Path(token): Path<String>) -> Response {
-    let Some(claim) = live.claim(&token) else { return live.page(None, false) };
+    let Some(claim) = live.claim(&token, Purpose::Leave) else { return live.page(None, false) };
     if let Err(err) = live.ledger.leave(claim.subscriber, &claim.list).await {
         error!(error = format!("{err:#}"), "Somebody could not leave.");
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
@@ -84,9 +85,31 @@ async fn leave(State(live): State<Live>, Path(token): Path<String>) -> Response 
     live.page(Some(&live.list_title(&claim.list)), true)
 }
 
+// What the reader of a mail gets, each list with a way to leave it.
+async fn preferences(State(live): State<Live>, Path(token): Path<String>) -> Response {
+    let Some(claim) = live.claim(&token, Purpose::Preferences) else { return live.page(None, false) };
+    let names = match live.ledger.lists_of(claim.subscriber).await {
+        Ok(names) => names,
+        Err(err) => {
+            error!(error = format!("{err:#}"), "Somebody could not see their lists.");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+    };
+    let lists: Vec<page::Subscribed> =
+        names.into_iter().filter_map(|list| live.subscribed(&claim, list)).collect();
+    live.answer(StatusCode::OK, |frame| page::preferences(frame, &lists))
+}
+
 impl Live {
-    fn claim(&self, token: &str) -> Option<Claim> {
-        self.key.as_ref()?.claim(token, Purpose::Leave, self.clock.now())
+    fn claim(&self, token: &str, purpose: Purpose) -> Option<Claim> {
+        self.key.as_ref()?.claim(token, purpose, self.clock.now())
+    }
+
+    fn subscribed(&self, claim: &Claim, list: String) -> Option<page::Subscribed> {
+        let title = self.list_title(&list);
+        let description = self.config.list(&list).map_or(String::new(), |list| list.description.clone());
+        let leave = self.key.as_ref()?.token(&Claim { purpose: Purpose::Leave, list, ..claim.clone() });
+        Some(page::Subscribed { title, description, leave: format!("leave/{leave}") })
     }
 
     fn list_title(&self, name: &str) -> String {
@@ -95,17 +118,25 @@ impl Live {
 
     fn page(&self, list: Option<&str>, done: bool) -> Response {
         let status = if list.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
-        match self.render(list, done) {
+        self.answer(status, |frame| page::leave(frame, list, done))
+    }
+
+    // No cache keeps a page that a token opened.
+    fn answer(
+        &self,
+        status: StatusCode,
+        render: impl Fn(&Frame<'_>) -> Result<String, templates::Error>,
+    ) -> Response {
+        let page = self.templates.plain("web/style.css").and_then(|style| {
+            let style = site::style_path(&style);
+            render(&Frame { site: &self.config.site, templates: &self.templates, style: &style })
+        });
+        match page {
             Ok(html) => (status, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response(),
             Err(err) => {
-                error!(error = %err, "The page to leave cannot be shown.");
+                error!(error = %err, "A page cannot be shown.");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
             }
         }
-    }
-
-    fn render(&self, list: Option<&str>, done: bool) -> Result<String, templates::Error> {
-        let style = site::style_path(&self.templates.plain("web/style.css")?);
-        page::leave(&Frame { site: &self.config.site, templates: &self.templates, style: &style }, list, done)
     }
 }

@@ -85,7 +85,8 @@ on_both! {
     recipients_are_frozen_by_the_commit_less_those_who_leave_before_the_claim
     a_person_on_two_lists_gets_each_thing_once
     who_leaves_one_of_two_lists_still_gets_it_by_the_other
-    a_correction_goes_to_those_who_were_told_and_to_nobody_else
+    a_correction_goes_to_those_who_were_told_and_to_nobody_else,
+    a_correction_goes_to_whoever_a_process_that_died_may_have_told,
     who_has_not_got_it_yet_gets_it_as_it_is_now_and_no_correction
     a_reminder_that_waits_is_dropped_when_the_action_is_cancelled
     a_reminder_that_waits_is_dropped_when_the_action_is_rescheduled
@@ -509,6 +510,19 @@ async fn who_leaves_one_of_two_lists_still_gets_it_by_the_other(place: Place) {
     assert_eq!(
         town.tallies().await,
         "alert/alerts/march complete: 2 left\nalert/chat/march open: 1 waiting\nalert/neighbours/march complete: 2 sent\n"
+    );
+}
+
+async fn a_correction_goes_to_whoever_a_process_that_died_may_have_told(place: Place) {
+    let mut town = Town::new(&place).await;
+    town.confirmed("ada", &["alerts"]).await;
+    town.look(&march(), "2018-07-08T22:00Z").await;
+    assert_eq!(town.claim(Lane::Urgent, "2018-07-08T22:00Z").await.len(), 1);
+    town.ledger.release_all(at("2018-07-08T22:01Z")).await.unwrap();
+    town.look(&moved(), "2018-07-08T22:02Z").await;
+    assert_eq!(
+        town.send("2018-07-08T22:02Z").await,
+        "alert/alerts/march: ada\ncorrection/alerts/march/1: ada\n"
     );
 }
 

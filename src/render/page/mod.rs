@@ -351,6 +351,30 @@ pub fn leave(frame: &Frame<'_>, list: Option<&str>, done: bool) -> Result<String
     frame.templates.render("web/leave.html", &view)
 }
 
+/// A list that somebody is on.
+#[derive(Debug, Clone, Serialize)]
+pub struct Subscribed {
+    /// What people call it.
+    pub title: String,
+    /// What it sends, and how often.
+    pub description: String,
+    /// The path under the site at which a POST leaves it.
+    pub leave: String,
+}
+
+/// The page on which a subscriber sees their lists and leaves any of them.
+pub fn preferences(frame: &Frame<'_>, lists: &[Subscribed]) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct View<'a> {
+        frame: FrameView<'a>,
+        lists: &'a [Subscribed],
+    }
+    let mut view =
+        View { frame: frame.view("", Nav::Elsewhere, "What you get", &frame.site.description, &[]), lists };
+    view.frame.canonical = None;
+    frame.templates.render("web/preferences.html", &view)
+}
+
 fn error_page(frame: &Frame<'_>, template: &str, title: &str) -> Result<String, Error> {
     #[derive(Serialize)]
     struct View<'a> {
