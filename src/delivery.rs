@@ -6,8 +6,21 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-pub const MAIL_RETRIES: &[u32] = &[300, 600];
-pub const URGENT_MAIL_RETRIES: &[u32] = &[60, 120];
+/// Seconds before the second, third, … try of a digest's mail: 5, 10, 20 and 40 minutes, then hourly for as long
+/// as five days are not over.
+///
+/// RFC 5321 §4.5.4.1 asks to try for at least four to five days. It also asks for half an hour between tries
+/// unless the client knows better; it does for greylists (RFC 6647), which let a second try through after
+/// minutes. Postfix begins with 300 s, too, ends with 4,000 s and gives up after 5 days.
+pub const MAIL_RETRIES: &[u32] = &then_hourly::<4, 122>([300, 600, 1_200, 2_400]);
+
+/// Seconds before the second, third, … try of an urgent mail, which is of the moment: 1, 2, 5, 10, 20 and 40
+/// minutes, then hourly for as long as five days are not over.
+pub const URGENT_MAIL_RETRIES: &[u32] = &then_hourly::<6, 124>([60, 120, 300, 600, 1_200, 2_400]);
+
+/// The longest that a `retry_after` is heeded: nobody can put a delivery off beyond what it is good for.
+pub const LONGEST_ASKED: Duration = Duration::from_hours(24);
+
 /// What the other side's answer means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -109,6 +122,13 @@ pub fn next(policy: &Policy, standing: &Standing, answer: &Answer, now: DateTime
     }
 }
 
+const fn then_hourly<const FIRST: usize, const ALL: usize>(first: [u32; FIRST]) -> [u32; ALL] {
+    let mut retries = [3_600; ALL];
+    let (head, _) = retries.split_at_mut(FIRST);
+    head.copy_from_slice(&first);
+    retries
+}
+
 fn retry(policy: &Policy, standing: &Standing, answer: &Answer, now: DateTime<Utc>) -> Next {
     let tried = usize::try_from(standing.attempts.saturating_sub(1)).unwrap_or(usize::MAX);
     // A way that is closed says nothing about the recipient: tries go on at the last pace until it expires.
@@ -119,7 +139,7 @@ fn retry(policy: &Policy, standing: &Standing, answer: &Answer, now: DateTime<Ut
             return Next::Done(State::Bounced);
         }
     };
-    let asked = answer.retry_after.unwrap_or_default();
+    let asked = answer.retry_after.unwrap_or_default().min(LONGEST_ASKED);
     let at = now + jittered(delay, policy.jitter_percent, standing).max(asked);
     match standing.expires_at {
         Some(expires_at) if at >= expires_at => Next::Done(State::Expired),
