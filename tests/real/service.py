@@ -89,9 +89,11 @@ class Service:
 
     def run(self, *arguments):
         """Runs one command to its end; its exit must be 0."""
-        return subprocess.run(
-            [HANDBILL, "-C", str(self.folder), *arguments], check=True, text=True, capture_output=True
-        ).stdout
+        ran = subprocess.run([HANDBILL, "-C", str(self.folder), *arguments], text=True, capture_output=True)
+        if ran.returncode != 0:
+            check(f"handbill {arguments[0]}", [f"exit {ran.returncode}", *ran.stderr.splitlines()])
+            end()
+        return ran.stdout
 
     def publish(self, name, text):
         """Puts a notice into the folder, as an editor does: whole."""
