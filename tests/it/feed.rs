@@ -197,7 +197,10 @@ fn a_document_never_passes_the_cap_and_the_oldest_entries_give_way() {
         let mut notice = notice(&format!("n{number:02}"), &source);
         notice.body.html = "<p>&amp; &lt;long&gt; \"text\"</p>\n".repeat(1_000);
         let seen = at(NOW) - TimeDelta::hours(number);
-        revisions.push(Revision::first(handbill::revision::Draft::new(notice, &source), seen));
+        revisions.push(Revision::first(
+            handbill::revision::Draft::new(notice, "notices/sample.md", &source),
+            seen,
+        ));
     }
     let entries: Vec<&Revision> = revisions.iter().collect();
     for format in Format::ALL {
@@ -212,7 +215,8 @@ fn a_document_never_passes_the_cap_and_the_oldest_entries_give_way() {
 fn a_text_of_many_pages_is_in_the_feed_with_its_summary_and_its_address() {
     let mut notice = notice("long", ACTION);
     notice.body.html = "<p>&amp; very long</p>\n".repeat(40_000);
-    let revision = Revision::first(handbill::revision::Draft::new(notice, ACTION), at(NOW));
+    let revision =
+        Revision::first(handbill::revision::Draft::new(notice, "notices/sample.md", ACTION), at(NOW));
     for format in Format::ALL {
         let document = check(&[&revision, &archive()], format, NOW);
         assert!(document.len() < 64 * 1024, "{}", document.len());
@@ -299,7 +303,8 @@ pub fn action_of(text: &str) -> Revision {
         (press.role, press.email, press.advisory) = (text(), Some(text()), Some(text()));
     });
     let before = action();
-    before.next(handbill::revision::Draft::new(notice, ACTION), at("2018-07-09T12:00:00Z"))
+    before
+        .next(handbill::revision::Draft::new(notice, "notices/sample.md", ACTION), at("2018-07-09T12:00:00Z"))
 }
 
 proptest! {

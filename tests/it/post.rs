@@ -101,7 +101,7 @@ fn a_long_text_goes_without_its_html_and_a_longer_one_is_cut() {
         let mut notice = notice("long", ACTION);
         notice.body.html = "<p>é</p>".repeat(length);
         notice.body.text = "é\n".repeat(length);
-        Revision::first(Draft::new(notice, ACTION), at(AT))
+        Revision::first(Draft::new(notice, "notices/sample.md", ACTION), at(AT))
     };
     let json = check(&alert(&of(100)), &of(100), AT);
     assert_eq!(json["data"]["truncated"], false);

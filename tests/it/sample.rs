@@ -138,7 +138,7 @@ pub fn notice(id: &str, source: &str) -> Notice {
 
 /// The first revision of a source, seen at `seen`.
 pub fn first(id: &str, source: &str, seen: &str) -> Revision {
-    Revision::first(Draft::new(notice(id, source), source), at(seen))
+    Revision::first(Draft::new(notice(id, source), "notices/sample.md", source), at(seen))
 }
 
 /// The revision that follows when `old` has been replaced by `new` in the source.
@@ -146,7 +146,7 @@ pub fn edited(revision: &Revision, old: &str, new: &str, seen: &str) -> Revision
     let source = revision.draft.source.replace(old, new);
     assert_ne!(&*revision.draft.source, source, "the edit changes something");
     let notice = notice(revision.id().as_str(), &source);
-    revision.next(Draft::new(notice, &source), at(seen))
+    revision.next(Draft::new(notice, "notices/sample.md", &source), at(seen))
 }
 
 /// The action, first seen when it was published.
@@ -199,7 +199,7 @@ pub fn hostile() -> Revision {
         event.hosts = vec![text("host")];
         event.place.iter_mut().for_each(|place| place.name = text("place").repeat(3));
     }
-    Revision::first(Draft::new(notice, ACTION), at("2018-07-08T22:00:00Z"))
+    Revision::first(Draft::new(notice, "notices/sample.md", ACTION), at("2018-07-08T22:00:00Z"))
 }
 
 /// The archive entry.
