@@ -260,7 +260,8 @@ pub async fn run(
                 }
                 stood_by = looked.stands_by;
                 if looked.deliveries > 0 {
-                    committed.notify_waiters();
+                    // Kept for a deliverer that is busy at this moment.
+                    committed.notify_one();
                 }
                 if let (Some(_), Some(manifest)) = (looked.written, &publisher.manifest) {
                     written(manifest.clone());

@@ -9,6 +9,8 @@
 
 mod calendar;
 mod chaos;
+mod crash;
+mod deliver;
 mod email;
 mod feed;
 mod lint;
@@ -21,3 +23,4 @@ mod sample;
 mod schedule;
 mod smtp;
 mod target;
+mod world;
