@@ -252,6 +252,7 @@ pub async fn run(
             );
         }
         let now = clock.now();
+        let mut failed = false;
         match publisher.look(now).await {
             Ok(looked) => {
                 report(&looked);
@@ -268,9 +269,14 @@ pub async fn run(
                 }
             }
             // The ledger or the disk: it is tried again, and nothing is lost meanwhile.
-            Err(err) => error!(error = format!("{err:#}"), "Publishing failed and is tried again."),
+            Err(err) => {
+                failed = true;
+                error!(error = format!("{err:#}"), "Publishing failed and is tried again.");
+            }
         }
-        let wake = publisher.next_at().map_or(now + poll, |at| at.min(now + poll));
+        // What is due already and could not be done would make it try without a pause.
+        let next_at = publisher.next_at().filter(|_| !failed && !stood_by);
+        let wake = next_at.map_or(now + poll, |at| at.min(now + poll));
         tokio::select! {
             () = tokio::time::sleep(clock.until(wake).max(std::time::Duration::from_millis(5))) => {}
             () = stop.cancelled() => {}

@@ -366,7 +366,7 @@ impl Room {
         }
         match rate.take(self.office.clock.now()) {
             Ok(()) => self.take().map_or(Turn::Never, Turn::Now),
-            Err(wait) => Turn::Later(wait),
+            Err(wait) => Turn::Later(self.office.passes_in(wait)),
         }
     }
 

@@ -82,6 +82,12 @@ impl Office {
         LEASE.to_std().map_or(LEASE, |lease| self.clock.scaled(lease))
     }
 
+    // How long the machine takes for so much time of the clock, at most a slice.
+    fn passes_in(&self, span: Duration) -> Duration {
+        let span = TimeDelta::from_std(span).unwrap_or(TimeDelta::MAX);
+        self.clock.until(self.clock.now().checked_add_signed(span).unwrap_or(DateTime::<Utc>::MAX_UTC))
+    }
+
     // Gives back what was not tried; the try does not count. A claim that is not given back would wait for the
     // end of its lease, so it is tried until the service stops.
     async fn give_back(&self, claims: &[Claim], due_at: DateTime<Utc>) {

@@ -165,7 +165,7 @@ impl Desk {
         while !self.office.stop.is_cancelled() {
             match bucket.take(self.office.clock.now()) {
                 Ok(()) => return true,
-                Err(wait) => self.wait(wait).await,
+                Err(wait) => self.wait(self.office.passes_in(wait)).await,
             }
         }
         false

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use handbill::clock::Clock;
 use handbill::serve::Parts;
 
 use crate::chaos::{Chaos, Options};
@@ -502,6 +503,43 @@ fn what_is_too_late_takes_no_turn_of_the_rate() {
     // At two a minute it would take a quarter of an hour.
     world.deliver("2018-07-10T09:00Z");
     assert_eq!(world.tallies(), "alert/alerts/march complete: 30 to, 30 expired\n");
+}
+
+#[test]
+fn a_mail_that_goes_out_later_shows_what_is_shown_by_then() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 1\nper_minute = 60", ALERTS);
+    let names: Vec<String> = (0..60).map(|n| format!("n{n}")).collect();
+    world.subscribe(&names, "alerts");
+    world.write(
+        "march",
+        &MARCH.replace(
+            "\"Union Square\"",
+            "\"Zuccotti\"\nvisibility = \"day-of\"\nreveal_at = 2018-07-06 13:00:30",
+        ),
+    );
+    world.look(FRIDAY);
+    // A mail a second of a clock that goes sixty times as fast.
+    let running = world.start_by(DELIVER, Clock::fast(at(FRIDAY), 60)).unwrap();
+    until(|| chaos.log(|log| log.taken.len() == 60));
+    world.runtime.block_on(running.stop());
+    let mails = mails(&chaos);
+    assert!(!mails[0].text.contains("Zuccotti"));
+    assert!(mails[59].text.contains("Zuccotti"), "{}", mails[59].text);
+}
+
+#[test]
+fn a_target_that_was_taken_out_of_the_config_leaves_no_edition_open_for_ever() {
+    let receiver = receiver(|_| (204, &[]));
+    let mut world = begun_posting(&receiver);
+    world.write("march", MARCH);
+    world.look(FRIDAY);
+    world.reconfigure(&target(&receiver.url("/hook")), ALERTS);
+    world.deliver(FRIDAY);
+    assert_eq!(world.tallies(), "alert/partners/march open: 1 to, 1 waiting\n");
+    let running = world.start(DELIVER, "2018-07-10T09:00Z").unwrap();
+    until(|| world.tallies() == "alert/partners/march complete: 1 to, 1 expired\n");
+    world.runtime.block_on(running.stop());
 }
 
 fn target(url: &str) -> String {

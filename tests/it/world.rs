@@ -176,29 +176,34 @@ impl World {
 
     /// Starts parts of the service under a clock that shows `now`.
     pub fn start(&self, parts: Parts, now: &str) -> anyhow::Result<Running> {
-        let options = Options {
-            parts,
-            listen: Some("127.0.0.1:0".to_owned()),
-            clock: Clock::fast(at(now), 1),
-            poll: TimeDelta::seconds(1),
-        };
+        self.start_by(parts, Clock::fast(at(now), 1))
+    }
+
+    /// Starts parts of the service under a clock of its own.
+    pub fn start_by(&self, parts: Parts, clock: Clock) -> anyhow::Result<Running> {
+        let options =
+            Options { parts, listen: Some("127.0.0.1:0".to_owned()), clock, poll: TimeDelta::seconds(1) };
         self.runtime.block_on(serve::start(&self.installation, options))
     }
 
     /// Delivers what is due at `now`, until nothing is or all is held.
     pub fn deliver(&self, now: &str) {
-        let running = self.start(DELIVER, now).unwrap();
+        self.deliver_at(at(now));
+    }
+
+    pub fn deliver_at(&self, now: DateTime<Utc>) {
+        let running = self.start_by(DELIVER, Clock::fast(now, 1)).unwrap();
         let targets = &self.installation.config.targets;
         let targets: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
         self.runtime.block_on(async {
             let began = Instant::now();
-            while running.ledger.waits(&targets, at(now) + began.elapsed()).await.unwrap()
+            while running.ledger.waits(&targets, now + began.elapsed()).await.unwrap()
                 && running.ledger.held_since().await.unwrap().is_none()
             {
                 assert!(began.elapsed() < PATIENCE, "something waits for ever");
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            running.ledger.complete_editions(at(now)).await.unwrap();
+            running.ledger.complete_editions(now).await.unwrap();
             running.stop().await;
         });
     }
