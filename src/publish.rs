@@ -251,6 +251,7 @@ pub async fn run(
             );
         }
         let now = clock.now();
+        let mut failed = false;
         match publisher.look(now).await {
             Ok(looked) => {
                 report(&looked);
@@ -259,16 +260,22 @@ pub async fn run(
                 }
                 stood_by = looked.stands_by;
                 if looked.deliveries > 0 {
-                    committed.notify_waiters();
+                    // Kept for a deliverer that is busy at this moment.
+                    committed.notify_one();
                 }
                 if let (Some(_), Some(manifest)) = (looked.written, &publisher.manifest) {
                     written(manifest.clone());
                 }
             }
             // The ledger or the disk: it is tried again, and nothing is lost meanwhile.
-            Err(err) => error!(error = format!("{err:#}"), "Publishing failed and is tried again."),
+            Err(err) => {
+                failed = true;
+                error!(error = format!("{err:#}"), "Publishing failed and is tried again.");
+            }
         }
-        let wake = publisher.next_at().map_or(now + poll, |at| at.min(now + poll));
+        // What is due already and could not be done would make it try without a pause.
+        let next_at = publisher.next_at().filter(|_| !failed && !stood_by);
+        let wake = next_at.map_or(now + poll, |at| at.min(now + poll));
         tokio::select! {
             () = tokio::time::sleep(clock.until(wake).max(std::time::Duration::from_millis(5))) => {}
             () = stop.cancelled() => {}

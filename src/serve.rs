@@ -73,6 +73,8 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
     let ledger = installation.ledger().await?;
     let templates = Arc::new(installation.templates()?);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    // A start that fails half-way leaves nothing running.
+    let unless_started = stop.clone().drop_guard();
     let counts = Arc::new(Counts::default());
     let wake = Arc::new(Notify::new());
     let shelf = Arc::new(Shelf::open(installation.site()).context("open the documents")?);
@@ -117,6 +119,7 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
     } else {
         None
     };
+    unless_started.disarm();
     Ok(Running { address, ledger, counts, stop, tasks })
 }
 
@@ -142,22 +145,20 @@ async fn start_delivering(
             return Ok(());
         }
     };
-    if ledger.dialect() == Dialect::Sqlite {
-        let Some(lock) = installation.lock("deliver")? else {
-            bail!("another process delivers from this ledger");
-        };
-        // Only one process delivers from an embedded ledger: what the last one held is free.
-        let freed = ledger.release_all(options.clock.now()).await?;
-        if freed > 0 {
-            warn!(deliveries = freed, "The last run ended in the middle; its deliveries go on.");
+    let lock = match ledger.dialect() {
+        Dialect::Postgres => None,
+        Dialect::Sqlite => {
+            let Some(lock) = installation.lock("deliver")? else {
+                bail!("another process delivers from this ledger");
+            };
+            // Only one process delivers from an embedded ledger: what the last one held is free.
+            let freed = ledger.release_all(options.clock.now()).await?;
+            if freed > 0 {
+                warn!(deliveries = freed, "The last run ended in the middle; its deliveries go on.");
+            }
+            Some(Arc::new(lock))
         }
-        let stop = stop.clone();
-        tasks.spawn(async move {
-            stop.cancelled().await;
-            // Held until everything has been told to stop.
-            drop(lock);
-        });
-    }
+    };
     let office = Office {
         installation: installation.clone(),
         ledger: ledger.clone(),
@@ -167,6 +168,7 @@ async fn start_delivering(
         counts: Arc::clone(counts),
         wake: Arc::clone(wake),
         stop: stop.clone(),
+        lock,
     };
     deliver::start(&office, tasks).await
 }
@@ -184,16 +186,18 @@ impl Running {
     }
 }
 
-/// Waits for SIGTERM or SIGINT.
-pub async fn stop_signal() -> anyhow::Result<()> {
+/// Listens for SIGTERM and SIGINT from now on; what it answers waits for one. A service listens before it starts,
+/// or a signal in between would end it in the middle of a mail.
+pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).context("wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("wait for SIGINT")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 // Another for each process: two on one machine must not share a lease.

@@ -25,6 +25,7 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     }
     installation.key()?;
     let running = serve::start(installation, options(PARTS, None, clock)).await?;
+    let targets: Vec<&str> = installation.config.targets.iter().map(|target| target.name.as_str()).collect();
     // What waits for a later hour is not waited for.
     while running.ledger.next_delivery_at().await?.is_some_and(|at| at <= clock.now() + crate::deliver::LEASE)
     {
@@ -32,7 +33,7 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
             say("Sending is held; `handbill resume` lets it go on.")?;
             break;
         }
-        let claimed_or_due = running.ledger.waits(clock.now()).await?;
+        let claimed_or_due = running.ledger.waits(&targets, clock.now()).await?;
         if !claimed_or_due {
             break;
         }

@@ -49,11 +49,12 @@ pub async fn run_parts(
     listen: Option<String>,
     clock: &Clock,
 ) -> anyhow::Result<Ended> {
+    let stop_signal = serve::stop_signal()?;
     let running = serve::start(installation, options(parts, listen, clock)).await?;
     if let Some(address) = running.address {
         info!("The pages are at http://{address}/");
     }
-    serve::stop_signal().await?;
+    stop_signal.await;
     running.stop().await;
     Ok(Ended::Well)
 }

@@ -10,7 +10,7 @@ use crate::config::List;
 use crate::deliver::Office;
 use crate::edition::{Audience, Content, Edition, EditionId, Member};
 use crate::ledger::delivering::{Claim, Committed};
-use crate::notice::NoticeId;
+use crate::notice::{NoticeId, shown};
 use crate::render::calendar;
 use crate::render::email::{self, Letter, Sender, Stamp};
 use crate::revision::Revision;
@@ -23,6 +23,8 @@ pub struct Ready {
     pub committed: Committed,
     letter: Letter,
     list: String,
+    // When it says something else by itself: a place is revealed, a telephone number is over.
+    changes_at: Option<DateTime<Utc>>,
     // The earlier mail of each recipient that this one follows.
     follows: HashMap<i64, EditionId>,
 }
@@ -48,7 +50,7 @@ impl Letters {
         now: DateTime<Utc>,
     ) -> anyhow::Result<Arc<Ready>> {
         let committed = office.ledger.edition(number).await?.context("a delivery is of no edition")?;
-        if let Some(ready) = self.ready.get(&number).filter(|ready| ready.is_current(&committed)) {
+        if let Some(ready) = self.ready.get(&number).filter(|ready| ready.is_current(&committed, now)) {
             return Ok(Arc::clone(ready));
         }
         let follows = match committed.content {
@@ -88,8 +90,8 @@ impl Ready {
         message
     }
 
-    fn is_current(&self, committed: &Committed) -> bool {
-        self.committed.content == committed.content
+    fn is_current(&self, committed: &Committed, now: DateTime<Utc>) -> bool {
+        self.committed.content == committed.content && self.changes_at.is_none_or(|at| now < at)
     }
 }
 
@@ -131,7 +133,8 @@ async fn make(
     let sender = Sender { site: &config.site, mail: &config.mail, list: &list, templates: &office.templates };
     let letter = email::letter(&sender, &edition, &current, attachment.as_deref(), now)
         .with_context(|| format!("render {}", committed.id))?;
-    Ok(Ready { list: name.clone(), committed, letter, follows })
+    let changes_at = revisions.iter().filter_map(|revision| shown::next_change(revision.notice(), now)).min();
+    Ok(Ready { list: name.clone(), committed, letter, changes_at, follows })
 }
 
 /// The revisions of an edition's members, in their order.

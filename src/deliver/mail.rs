@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
@@ -20,7 +20,7 @@ use crate::channel::smtp::relay::{self, Relay, Trust};
 use crate::config::{Security, Smtp, Transport};
 use crate::deliver::letters::{Letters, Ready};
 use crate::deliver::recorder::Recorder;
-use crate::deliver::{BULK_MAIL, LEASE, Office, URGENT_MAIL, ours};
+use crate::deliver::{BULK_MAIL, Office, REPAIR, RETRY, URGENT_MAIL, ours};
 use crate::delivery::{self, Answer, Fault, Next, Outcome, Policy, Standing, State};
 use crate::edition::{Content, Lane};
 use crate::installation::Installation;
@@ -32,6 +32,7 @@ struct Job {
     claim: Claim,
     ready: Arc<Ready>,
     address: Address,
+    claimed: Instant,
 }
 
 // What was claimed and waits for a connection; alerts before issues.
@@ -39,6 +40,22 @@ struct Job {
 struct Queue {
     urgent: VecDeque<Job>,
     bulk: VecDeque<Job>,
+}
+
+// Whether the way to the relay is open.
+struct Way {
+    // Nothing is tried before.
+    closed_until: Instant,
+    // Closed so many times in a row.
+    closed: u32,
+    // Mails in a row that the way failed.
+    lost: u32,
+    // Sending is held by the ledger's mark.
+    held: bool,
+    // So many write the ledger's mark at this moment, and so many have: a look at the ledger from before it was
+    // written does not undo that.
+    holding: u32,
+    holds: u64,
 }
 
 struct Room {
@@ -50,12 +67,19 @@ struct Room {
     // The queue ran low.
     low: Notify,
     rate: Option<Mutex<TokenBucket>>,
-    // After a refused connection nothing is tried until then.
-    closed_until: Mutex<DateTime<Utc>>,
-    refusals: AtomicU32,
+    way: Mutex<Way>,
     // Messages refused one after the other for what we did.
     our_faults: AtomicU32,
     connections: usize,
+}
+
+// A job's turn.
+enum Turn {
+    Now(Job),
+    // The rate says when.
+    Later(Duration),
+    // Nothing waits.
+    Never,
 }
 
 // Ten refusals at the dot in a row are about us (a block, a policy), not about ten people.
@@ -63,6 +87,20 @@ const MOST_OF_OUR_FAULTS: u32 = 10;
 
 // An idle connection is closed before the relay does it (RFC 5321 §4.5.3.2.7 gives 5 minutes).
 const IDLE: Duration = Duration::from_secs(5);
+
+// A job that waited longer is claimed anew. What is left of its lease is enough for a whole SMTP transaction, so
+// that nobody else sends it meanwhile.
+const FRESH: Duration = Duration::from_secs(10 * 60);
+
+// Others may have committed something: the ledger is asked at least so often.
+const LONGEST_REST: Duration = Duration::from_millis(500);
+
+// An alert does not wait longer for a relay that is back.
+const LONGEST_CLOSED: Duration = Duration::from_secs(60);
+
+// Looking for editions that are done reads all that waits.
+const CLOSE_EDITIONS_EVERY: Duration = Duration::from_secs(1);
+const CLOSE_EDITIONS_AT_LEAST_EVERY: Duration = Duration::from_secs(30);
 
 /// Starts the claimer and the connections.
 pub async fn start(office: &Office, recorder: Recorder, tasks: &TaskTracker) -> anyhow::Result<()> {
@@ -82,8 +120,14 @@ pub async fn start(office: &Office, recorder: Recorder, tasks: &TaskTracker) -> 
         filled: Notify::new(),
         low: Notify::new(),
         rate,
-        closed_until: Mutex::new(now),
-        refusals: AtomicU32::new(0),
+        way: Mutex::new(Way {
+            closed_until: Instant::now(),
+            closed: 0,
+            lost: 0,
+            held: false,
+            holding: 0,
+            holds: 0,
+        }),
         our_faults: AtomicU32::new(0),
         connections,
     });
@@ -127,45 +171,29 @@ impl Room {
     // Claims in small batches, so that an alert never waits behind a long queue.
     async fn claim(&self) {
         let mut letters = Letters::default();
-        let mut was_held = false;
+        let mut closing = Closing::default();
         while !self.office.stop.is_cancelled() {
             let now = self.office.clock.now();
-            let claimed = match self.claim_once(&mut letters, now, &mut was_held).await {
+            let claimed = match self.claim_once(&mut letters, now).await {
                 Ok(claimed) => claimed,
                 Err(err) => {
                     error!(error = format!("{err:#}"), "Deliveries could not be claimed; trying again.");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                    0
+                    self.pause(RETRY).await;
+                    continue;
                 }
             };
             if claimed == 0 {
+                closing.close_editions(&self.office, now).await;
                 self.rest(now).await;
             }
         }
         // What no connection has begun is given back; the others record what they have.
-        let left: Vec<Claim> = {
-            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-            let queue = &mut *queue;
-            queue.urgent.drain(..).chain(queue.bulk.drain(..)).map(|job| job.claim).collect()
-        };
-        if let Err(err) = self.office.ledger.release(&left, self.office.clock.now()).await {
-            warn!(error = format!("{err:#}"), "Claims could not be given back; their lease will.");
-        }
-        self.filled.notify_waiters();
+        self.empty_queue(self.office.clock.now()).await;
     }
 
-    async fn claim_once(
-        &self,
-        letters: &mut Letters,
-        now: DateTime<Utc>,
-        was_held: &mut bool,
-    ) -> anyhow::Result<usize> {
-        let held = self.office.ledger.held_since().await?.is_some();
-        if held != *was_held {
-            *was_held = held;
-            if held { warn!("Sending is held until `handbill resume`.") } else { info!("Sending goes on.") }
-        }
-        if held || *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner) > now {
+    async fn claim_once(&self, letters: &mut Letters, now: DateTime<Utc>) -> anyhow::Result<usize> {
+        self.look_whether_held(now).await?;
+        if !self.is_open() {
             return Ok(0);
         }
         let mut claimed = 0;
@@ -176,25 +204,43 @@ impl Room {
                 continue;
             }
             let wanted = u32::try_from(most - waiting).unwrap_or(u32::MAX);
-            let claims = self.office.ledger.claim_mails(lane, wanted, LEASE, now).await?;
+            let lease = self.office.lease();
+            let claims = self.office.ledger.claim_mails(lane, wanted, lease, now).await?;
             claimed += claims.len();
-            self.enqueue(letters, lane, claims, now).await?;
-        }
-        if claimed == 0 {
-            self.office.ledger.complete_editions(now).await?;
+            self.enqueue(letters, lane, claims, now).await;
         }
         Ok(claimed)
     }
 
-    async fn enqueue(
-        &self,
-        letters: &mut Letters,
-        lane: Lane,
-        mut claims: Vec<Claim>,
-        now: DateTime<Utc>,
-    ) -> anyhow::Result<()> {
+    async fn look_whether_held(&self, now: DateTime<Utc>) -> anyhow::Result<()> {
+        let holds = {
+            let way = self.way();
+            if way.holding > 0 {
+                return Ok(());
+            }
+            way.holds
+        };
+        let held = self.office.ledger.held_since().await?.is_some();
+        {
+            let mut way = self.way();
+            if way.held == held || way.holding > 0 || way.holds != holds {
+                return Ok(());
+            }
+            way.held = held;
+        }
+        if held {
+            warn!("Sending is held until `handbill resume`.");
+            self.empty_queue(now).await;
+        } else {
+            info!("Sending goes on.");
+        }
+        Ok(())
+    }
+
+    // Whatever happens here, each of the claims is queued, recorded or given back.
+    async fn enqueue(&self, letters: &mut Letters, lane: Lane, mut claims: Vec<Claim>, now: DateTime<Utc>) {
+        let claimed = Instant::now();
         claims.sort_by_key(|claim| claim.edition);
-        let mut jobs = Vec::with_capacity(claims.len());
         for claims in claims.chunk_by(|a, b| a.edition == b.edition) {
             let Some(first) = claims.first() else { continue };
             let ready = match letters.ready(&self.office, first.edition, now).await {
@@ -206,120 +252,158 @@ impl Room {
                         error = format!("{err:#}"),
                         "An edition cannot be made ready; trying again in five minutes."
                     );
-                    self.office.ledger.release(claims, now + chrono::TimeDelta::minutes(5)).await?;
+                    self.office.give_back(claims, now + REPAIR).await;
                     continue;
                 }
             };
-            for claim in claims {
-                match self.office.key.open(&claim.lookup, &claim.sealed) {
+            if ready.committed.expires_at <= now {
+                // Here and not at its turn: under a rate it would take the turn of something that is of use.
+                self.recorder.record_all(claims.iter().map(|claim| expired(claim, now)).collect()).await;
+                continue;
+            }
+            let opened = claims.iter().map(|claim| self.office.key.open(&claim.lookup, &claim.sealed));
+            let opened: Vec<_> = opened.collect();
+            if opened.iter().all(Result::is_err) {
+                // Another key. To let everybody's mail bounce would be a loss that nobody asked for.
+                error!(edition.id = %ready.committed.id, "No address opens: is it the right key? Sending is held until `handbill resume`.");
+                self.office.give_back(claims, now).await;
+                self.hold(now).await;
+                continue;
+            }
+            let mut jobs = Vec::with_capacity(claims.len());
+            let mut shut = Vec::new();
+            for (claim, address) in claims.iter().zip(opened) {
+                match address {
                     Ok(address) => {
-                        jobs.push(Job { claim: claim.clone(), ready: Arc::clone(&ready), address })
+                        jobs.push(Job { claim: claim.clone(), ready: Arc::clone(&ready), address, claimed });
                     }
-                    Err(shut) => {
+                    Err(sealed) => {
                         error!(edition.id = %ready.committed.id, "An address does not open; the delivery bounces.");
-                        let answer = ours(Outcome::Bounced(Fault::Message), &shut.to_string());
+                        let answer = ours(Outcome::Bounced(Fault::Message), &sealed.to_string());
                         let next = Next::Done(State::Bounced);
-                        self.recorder
-                            .record(Receipt { claim: claim.clone(), answer: Some(answer), next, at: now })
-                            .await;
+                        shut.push(Receipt { claim: claim.clone(), answer: Some(answer), next, at: now });
                     }
                 }
             }
+            {
+                let mut queue = self.queue();
+                match lane {
+                    Lane::Urgent => queue.urgent.extend(jobs),
+                    Lane::Bulk => queue.bulk.extend(jobs),
+                }
+            }
+            self.filled.notify_waiters();
+            self.recorder.record_all(shut).await;
         }
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        match lane {
-            Lane::Urgent => queue.urgent.extend(jobs),
-            Lane::Bulk => queue.bulk.extend(jobs),
-        }
-        drop(queue);
-        self.filled.notify_waiters();
-        Ok(())
     }
 
     async fn rest(&self, now: DateTime<Utc>) {
-        let next = match self.office.ledger.next_delivery_at().await {
-            Ok(Some(at)) => at.max(now + chrono::TimeDelta::milliseconds(200)),
-            Ok(None) | Err(_) => now + chrono::TimeDelta::hours(1),
-        };
-        let wait = self.office.clock.until(next).clamp(Duration::from_millis(2), Duration::from_secs(1));
+        let is_idle = self.is_open() && self.waiting(Lane::Urgent) + self.waiting(Lane::Bulk) == 0;
+        let next = if is_idle { self.office.ledger.next_delivery_at().await.ok().flatten() } else { None };
+        // What is due and was not claimed is not for this loop, or not yet.
+        let next = next.filter(|at| *at > now);
+        let wait = next.map_or(LONGEST_REST, |at| self.office.clock.until(at));
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
+            () = tokio::time::sleep(wait.clamp(Duration::from_millis(2), LONGEST_REST)) => {}
             () = self.office.wake.notified() => {}
             () = self.low.notified() => {}
             () = self.office.stop.cancelled() => {}
         }
     }
 
+    async fn pause(&self, wait: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = self.office.stop.cancelled() => {}
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn way(&self) -> MutexGuard<'_, Way> {
+        self.way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn waiting(&self, lane: Lane) -> usize {
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = self.queue();
         match lane {
             Lane::Urgent => queue.urgent.len(),
             Lane::Bulk => queue.bulk.len(),
         }
     }
 
-    // Under a rate limit only what goes out in some seconds is claimed.
+    fn is_open(&self) -> bool {
+        let way = self.way();
+        !way.held && way.closed_until <= Instant::now()
+    }
+
+    // After the way was closed one mail tries it. Under a rate limit only what goes out in some seconds is claimed.
     fn batch(&self) -> usize {
+        if self.way().closed > 0 {
+            return 1;
+        }
         if self.rate.is_some() { self.connections * 2 } else { (self.connections * 20).clamp(100, 500) }
     }
 
     fn take(&self) -> Option<Job> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let job = queue.urgent.pop_front().or_else(|| queue.bulk.pop_front());
-        if queue.urgent.len() + queue.bulk.len() < self.batch() / 2 {
+        let batch = self.batch();
+        let mut queue = self.queue();
+        let job = queue.urgent.pop_front().or_else(|| queue.bulk.pop_front())?;
+        if queue.urgent.len() + queue.bulk.len() <= batch / 2 {
             self.low.notify_one();
         }
-        job
+        Some(job)
     }
 
-    // The next job and its turn under the rate limit; `None` when the service stops or `patience` is over.
-    async fn next_job(&self, patience: Duration) -> Option<Job> {
-        let deadline = tokio::time::Instant::now() + patience;
-        loop {
-            let filled = self.filled.notified();
-            if self.office.stop.is_cancelled() {
-                return None;
-            }
-            self.wait_for_turn().await;
-            if let Some(job) = self.take() {
-                return Some(job);
-            }
-            tokio::select! {
-                () = filled => {}
-                () = self.office.stop.cancelled() => return None,
-                () = tokio::time::sleep_until(deadline) => return None,
-            }
+    // One look at the queue and the rate together: no turn is taken for nothing.
+    fn turn(&self) -> Turn {
+        let Some(rate) = &self.rate else { return self.take().map_or(Turn::Never, Turn::Now) };
+        let mut rate = rate.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.waiting(Lane::Urgent) + self.waiting(Lane::Bulk) == 0 {
+            return Turn::Never;
+        }
+        match rate.take(self.office.clock.now()) {
+            Ok(()) => self.take().map_or(Turn::Never, Turn::Now),
+            Err(wait) => Turn::Later(self.office.passes_in(wait)),
         }
     }
 
-    async fn wait_for_turn(&self) {
-        let Some(rate) = &self.rate else { return };
-        while self.waiting(Lane::Urgent) + self.waiting(Lane::Bulk) > 0 && !self.office.stop.is_cancelled() {
-            let turn = rate.lock().unwrap_or_else(PoisonError::into_inner).take(self.office.clock.now());
-            match turn {
-                Ok(()) => return,
-                Err(wait) => tokio::time::sleep(wait.min(Duration::from_secs(1))).await,
+    // The next job; `None` when the service stops or nothing came up for so long that a connection is to be closed.
+    async fn next_job(&self) -> Option<Job> {
+        let deadline = tokio::time::Instant::now() + IDLE;
+        loop {
+            let filled = self.filled.notified();
+            if self.office.stop.is_cancelled() || deadline <= tokio::time::Instant::now() {
+                return None;
+            }
+            let wait = match self.turn() {
+                Turn::Now(job) => return Some(job),
+                Turn::Later(wait) => tokio::time::Instant::now() + wait,
+                Turn::Never => deadline,
+            };
+            tokio::select! {
+                () = filled => {}
+                () = self.office.stop.cancelled() => {}
+                () = tokio::time::sleep_until(wait.min(deadline)) => {}
             }
         }
     }
 
     async fn put_into(&self, outbox: &Outbox) {
         while !self.office.stop.is_cancelled() {
-            let Some(job) = self.next_job(IDLE).await else { continue };
+            let Some(job) = self.next_job().await else { continue };
             let now = self.office.clock.now();
-            if self.is_expired(&job, now) {
-                self.expire(job, now).await;
-                continue;
-            }
+            let Some(job) = self.still_good(job, now).await else { continue };
             let message = job.ready.message(&self.office, &job.claim, &job.address, now);
             // The recipient's number and not the address: names of files are seen.
             let key = format!("{} {}", job.ready.committed.id, job.claim.recipient);
             match outbox.put(&key, &message).await {
                 Ok(answer) => self.settle(job, answer).await,
                 Err(err) => {
-                    error!(error = %err, "The outbox cannot be written; trying again.");
-                    self.settle(job, ours(Outcome::Deferred(Fault::Route), "the outbox cannot be written"))
-                        .await;
+                    self.close(&format!("the outbox cannot be written: {err}")).await;
+                    self.office.give_back(&[job.claim], self.opens_at(now)).await;
                 }
             }
         }
@@ -328,10 +412,10 @@ impl Room {
     async fn send_by(&self, relay: &Relay) {
         let mut connection: Option<Connection> = None;
         let mut announced: Option<Job> = None;
-        while !self.office.stop.is_cancelled() || announced.is_some() {
+        while !self.office.stop.is_cancelled() {
             let job = match announced.take() {
                 Some(job) => job,
-                None => match self.next_job(IDLE).await {
+                None => match self.next_job().await {
                     Some(job) => job,
                     None => {
                         if let Some(connection) = connection.take() {
@@ -341,25 +425,45 @@ impl Room {
                     }
                 },
             };
-            let now = self.office.clock.now();
-            if self.is_expired(&job, now) {
-                // What was announced must be sent or the connection dropped.
-                connection = connection.filter(|connection| connection.announced().is_none());
-                self.expire(job, now).await;
-                continue;
-            }
-            if connection.as_ref().is_none_or(|connection| !connection.is_usable()) {
+            if self.is_open() && connection.as_ref().is_none_or(|connection| !connection.is_usable()) {
                 connection = self.connect(relay).await;
             }
-            let Some(open) = connection.as_mut() else {
-                self.give_back(job).await;
+            let now = self.office.clock.now();
+            let Some(job) = self.still_good(job, now).await else {
+                // What was announced must be sent or the connection dropped.
+                connection = connection.filter(|connection| connection.announced().is_none());
                 continue;
             };
-            announced = self.send(open, job, now).await;
+            match connection.as_mut() {
+                Some(connection) => announced = self.send(connection, job, now).await,
+                // It stops.
+                None => self.office.give_back(&[job.claim], now).await,
+            }
+        }
+        if let Some(job) = announced {
+            self.office.give_back(&[job.claim], self.office.clock.now()).await;
         }
         if let Some(connection) = connection {
             connection.quit().await;
         }
+    }
+
+    // The job when it may go out now; or else what becomes of it is written down.
+    async fn still_good(&self, job: Job, now: DateTime<Utc>) -> Option<Job> {
+        if job.ready.committed.expires_at <= now {
+            self.recorder.record(expired(&job.claim, now)).await;
+            return None;
+        }
+        if !self.is_open() || job.claimed.elapsed() > FRESH {
+            self.office.give_back(&[job.claim], self.opens_at(now)).await;
+            return None;
+        }
+        Some(job)
+    }
+
+    fn opens_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let closed_for = self.way().closed_until.saturating_duration_since(Instant::now());
+        now + self.office.clock.scaled(closed_for)
     }
 
     // Sends one and records it; answers the job that was announced behind it.
@@ -385,50 +489,53 @@ impl Room {
             .map_err(|_| "the address cannot stand in an envelope".to_owned())
     }
 
+    // `None` when the relay cannot be reached, which closes the way, or the service stops.
     async fn connect(&self, relay: &Relay) -> Option<Connection> {
-        match Connection::open(relay).await {
-            Ok(connection) => {
-                if self.refusals.swap(0, Ordering::Relaxed) > 0 {
-                    info!("The relay takes mail again.");
-                }
-                Some(connection)
-            }
+        let opened = tokio::select! {
+            opened = Connection::open(relay) => opened,
+            () = self.office.stop.cancelled() => return None,
+        };
+        match opened {
+            Ok(connection) => Some(connection),
             Err(answer) => {
-                let refusals = self.refusals.fetch_add(1, Ordering::Relaxed);
-                // From one second to a minute: an alert should not wait longer for a relay that is back.
-                let pause = chrono::TimeDelta::seconds(1 << (refusals / 4).min(6))
-                    .min(chrono::TimeDelta::seconds(60));
-                *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner) =
-                    self.office.clock.now() + pause;
-                if refusals == 0 {
-                    warn!(answer = answer.text, "The relay cannot be reached; the queue is kept.");
-                }
+                self.close(&answer.text).await;
                 None
             }
         }
     }
 
-    // The relay's trouble is not the recipient's: the try does not count.
-    async fn give_back(&self, job: Job) {
-        let closed_until = *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(err) = self.office.ledger.release(&[job.claim], closed_until).await {
-            warn!(error = format!("{err:#}"), "A claim could not be given back; its lease will.");
-        }
+    // Nothing is tried for a while, and what waits for a connection is given back. All connections that find the
+    // relay gone at the same time close the way once.
+    async fn close(&self, why: &str) {
+        let pause = {
+            let mut way = self.way();
+            if way.closed_until > Instant::now() {
+                return;
+            }
+            let pause = Duration::from_secs(1 << way.closed.min(6)).min(LONGEST_CLOSED);
+            way.closed_until = Instant::now() + pause;
+            way.closed += 1;
+            way.lost = 0;
+            if way.closed == 1 {
+                warn!(answer = why, "Mail cannot be handed over; the queue is kept.");
+            }
+            pause
+        };
+        let now = self.office.clock.now();
+        self.empty_queue(now + self.office.clock.scaled(pause)).await;
     }
 
-    fn is_expired(&self, job: &Job, now: DateTime<Utc>) -> bool {
-        job.ready.committed.expires_at <= now
-    }
-
-    async fn expire(&self, job: Job, now: DateTime<Utc>) {
-        self.recorder
-            .record(Receipt { claim: job.claim, answer: None, next: Next::Done(State::Expired), at: now })
-            .await;
+    async fn empty_queue(&self, due_at: DateTime<Utc>) {
+        let claims: Vec<Claim> = {
+            let mut queue = self.queue();
+            let Queue { urgent, bulk } = &mut *queue;
+            urgent.drain(..).chain(bulk.drain(..)).map(|job| job.claim).collect()
+        };
+        self.office.give_back(&claims, due_at).await;
     }
 
     async fn settle(&self, job: Job, answer: Answer) {
         let now = self.office.clock.now();
-        self.watch(&answer, now).await;
         let committed = &job.ready.committed;
         let standing = Standing {
             attempts: job.claim.attempts,
@@ -437,27 +544,99 @@ impl Room {
                 ^ u64::from_be_bytes(committed.number.to_be_bytes()).rotate_left(32),
         };
         let next = delivery::next(policy(&committed.content), &standing, &answer, now);
-        self.recorder.record(Receipt { claim: job.claim, answer: Some(answer), next, at: now }).await;
+        self.recorder.record(Receipt { claim: job.claim, answer: Some(answer.clone()), next, at: now }).await;
+        self.watch_way(&answer).await;
+        self.watch_faults(&answer, now).await;
+    }
+
+    // A relay that lets us in and then loses every mail is as good as away.
+    async fn watch_way(&self, answer: &Answer) {
+        let is_lost = match answer.outcome {
+            Outcome::Deferred(Fault::Route) => true,
+            Outcome::Sent | Outcome::Deferred(_) | Outcome::Bounced(_) | Outcome::Uncertain => false,
+        };
+        let close = {
+            let mut way = self.way();
+            if is_lost {
+                way.lost += 1;
+                way.closed > 0 || usize::try_from(way.lost).is_ok_and(|lost| lost > self.connections.max(3))
+            } else {
+                if way.closed > 0 {
+                    info!("Mail is handed over again.");
+                }
+                (way.closed, way.lost) = (0, 0);
+                false
+            }
+        };
+        if close {
+            self.close(&answer.text).await;
+        }
     }
 
     // A relay that refuses everything we write must not make everybody's mail bounce.
-    async fn watch(&self, answer: &Answer, now: DateTime<Utc>) {
+    async fn watch_faults(&self, answer: &Answer, now: DateTime<Utc>) {
         match answer.outcome {
             Outcome::Bounced(Fault::Message) => {
-                if self.our_faults.fetch_add(1, Ordering::Relaxed) + 1 == MOST_OF_OUR_FAULTS {
+                if self.our_faults.fetch_add(1, Ordering::Relaxed) + 1 >= MOST_OF_OUR_FAULTS {
                     error!(
                         answer = answer.text,
                         "The relay refuses what we send: sending is held until `handbill resume`."
                     );
-                    if let Err(err) = self.office.ledger.hold(now).await {
-                        error!(error = format!("{err:#}"), "Sending could not be held.");
-                    }
+                    self.hold(now).await;
                 }
             }
             Outcome::Sent => self.our_faults.store(0, Ordering::Relaxed),
             Outcome::Deferred(_) | Outcome::Bounced(_) | Outcome::Uncertain => {}
         }
     }
+
+    async fn hold(&self, now: DateTime<Utc>) {
+        {
+            let mut way = self.way();
+            way.held = true;
+            way.holding += 1;
+        }
+        // After a resume it is counted anew.
+        self.our_faults.store(0, Ordering::Relaxed);
+        if let Err(err) = self.office.ledger.hold(now).await {
+            error!(error = format!("{err:#}"), "Sending could not be held.");
+        }
+        {
+            let mut way = self.way();
+            way.holding -= 1;
+            way.holds += 1;
+        }
+        self.empty_queue(now).await;
+    }
+}
+
+// When editions were last looked through for those that are done.
+#[derive(Default)]
+struct Closing {
+    last: Option<(Instant, u64)>,
+}
+
+impl Closing {
+    async fn close_editions(&mut self, office: &Office, now: DateTime<Utc>) {
+        let answers = office.counts.answers();
+        let is_time = self.last.is_none_or(|(at, before)| {
+            at.elapsed() > CLOSE_EDITIONS_AT_LEAST_EVERY
+                || (before != answers && at.elapsed() > CLOSE_EDITIONS_EVERY)
+        });
+        if !is_time {
+            return;
+        }
+        self.last = Some((Instant::now(), answers));
+        let expired = office.ledger.expire_posts(now).await;
+        let closed = office.ledger.complete_editions(now).await;
+        if let Err(err) = expired.and(closed) {
+            error!(error = format!("{err:#}"), "Editions could not be closed; trying again.");
+        }
+    }
+}
+
+fn expired(claim: &Claim, now: DateTime<Utc>) -> Receipt {
+    Receipt { claim: claim.clone(), answer: None, next: Next::Done(State::Expired), at: now }
 }
 
 fn policy(content: &Content) -> &'static Policy {

@@ -8,20 +8,23 @@ pub mod mail; // connections to the relay, or the outbox
 pub mod post; // posts to the targets
 pub mod recorder; // receipts of all connections in shared commits
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::warn;
 
 use crate::channel::target;
 use crate::clock::Clock;
 use crate::delivery::{self, Answer, Outcome, Policy};
 use crate::installation::Installation;
 use crate::ledger::Ledger;
+use crate::ledger::delivering::Claim;
 use crate::render::templates::Templates;
 use crate::subscriber::Key;
 
@@ -44,6 +47,8 @@ pub struct Office {
     pub wake: Arc<Notify>,
     /// When set, nothing new is begun; what is under way is ended and recorded.
     pub stop: CancellationToken,
+    /// Keeps other processes from delivering from an embedded ledger, until the last part here has ended.
+    pub lock: Option<Arc<File>>,
 }
 
 /// Answers since the start, for the metrics.
@@ -61,10 +66,50 @@ pub struct Counts {
     pub expired: AtomicU64,
 }
 
-/// How long a claim is held at most: longer than all the stages of an SMTP transaction together.
+/// How long a claim is held at most: longer than the wait for a connection and all the stages of an SMTP
+/// transaction together.
 pub const LEASE: TimeDelta = TimeDelta::minutes(45);
 
+// When what somebody has to repair is tried again.
+const REPAIR: TimeDelta = TimeDelta::minutes(5);
+
+// A ledger that is away is asked again.
+const RETRY: Duration = Duration::from_secs(1);
+
+impl Office {
+    // The relay's time is the machine's, however fast the clock goes.
+    fn lease(&self) -> TimeDelta {
+        LEASE.to_std().map_or(LEASE, |lease| self.clock.scaled(lease))
+    }
+
+    // How long the machine takes for so much time of the clock, at most a slice.
+    fn passes_in(&self, span: Duration) -> Duration {
+        let span = TimeDelta::from_std(span).unwrap_or(TimeDelta::MAX);
+        self.clock.until(self.clock.now().checked_add_signed(span).unwrap_or(DateTime::<Utc>::MAX_UTC))
+    }
+
+    // Gives back what was not tried; the try does not count. A claim that is not given back would wait for the
+    // end of its lease, so it is tried until the service stops.
+    async fn give_back(&self, claims: &[Claim], due_at: DateTime<Utc>) {
+        while let Err(err) = self.ledger.release(claims, due_at).await {
+            warn!(claims = claims.len(), error = format!("{err:#}"), "Claims could not be given back.");
+            if self.stop.is_cancelled() {
+                return;
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+}
+
 impl Counts {
+    // All of them together.
+    fn answers(&self) -> u64 {
+        [&self.sent, &self.deferred, &self.bounced, &self.uncertain, &self.expired]
+            .iter()
+            .map(|counter| counter.load(Ordering::Relaxed))
+            .sum()
+    }
+
     fn add(&self, counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
     }

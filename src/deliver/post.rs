@@ -15,7 +15,7 @@ use crate::channel::target::sign::Secret;
 use crate::channel::target::{Deadlines, Endpoint, Poster, reply};
 use crate::config::Target;
 use crate::deliver::recorder::Recorder;
-use crate::deliver::{LEASE, Office, POSTS, letters};
+use crate::deliver::{LEASE, Office, POSTS, REPAIR, RETRY, letters};
 use crate::delivery::{self, Answer, Fault, Next, Outcome, Standing, State};
 use crate::installation::Installation;
 use crate::ledger::delivering::{Claim, Receipt};
@@ -32,6 +32,12 @@ struct Desk {
 
 // Posts to one target go out one after the other, in order; a few a claim.
 const BATCH: u32 = 10;
+
+// How soon what others have committed is seen.
+const IDLE: Duration = Duration::from_secs(1);
+
+// A target that cannot be reached is left alone for so long.
+const UNREACHED: Duration = Duration::from_secs(5);
 
 /// Starts a loop for each target of the config.
 pub fn start(office: &Office, recorder: Recorder, tasks: &TaskTracker) -> anyhow::Result<()> {
@@ -65,77 +71,128 @@ pub fn endpoint(installation: &Installation, target: &Target) -> anyhow::Result<
     Ok(Endpoint::parse(&target.url, secrets?, &allow?)?)
 }
 
+// What a post came to, for those that follow.
+enum Then {
+    // The next one.
+    GoOn,
+    // Nothing for a while: 429, 503 and a closed way are about the whole target.
+    Wait(DateTime<Utc>),
+    // Nothing until an operator resumes.
+    Stop,
+}
+
 impl Desk {
     async fn run(self) {
         let now = self.office.clock.now();
         let per_minute = NonZeroU32::new(self.target.per_minute).unwrap_or(NonZeroU32::MIN);
         let mut bucket = TokenBucket::new(per_minute, NonZeroU16::MIN.saturating_add(9), now);
         while !self.office.stop.is_cancelled() {
-            let wait = match self.round(&mut bucket).await {
-                Ok(Some(pause)) => pause,
-                Ok(None) => Duration::ZERO,
+            match self.round(&mut bucket).await {
+                Ok(Some(until)) => self.wait_until(until).await,
+                Ok(None) => self.wait(IDLE).await,
                 Err(err) => {
                     error!(
                         target.name = self.target.name,
                         error = format!("{err:#}"),
                         "Posting failed and is tried again."
                     );
-                    Duration::from_secs(1)
+                    self.wait(RETRY).await;
                 }
-            };
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = self.office.stop.cancelled() => {}
             }
         }
     }
 
-    // Answers how long to wait for the next round; `None` when there may be more at once.
-    async fn round(&self, bucket: &mut TokenBucket) -> anyhow::Result<Option<Duration>> {
-        let now = self.office.clock.now();
-        let idle = Some(
-            self.office
-                .clock
-                .until(now + TimeDelta::seconds(5))
-                .clamp(Duration::from_millis(2), Duration::from_secs(1)),
-        );
-        if self.office.ledger.held_since().await?.is_some()
-            || self.office.ledger.is_disabled(&self.target.name).await?
-        {
-            return Ok(idle);
+    // Posts what is due; answers until when the target wants nothing.
+    async fn round(&self, bucket: &mut TokenBucket) -> anyhow::Result<Option<DateTime<Utc>>> {
+        loop {
+            if self.office.ledger.held_since().await?.is_some()
+                || self.office.ledger.is_disabled(&self.target.name).await?
+                || self.office.stop.is_cancelled()
+            {
+                return Ok(None);
+            }
+            let (now, lease) = (self.office.clock.now(), self.office.lease());
+            let claims = self.office.ledger.claim_posts(&self.target.name, BATCH, lease, now).await?;
+            if claims.is_empty() {
+                return Ok(None);
+            }
+            match self.post_all(claims, bucket).await {
+                Then::GoOn => {}
+                Then::Wait(until) => return Ok(Some(until)),
+                Then::Stop => return Ok(None),
+            }
         }
-        let claims = self.office.ledger.claim_posts(&self.target.name, BATCH, LEASE, now).await?;
-        if claims.is_empty() {
-            return Ok(idle);
-        }
+    }
+
+    // Whatever happens here, each of the claims is recorded or given back.
+    async fn post_all(&self, claims: Vec<Claim>, bucket: &mut TokenBucket) -> Then {
         let mut claims = claims.into_iter();
         while let Some(claim) = claims.next() {
-            while let Err(wait) = bucket.take(self.office.clock.now()) {
-                tokio::time::sleep(wait).await;
-            }
-            let pause = self.post(claim).await?;
-            if pause.is_some() || self.office.stop.is_cancelled() {
-                // 429, 503 and a closed way are about the whole target.
-                let rest: Vec<Claim> = claims.collect();
-                let now = self.office.clock.now();
-                let until =
-                    pause.and_then(|pause| TimeDelta::from_std(pause).ok()).map_or(now, |pause| now + pause);
-                self.office.ledger.release(&rest, until).await?;
-                return Ok(Some(pause.unwrap_or_default().min(Duration::from_secs(60))));
-            }
+            let is_turn = self.wait_for_turn(bucket).await;
+            let then = if is_turn { self.post(&claim).await } else { Ok(Then::Stop) };
+            let then = match then {
+                Ok(then) if is_turn => then,
+                Ok(then) => {
+                    self.office.give_back(&[claim], self.office.clock.now()).await;
+                    then
+                }
+                Err(err) => {
+                    // Ours to repair: it is kept, and the others go on.
+                    error!(
+                        target.name = self.target.name,
+                        edition = claim.edition,
+                        error = format!("{err:#}"),
+                        "A post cannot be made; trying again in five minutes."
+                    );
+                    self.office.give_back(&[claim], self.office.clock.now() + REPAIR).await;
+                    Then::GoOn
+                }
+            };
+            let due_at = match then {
+                Then::GoOn => continue,
+                Then::Wait(until) => until,
+                Then::Stop => self.office.clock.now(),
+            };
+            let rest: Vec<Claim> = claims.collect();
+            self.office.give_back(&rest, due_at).await;
+            return then;
         }
-        Ok(None)
+        Then::GoOn
     }
 
-    async fn post(&self, claim: Claim) -> anyhow::Result<Option<Duration>> {
+    // Whether it came before the service stopped.
+    async fn wait_for_turn(&self, bucket: &mut TokenBucket) -> bool {
+        while !self.office.stop.is_cancelled() {
+            match bucket.take(self.office.clock.now()) {
+                Ok(()) => return true,
+                Err(wait) => self.wait(self.office.passes_in(wait)).await,
+            }
+        }
+        false
+    }
+
+    async fn wait_until(&self, at: DateTime<Utc>) {
+        while self.office.clock.now() < at && !self.office.stop.is_cancelled() {
+            self.wait(self.office.clock.until(at).max(Duration::from_millis(2))).await;
+        }
+    }
+
+    async fn wait(&self, wait: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = self.office.stop.cancelled() => {}
+        }
+    }
+
+    // An error is before the post: whatever they answered is recorded.
+    async fn post(&self, claim: &Claim) -> anyhow::Result<Then> {
         let now = self.office.clock.now();
         let committed =
             self.office.ledger.edition(claim.edition).await?.context("a delivery is of no edition")?;
         if committed.expires_at <= now {
-            self.recorder
-                .record(Receipt { claim, answer: None, next: Next::Done(State::Expired), at: now })
-                .await;
-            return Ok(None);
+            let next = Next::Done(State::Expired);
+            self.recorder.record(Receipt { claim: claim.clone(), answer: None, next, at: now }).await;
+            return Ok(Then::GoOn);
         }
         let revisions = letters::revisions(&self.office, &committed.content).await?;
         let revision = revisions.first().context("a post of nothing")?;
@@ -148,28 +205,38 @@ impl Desk {
         );
         let id = format!("msg_{}", self.office.key.message_id(committed.id.as_str(), 0));
         let answer = self.poster.post(&self.endpoint, &id, now, &body).await;
-        let pause = self.watch(&answer, now).await?;
         let standing = Standing {
             attempts: claim.attempts,
             expires_at: Some(committed.expires_at),
             seed: u64::from_be_bytes(claim.edition.to_be_bytes()),
         };
         let next = delivery::next(&POSTS, &standing, &answer, now);
-        self.recorder.record(Receipt { claim, answer: Some(answer), next, at: now }).await;
-        Ok(pause)
+        let then = self.watch(&answer, now).await;
+        self.recorder.record(Receipt { claim: claim.clone(), answer: Some(answer), next, at: now }).await;
+        Ok(then)
     }
 
-    async fn watch(&self, answer: &Answer, now: DateTime<Utc>) -> anyhow::Result<Option<Duration>> {
+    async fn watch(&self, answer: &Answer, now: DateTime<Utc>) -> Then {
         if reply::disables(answer) {
             warn!(
                 target.name = self.target.name,
                 "The target wants no more posts and is disabled; `handbill resume` tries it again."
             );
-            self.office.ledger.disable(&self.target.name, now).await?;
+            if let Err(err) = self.office.ledger.disable(&self.target.name, now).await {
+                error!(
+                    target.name = self.target.name,
+                    error = format!("{err:#}"),
+                    "A target could not be disabled."
+                );
+            }
+            return Then::Stop;
         }
-        Ok(match answer.outcome {
-            Outcome::Deferred(Fault::Route) => Some(answer.retry_after.unwrap_or(Duration::from_secs(5))),
-            Outcome::Deferred(_) | Outcome::Sent | Outcome::Bounced(_) | Outcome::Uncertain => None,
-        })
+        match answer.outcome {
+            Outcome::Deferred(Fault::Route) => {
+                let wait = answer.retry_after.unwrap_or(UNREACHED);
+                Then::Wait(now + TimeDelta::from_std(wait).unwrap_or(LEASE))
+            }
+            Outcome::Deferred(_) | Outcome::Sent | Outcome::Bounced(_) | Outcome::Uncertain => Then::GoOn,
+        }
     }
 }

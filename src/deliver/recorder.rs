@@ -31,6 +31,21 @@ impl Recorder {
             let _ = durable.await;
         }
     }
+
+    /// Returns when all the receipts are durable.
+    pub async fn record_all(&self, receipts: Vec<Receipt>) {
+        let mut waiting = Vec::with_capacity(receipts.len());
+        for receipt in receipts {
+            let (done, durable) = oneshot::channel();
+            if self.sender.send((receipt, done)).await.is_ok() {
+                waiting.push(durable);
+            }
+        }
+        for durable in waiting {
+            // As above.
+            let _ = durable.await;
+        }
+    }
 }
 
 /// Starts the one task that writes receipts; it ends when every `Recorder` is dropped.

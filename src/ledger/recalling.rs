@@ -7,8 +7,13 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 
 use crate::edition::EditionId;
+<<<<<<< HEAD
 use crate::ledger::publishing::{REVISIONS, revision_of};
 use crate::ledger::{Ledger, millis};
+=======
+use crate::ledger::delivering::TARGET_LANE;
+use crate::ledger::{Ledger, instant, millis};
+>>>>>>> crash
 use crate::notice::NoticeId;
 use crate::revision::{Draft, Revision};
 use crate::subscriber::SubscriberId;
@@ -54,16 +59,35 @@ impl Ledger {
         rows.into_iter().map(|row| Ok((row.try_get(0)?, EditionId::from_ledger(row.try_get(1)?)))).collect()
     }
 
-    /// Whether something is claimed, or due by `now`.
-    pub async fn waits(&self, now: DateTime<Utc>) -> anyhow::Result<bool> {
-        let found: Option<i64> = sqlx::query_scalar(
-            "SELECT edition FROM delivery WHERE state = 1 OR (state = 0 AND due_at <= $1) LIMIT 1",
-        )
-        .bind(millis(now))
-        .fetch_optional(&self.read)
-        .await
-        .context("ask what waits")?;
+    /// Whether something is claimed or due by `now`; of posts, those to one of `targets` that is not disabled.
+    pub async fn waits(&self, targets: &[&str], now: DateTime<Utc>) -> anyhow::Result<bool> {
+        let rows: Vec<_> = targets.iter().map(|target| [*target]).collect();
+        let source = self.dialect.rows(&[("name", "TEXT")]);
+        let statement = format!(
+            "SELECT d.edition FROM delivery d WHERE d.state < 2 AND (d.state = 1 OR d.due_at <= $2)
+             AND (d.lane < {TARGET_LANE} OR EXISTS (
+                 SELECT 1 FROM edition e JOIN {source} v ON v.name = e.audience
+                 WHERE e.id = d.edition AND NOT EXISTS (SELECT 1 FROM mark m WHERE m.name = 'disabled/' || v.name)))
+             LIMIT 1"
+        );
+        let found: Option<i64> = sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
+            .bind(serde_json::json!(rows).to_string())
+            .bind(millis(now))
+            .fetch_optional(&self.read)
+            .await
+            .context("ask what waits")?;
         Ok(found.is_some())
+    }
+
+    /// Records the posts that are too late as expired, whoever would have posted them: nobody does for a target
+    /// that is disabled or not in the config any more. Answers how many.
+    pub async fn expire_posts(&self, now: DateTime<Utc>) -> anyhow::Result<u64> {
+        let statement = format!(
+            "UPDATE delivery SET state = 4 WHERE lane = {TARGET_LANE} AND state < 2 AND state = 0
+             AND edition IN (SELECT id FROM edition WHERE state = 'open' AND expires_at <= $1)"
+        );
+        let done = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(millis(now)).execute(&self.write).await;
+        Ok(done.context("expire posts")?.rows_affected())
     }
 
     /// Ends the lease of that name, whoever has it.

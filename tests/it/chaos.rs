@@ -15,6 +15,7 @@
 //! | `reject-dot`, `defer-dot`, `421-dot` | 554 5.6.0, 451 4.7.1, 421 4.3.2 to the dot; nothing taken |
 //! | `drop-after-dot`, `hang-after-dot` | message **taken**, then close or silence |
 //! | `drop-at-dot` | message not taken, close |
+//! | `slow` | message **taken**, the answer comes 20 ms later |
 //! | `latin1`, `echo` | 250 with bytes that are not UTF-8; 550 that repeats the address |
 //! | anything else | taken |
 //!
@@ -27,12 +28,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
@@ -90,7 +93,8 @@ impl Log {
 pub struct Chaos {
     pub address: SocketAddr,
     log: Arc<Mutex<Log>>,
-    stop: Option<oneshot::Sender<()>>,
+    // Whether it is there; the thread ends when the sender is gone.
+    there: Option<watch::Sender<bool>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -98,18 +102,23 @@ impl Chaos {
     /// Starts it on a free loopback port.
     pub fn start(options: Options) -> Self {
         let log = Arc::new(Mutex::new(Log::default()));
-        let (stop, stopped) = oneshot::channel();
+        let (there, wanted) = watch::channel(true);
         let (tell, told) = mpsc::channel();
         let thread = thread::spawn({
             let log = Arc::clone(&log);
-            move || serve(options, log, stopped, tell)
+            move || serve(options, log, wanted, tell)
         });
         let address = told.recv().expect("the server listens");
-        Self { address, log, stop: Some(stop), thread: Some(thread) }
+        Self { address, log, there: Some(there), thread: Some(thread) }
     }
 
     pub fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// Goes away with all its connections, or comes back at the same address.
+    pub fn is_there(&self, there: bool) {
+        self.there.as_ref().unwrap().send(there).unwrap();
     }
 
     /// Looks at the log.
@@ -120,7 +129,7 @@ impl Chaos {
 
 impl Drop for Chaos {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        drop(self.there.take());
         self.thread.take().map(thread::JoinHandle::join);
     }
 }
@@ -128,22 +137,34 @@ impl Drop for Chaos {
 fn serve(
     options: Options,
     log: Arc<Mutex<Log>>,
-    stopped: oneshot::Receiver<()>,
+    mut there: watch::Receiver<bool>,
     tell: mpsc::Sender<SocketAddr>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        tell.send(listener.local_addr().unwrap()).unwrap();
-        let accepting = async {
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                log.lock().unwrap().connections += 1;
-                // A client that goes away in the middle is what this server is for.
-                tokio::spawn(talk(stream, options.clone(), Arc::clone(&log)));
+        let mut listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tell.send(address).unwrap();
+        loop {
+            let mut sessions = JoinSet::new();
+            let accepting = async {
+                loop {
+                    let (stream, _) = listener.accept().await.unwrap();
+                    log.lock().unwrap().connections += 1;
+                    // A client that goes away in the middle is what this server is for.
+                    sessions.spawn(talk(stream, options.clone(), Arc::clone(&log)));
+                }
+            };
+            tokio::select! {
+                () = accepting => {}
+                left = there.wait_for(|there| !there) => if left.is_err() { return },
             }
-        };
-        tokio::select! { () = accepting => {}, _ = stopped => {} }
+            drop((listener, sessions));
+            if there.wait_for(|there| *there).await.is_err() {
+                return;
+            }
+            listener = TcpListener::bind(address).await.unwrap();
+        }
     });
 }
 
@@ -391,12 +412,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             "drop-at-dot" => return Ok(Go::Close),
             kind => {
                 let pipelined = !self.input.is_empty();
+                let slow = kind == "slow";
                 let hang = kind == "hang-after-dot";
                 let drop = kind == "drop-after-dot";
                 let latin1 = kind == "latin1";
                 self.log.lock().unwrap().taken.push(Taken { sender, recipient, message, pipelined });
                 if hang || drop {
                     return Ok(if hang { Go::Hang } else { Go::Close });
+                }
+                if slow {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
                 }
                 self.replies.extend_from_slice(if latin1 {
                     b"250 2.0.0 re\xe7u\r\n"

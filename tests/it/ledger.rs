@@ -85,8 +85,8 @@ on_both! {
     recipients_are_frozen_by_the_commit_less_those_who_leave_before_the_claim
     a_person_on_two_lists_gets_each_thing_once
     who_leaves_one_of_two_lists_still_gets_it_by_the_other
-    a_correction_goes_to_those_who_were_told_and_to_nobody_else,
-    a_correction_goes_to_whoever_a_process_that_died_may_have_told,
+    a_correction_goes_to_those_who_were_told_and_to_nobody_else
+    a_correction_goes_to_whoever_a_process_that_died_may_have_told
     who_has_not_got_it_yet_gets_it_as_it_is_now_and_no_correction
     a_reminder_that_waits_is_dropped_when_the_action_is_cancelled
     a_reminder_that_waits_is_dropped_when_the_action_is_rescheduled

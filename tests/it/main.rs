@@ -10,6 +10,8 @@
 
 mod calendar;
 mod chaos;
+mod crash;
+mod deliver;
 mod delivery;
 mod demo;
 mod email;
@@ -33,3 +35,4 @@ mod subscriber;
 mod target;
 mod tidy;
 mod web;
+mod world;

@@ -1,0 +1,662 @@
+//! Deliver: the whole service, looked at through what arrives.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use handbill::clock::Clock;
+use handbill::serve::Parts;
+
+use crate::chaos::{Chaos, Options};
+use crate::plan::at;
+use crate::target::receiver::{Receiver, answer};
+use crate::world::{DELIVER, Mail, World, copies, lines, taken};
+
+const ALERTS: &str = "
+[[list]]
+name = \"alerts\"
+when = \"at once\"
+";
+const WEEKLY: &str = "
+[[list]]
+name = \"weekly\"
+when = \"0 9 * * MON\"
+";
+const REMINDING: &str = "
+[[list]]
+name = \"alerts\"
+when = \"at once\"
+kinds = [\"action\"]
+remind = [\"-PT2H\"]
+";
+const STATEMENT: &str = "+++\nkind = \"statement\"\ntitle = \"We stay\"\n+++\nWe say so.\n";
+const MARCH: &str = "+++\nkind = \"action\"\ntitle = \"March\"\nstarts = 2018-07-10 09:00\nzone = \"UTC\"\n\
+                     [place]\nname = \"Union Square\"\n+++\nBring water.\n";
+// A Friday.
+const BEGAN: &str = "2018-07-06T12:00Z";
+const FRIDAY: &str = "2018-07-06T13:00Z";
+const MONDAY: &str = "2018-07-09T09:00Z";
+
+fn pipelining() -> Options {
+    Options { pipelining: true, ..Options::default() }
+}
+
+fn begun(lists: &str) -> World {
+    let world = World::new(lists);
+    world.look(BEGAN);
+    world
+}
+
+fn begun_sending(chaos: &Chaos, smtp: &str, lists: &str) -> World {
+    let world = World::sending_to(chaos, smtp, lists);
+    world.look(BEGAN);
+    world
+}
+
+fn mails(chaos: &Chaos) -> Vec<Mail> {
+    chaos.log(|log| log.taken.iter().map(taken).collect())
+}
+
+// What a relay took, in the order of the recipients.
+fn check(chaos: &Chaos, expected: &str) {
+    let mut mails = mails(chaos);
+    mails.sort_by(|a, b| (&a.to, &a.subject).cmp(&(&b.to, &b.subject)));
+    assert_eq!(lines(&mails), expected);
+}
+
+#[test]
+fn a_notice_goes_to_everybody_on_the_list_once() {
+    let mut world = begun(ALERTS);
+    world.subscribe(&["ana", "ben"], "alerts");
+    world.subscribe(&["eve"], "");
+    world.write("stay", STATEMENT);
+    world.pass(FRIDAY);
+    world.pass("2018-07-06T13:01Z");
+    world.check("ana: We stay\nben: We stay\n");
+    assert_eq!(world.tallies(), "alert/alerts/stay complete: 2 to, 2 sent\n");
+}
+
+#[test]
+fn a_notice_older_than_the_ledger_is_never_sent() {
+    let mut world = World::new(ALERTS);
+    world.subscribe(&["ana"], "alerts");
+    world.write("stay", STATEMENT);
+    world.pass(BEGAN);
+    world.pass(FRIDAY);
+    world.check("");
+    assert!(!world.shows("We stay").is_empty());
+}
+
+#[test]
+fn who_is_on_two_lists_gets_one() {
+    let mut world = begun(&format!("{ALERTS}{}", ALERTS.replace("alerts", "actions")));
+    world.subscribe(&["ana"], "alerts actions");
+    world.subscribe(&["ben"], "actions");
+    world.write("stay", STATEMENT);
+    world.pass(FRIDAY);
+    world.check("ana: We stay\nben: We stay\n");
+}
+
+#[test]
+fn a_correction_goes_to_exactly_those_who_got_the_original_and_follows_it() {
+    let mut world = begun(REMINDING);
+    world.subscribe(&["ana", "ben"], "alerts");
+    world.write("march", MARCH);
+    world.pass(FRIDAY);
+    let originals = world.arrived();
+    world.subscribe(&["new"], "alerts");
+    world.edit("march", "09:00", "11:00");
+    world.pass("2018-07-06T14:00Z");
+    let corrections = world.arrived();
+    assert_eq!(corrections.iter().map(|mail| mail.to.as_str()).collect::<Vec<_>>(), ["ana", "ben"]);
+    for (original, correction) in originals.iter().zip(&corrections) {
+        assert_eq!(correction.in_reply_to.as_ref(), Some(&original.message_id));
+        assert_ne!(correction.message_id, original.message_id);
+        assert!(correction.text.contains("11:00"), "{}", correction.text);
+    }
+}
+
+#[test]
+fn nobody_is_reminded_of_a_cancelled_action() {
+    let mut world = begun(REMINDING);
+    world.subscribe(&["ana"], "alerts");
+    world.write("march", MARCH);
+    world.pass(FRIDAY);
+    world.edit("march", "title", "status = \"cancelled\"\ntitle");
+    world.pass("2018-07-06T14:00Z");
+    assert_eq!(world.arrived().len(), 2);
+    world.pass("2018-07-10T07:00Z");
+    world.check("");
+}
+
+#[test]
+fn a_cancellation_between_the_commit_of_a_reminder_and_its_sending_stops_it() {
+    let mut world = begun(REMINDING);
+    world.subscribe(&["ana"], "alerts");
+    world.write("march", MARCH);
+    world.pass(FRIDAY);
+    world.look("2018-07-10T07:00Z");
+    world.edit("march", "title", "status = \"cancelled\"\ntitle");
+    world.pass("2018-07-10T07:01Z");
+    let subjects: Vec<String> = world.arrived().into_iter().map(|mail| mail.subject).collect();
+    assert_eq!(subjects.len(), 2, "{subjects:?}");
+    assert!(world.tallies().contains("reminder/alerts/march/-PT2H complete: 1 to, 1 expired"));
+}
+
+#[test]
+fn a_draft_with_errors_leaves_what_was_published() {
+    let mut world = begun(ALERTS);
+    world.subscribe(&["ana"], "alerts");
+    world.write("stay", STATEMENT);
+    world.pass(FRIDAY);
+    world.edit("stay", "We say so.", "Half a word");
+    world.edit("stay", "title =", "titel =");
+    world.pass("2018-07-06T14:00Z");
+    world.check("ana: We stay\n");
+    assert!(world.shows("Half a word").is_empty());
+    assert!(!world.shows("We say so.").is_empty());
+}
+
+#[test]
+fn a_notice_under_embargo_is_nowhere_before_its_time() {
+    let mut world = begun(ALERTS);
+    world.subscribe(&["ana"], "alerts");
+    world.write("stay", &STATEMENT.replace("title", "publish_at = 2018-07-07 18:00\ntitle"));
+    world.pass(FRIDAY);
+    world.pass("2018-07-07T17:59Z");
+    assert_eq!(world.shows("We stay"), Vec::<std::path::PathBuf>::new());
+    world.pass("2018-07-07T18:00Z");
+    world.check("ana: We stay\n");
+    assert!(world.shows("We stay").len() > 3);
+}
+
+#[test]
+fn a_place_of_the_day_is_nowhere_before_its_time() {
+    let mut world = begun(REMINDING);
+    world.subscribe(&["ana"], "alerts");
+    world.write(
+        "march",
+        &MARCH.replace(
+            "\"Union Square\"",
+            "\"Zuccotti\"\nvisibility = \"day-of\"\nreveal_at = 2018-07-10 06:00",
+        ),
+    );
+    world.pass(FRIDAY);
+    world.pass("2018-07-10T05:59Z");
+    assert_eq!(world.arrived().len(), 1);
+    assert_eq!(world.shows("Zuccotti"), Vec::<std::path::PathBuf>::new());
+    world.pass("2018-07-10T07:00Z");
+    let [reminder] = &world.arrived()[..] else { panic!("one reminder") };
+    assert!(reminder.text.contains("Zuccotti"), "{}", reminder.text);
+    assert!(world.shows("Zuccotti").len() > 2);
+}
+
+#[test]
+fn an_edit_of_nothing_that_matters_updates_the_documents_and_sends_nothing() {
+    let mut world = begun(ALERTS);
+    world.subscribe(&["ana"], "alerts");
+    world.write("march", MARCH);
+    world.pass(FRIDAY);
+    assert_eq!(world.arrived().len(), 1);
+    world.edit("march", "Bring water.", "Bring water and hats.");
+    world.pass("2018-07-06T14:00Z");
+    world.check("");
+    assert!(!world.shows("water and hats").is_empty());
+}
+
+#[test]
+fn an_issue_goes_out_at_its_cut_and_carries_a_notice_once() {
+    let mut world = begun(WEEKLY);
+    world.subscribe(&["ana"], "weekly");
+    world.write("stay", STATEMENT);
+    world.pass(FRIDAY);
+    world.check("");
+    world.pass(MONDAY);
+    world.check("ana: weekly: We stay\n");
+    world.pass("2018-07-16T09:00Z");
+    world.check("");
+}
+
+#[test]
+fn nothing_is_sent_while_sending_is_held_and_everything_after() {
+    let mut world = begun(ALERTS);
+    world.subscribe(&["ana", "ben"], "alerts");
+    world.write("stay", STATEMENT);
+    world.look(FRIDAY);
+    world.with_ledger(async |ledger| ledger.hold(at(FRIDAY)).await.unwrap());
+    world.deliver(FRIDAY);
+    world.check("");
+    world.with_ledger(async |ledger| ledger.resume(at(FRIDAY)).await.unwrap());
+    world.deliver(FRIDAY);
+    world.check("ana: We stay\nben: We stay\n");
+}
+
+#[test]
+fn a_pause_in_the_middle_stops_what_was_claimed_too() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 2", ALERTS);
+    let names: Vec<String> = (0..60).map(|n| format!("slow.{n}")).collect();
+    world.subscribe(&names, "alerts");
+    world.write("stay", STATEMENT);
+    world.look(FRIDAY);
+    let running = world.start(DELIVER, FRIDAY).unwrap();
+    until(|| chaos.log(|log| !log.taken.is_empty()));
+    world.with_ledger(async |ledger| ledger.hold(at(FRIDAY)).await.unwrap());
+    // A deliverer learns of it within a second; 2 connections of 20 ms take 100 mails in that time, so that it
+    // is the number and not the moment that tells.
+    std::thread::sleep(Duration::from_millis(1_500));
+    let at_pause = chaos.log(|log| log.taken.len());
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(chaos.log(|log| log.taken.len()), at_pause);
+    world.runtime.block_on(running.stop());
+    world.with_ledger(async |ledger| ledger.resume(at(FRIDAY)).await.unwrap());
+    world.deliver("2018-07-06T13:05Z");
+    assert_eq!(copies(&mails(&chaos)).len(), 60);
+    assert!(copies(&mails(&chaos)).values().all(|copies| *copies == 1));
+}
+
+fn until(is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(60), "it never came to that");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_list_that_was_taken_out_of_the_config_still_gets_what_it_was_promised() {
+    let mut world = begun(&format!("{ALERTS}{WEEKLY}"));
+    world.subscribe(&["ana"], "alerts");
+    world.write("stay", STATEMENT);
+    world.look(FRIDAY);
+    world.reconfigure(ALERTS, "");
+    world.pass("2018-07-06T13:01Z");
+    world.check("ana: We stay\n");
+}
+
+#[test]
+fn without_the_key_pages_are_served_and_nothing_is_sent() {
+    let mut world = begun(ALERTS);
+    world.subscribe(&["ana"], "alerts");
+    world.write("stay", STATEMENT);
+    world.look(FRIDAY);
+    fs::rename(world.path().join("handbill.key"), world.path().join("elsewhere")).unwrap();
+    let running = world.start(Parts::ALL, FRIDAY).unwrap();
+    let url = format!("http://{}/", running.address.unwrap());
+    let page = world.runtime.block_on(async {
+        let page = reqwest::get(&url).await.unwrap().text().await.unwrap();
+        running.stop().await;
+        page
+    });
+    assert!(page.contains("We stay"), "{page}");
+    world.check("");
+}
+
+#[test]
+fn with_another_key_sending_is_held_before_everybody_bounces() {
+    let mut world = begun(ALERTS);
+    let names: Vec<String> = (0..300).map(|n| format!("n{n}")).collect();
+    world.subscribe(&names, "alerts");
+    world.write("stay", STATEMENT);
+    world.look(FRIDAY);
+    fs::rename(world.path().join("handbill.key"), world.path().join("elsewhere")).unwrap();
+    world.installation.key_or_new().unwrap();
+    world.deliver(FRIDAY);
+    assert_eq!(world.tallies(), "alert/alerts/stay open: 300 to, 300 waiting\n");
+    world.check("");
+}
+
+#[test]
+fn a_template_with_an_error_stops_the_start() {
+    let world = begun(ALERTS);
+    let template = world.path().join("templates/email/alert/subject.txt");
+    fs::create_dir_all(template.parent().unwrap()).unwrap();
+    fs::write(&template, "{{ notice.titel ").unwrap();
+    let Err(err) = world.start(Parts::ALL, FRIDAY) else { panic!("it started") };
+    assert!(format!("{err:#}").contains("email/alert/subject.txt"), "{err:#}");
+}
+
+#[test]
+fn a_start_that_fails_leaves_nothing_running() {
+    let world = begun(ALERTS);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = format!("listen = \"{}\"", taken.local_addr().unwrap());
+    let mut world = world;
+    world.reconfigure("[[list]]", &format!("[web]\n{listen}\n[[list]]"));
+    let options = handbill::serve::Options {
+        parts: Parts::ALL,
+        listen: None,
+        clock: handbill::clock::Clock::fast(at(FRIDAY), 1),
+        poll: chrono::TimeDelta::seconds(1),
+    };
+    assert!(world.runtime.block_on(handbill::serve::start(&world.installation, options)).is_err());
+    until(|| world.installation.lock("deliver").unwrap().is_some());
+    until(|| world.installation.lock("publish").unwrap().is_some());
+}
+
+#[test]
+fn only_one_process_delivers_until_the_last_mail_of_the_other_is_recorded() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 1", ALERTS);
+    world.subscribe(&["slow.1", "slow.2", "slow.3", "slow.4"], "alerts");
+    world.write("stay", STATEMENT);
+    world.look(FRIDAY);
+    let running = world.start(DELIVER, FRIDAY).unwrap();
+    until(|| chaos.log(|log| !log.taken.is_empty()));
+    assert!(world.start(DELIVER, FRIDAY).is_err());
+    let stopping = world.runtime.spawn(running.stop());
+    // Begins as soon as it may.
+    let other = {
+        let mut other = world.start(DELIVER, FRIDAY);
+        while other.is_err() {
+            std::thread::sleep(Duration::from_millis(1));
+            other = world.start(DELIVER, FRIDAY);
+        }
+        other.unwrap()
+    };
+    world.runtime.block_on(async { stopping.await.unwrap() });
+    until(|| chaos.log(|log| log.taken.len() >= 4));
+    world.runtime.block_on(other.stop());
+    assert_eq!(chaos.log(|log| log.taken.len()), 4);
+}
+
+#[test]
+fn an_outage_of_days_loses_nothing_and_each_goes_out_once_afterwards() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 3", WEEKLY);
+    let names: Vec<String> = (0..40).map(|n| format!("n{n}")).collect();
+    world.subscribe(&names, "weekly");
+    world.write("stay", STATEMENT);
+    world.look(FRIDAY);
+    chaos.is_there(false);
+    for now in [MONDAY, "2018-07-09T15:00Z", "2018-07-11T09:00Z", "2018-07-14T22:00Z"] {
+        world.pass(now);
+    }
+    assert_eq!(world.tallies(), "issue/weekly/2018-07-09T09:00 open: 40 to, 40 waiting\n");
+    chaos.is_there(true);
+    world.pass("2018-07-15T09:00Z");
+    assert_eq!(world.tallies(), "issue/weekly/2018-07-09T09:00 complete: 40 to, 40 sent\n");
+    assert!(chaos.log(|log| log.copies().len() == 40 && log.taken.len() == 40));
+}
+
+#[test]
+fn a_relay_that_is_away_is_asked_by_few_and_not_by_all_at_once() {
+    let chaos = Chaos::start(Options { greeting: Some("421 4.3.2 not now\r\n"), ..pipelining() });
+    let world = begun_sending(&chaos, "connections = 20", ALERTS);
+    let names: Vec<String> = (0..400).map(|n| format!("n{n}")).collect();
+    world.subscribe(&names, "alerts");
+    world.write("stay", STATEMENT);
+    world.look(FRIDAY);
+    let running = world.start(DELIVER, FRIDAY).unwrap();
+    until(|| chaos.log(|log| log.connections > 0));
+    std::thread::sleep(Duration::from_secs(3));
+    world.runtime.block_on(running.stop());
+    let connections = chaos.log(|log| log.connections);
+    assert!(connections <= 20 + 5, "{connections} connections");
+    assert_eq!(world.tallies(), "alert/alerts/stay open: 400 to, 400 waiting\n");
+}
+
+#[test]
+fn an_alert_overtakes_an_issue_that_is_held_back_by_the_rate() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 2\nper_minute = 1200", &format!("{WEEKLY}{ALERTS}"));
+    let names: Vec<String> = (0..60).map(|n| format!("n{n}")).collect();
+    world.subscribe(&names, "weekly");
+    world.subscribe(&["ana"], "alerts");
+    world.write("stay", STATEMENT);
+    world.look(FRIDAY);
+    world.look(MONDAY);
+    let running = world.start(DELIVER, MONDAY).unwrap();
+    until(|| chaos.log(|log| log.taken.len() > 3));
+    let before = chaos.log(|log| log.taken.len());
+    world.write("now", &STATEMENT.replace("We stay", "Come now"));
+    world.look(MONDAY);
+    until(|| chaos.log(|log| log.taken.len() == 62));
+    world.runtime.block_on(running.stop());
+    let order = mails(&chaos);
+    let place = order.iter().rposition(|mail| mail.to == "ana").unwrap();
+    // A second of the rate, and the two that the connections held.
+    assert!(place < before + 25, "{place} of {}", order.len());
+}
+
+#[test]
+fn a_refused_recipient_bounces_alone_and_a_deferred_one_is_tried_later() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 1", ALERTS);
+    world.subscribe(&["ana", "reject-rcpt", "defer-rcpt", "defer-dot", "zoe"], "alerts");
+    world.write("stay", STATEMENT);
+    world.pass(FRIDAY);
+    check(&chaos, "ana: We stay\nzoe: We stay\n");
+    assert_eq!(world.tallies(), "alert/alerts/stay open: 5 to, 2 waiting, 2 sent, 1 bounced\n");
+    let tries =
+        |verb: &str| chaos.log(|log| log.commands.iter().filter(|line| line.starts_with(verb)).count());
+    assert_eq!(tries("RCPT TO:<defer-rcpt"), 1);
+    world.pass("2018-07-06T13:00:30Z");
+    assert_eq!(tries("RCPT TO:<defer-rcpt"), 1);
+    world.pass("2018-07-06T13:02Z");
+    assert_eq!(tries("RCPT TO:<defer-rcpt"), 2);
+    assert_eq!(tries("RCPT TO:<reject-rcpt"), 1);
+}
+
+#[test]
+fn an_issue_that_may_have_arrived_is_held_and_not_sent_again() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 1", WEEKLY);
+    world.subscribe(&["drop-after-dot", "drop-at-dot", "zoe"], "weekly");
+    world.write("stay", STATEMENT);
+    world.look(FRIDAY);
+    world.pass(MONDAY);
+    world.pass("2018-07-09T12:00Z");
+    check(&chaos, "drop-after-dot: weekly: We stay\nzoe: weekly: We stay\n");
+    assert_eq!(world.tallies(), "issue/weekly/2018-07-09T09:00 complete: 3 to, 1 sent, 2 uncertain\n");
+}
+
+#[test]
+fn an_alert_that_may_have_arrived_is_sent_again_with_the_same_message_id() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 1", ALERTS);
+    world.subscribe(&["drop-after-dot", "zoe"], "alerts");
+    world.write("stay", STATEMENT);
+    world.pass(FRIDAY);
+    world.pass("2018-07-06T13:02Z");
+    check(&chaos, "drop-after-dot: We stay\ndrop-after-dot: We stay\nzoe: We stay\n");
+    let mails = mails(&chaos);
+    assert_eq!(copies(&mails).len(), 2);
+}
+
+#[test]
+fn ten_messages_refused_in_a_row_hold_the_sending() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 1", ALERTS);
+    let names: Vec<String> = (0..200).map(|n| format!("reject-dot.{n}")).collect();
+    world.subscribe(&names, "alerts");
+    world.write("stay", STATEMENT);
+    world.pass(FRIDAY);
+    let tally = "alert/alerts/stay open: 200 to, 190 waiting, 10 bounced\n";
+    assert_eq!(world.tallies(), tally);
+    world.pass("2018-07-06T14:00Z");
+    assert_eq!(world.tallies(), tally);
+    // And so again after a resume that was too early.
+    world.with_ledger(async |ledger| ledger.resume(at("2018-07-06T15:00Z")).await.unwrap());
+    world.pass("2018-07-06T15:00Z");
+    assert_eq!(world.tallies(), "alert/alerts/stay open: 200 to, 180 waiting, 20 bounced\n");
+}
+
+#[test]
+fn what_is_too_late_to_be_of_use_is_recorded_and_not_sent() {
+    let mut world = begun(REMINDING);
+    world.subscribe(&["ana", "ben"], "alerts");
+    world.write("march", MARCH);
+    world.look(FRIDAY);
+    world.deliver("2018-07-10T09:00Z");
+    world.check("");
+    assert_eq!(world.tallies(), "alert/alerts/march complete: 2 to, 2 expired\n");
+}
+
+#[test]
+fn what_is_too_late_takes_no_turn_of_the_rate() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 1\nper_minute = 2", ALERTS);
+    let names: Vec<String> = (0..30).map(|n| format!("n{n}")).collect();
+    world.subscribe(&names, "alerts");
+    world.write("march", MARCH);
+    world.look(FRIDAY);
+    // At two a minute it would take a quarter of an hour.
+    world.deliver("2018-07-10T09:00Z");
+    assert_eq!(world.tallies(), "alert/alerts/march complete: 30 to, 30 expired\n");
+}
+
+#[test]
+fn a_mail_that_goes_out_later_shows_what_is_shown_by_then() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 1\nper_minute = 60", ALERTS);
+    let names: Vec<String> = (0..60).map(|n| format!("n{n}")).collect();
+    world.subscribe(&names, "alerts");
+    world.write(
+        "march",
+        &MARCH.replace(
+            "\"Union Square\"",
+            "\"Zuccotti\"\nvisibility = \"day-of\"\nreveal_at = 2018-07-06 13:00:30",
+        ),
+    );
+    world.look(FRIDAY);
+    // A mail a second of a clock that goes sixty times as fast.
+    let running = world.start_by(DELIVER, Clock::fast(at(FRIDAY), 60)).unwrap();
+    until(|| chaos.log(|log| log.taken.len() == 60));
+    world.runtime.block_on(running.stop());
+    let mails = mails(&chaos);
+    assert!(!mails[0].text.contains("Zuccotti"));
+    assert!(mails[59].text.contains("Zuccotti"), "{}", mails[59].text);
+}
+
+#[test]
+fn a_target_that_was_taken_out_of_the_config_leaves_no_edition_open_for_ever() {
+    let receiver = receiver(|_| (204, &[]));
+    let mut world = begun_posting(&receiver);
+    world.write("march", MARCH);
+    world.look(FRIDAY);
+    world.reconfigure(&target(&receiver.url("/hook")), ALERTS);
+    world.deliver(FRIDAY);
+    assert_eq!(world.tallies(), "alert/partners/march open: 1 to, 1 waiting\n");
+    let running = world.start(DELIVER, "2018-07-10T09:00Z").unwrap();
+    until(|| world.tallies() == "alert/partners/march complete: 1 to, 1 expired\n");
+    world.runtime.block_on(running.stop());
+}
+
+fn target(url: &str) -> String {
+    format!(
+        "[[target]]\nname = \"partners\"\nurl = \"{url}\"\nsecret_file = \"partners.secret\"\n\
+         allow = [\"127.0.0.0/8\"]\nper_minute = 6000\n"
+    )
+}
+
+fn begun_posting(receiver: &Receiver) -> World {
+    let world = World::new(&target(&receiver.url("/hook")));
+    let secret = "whsec_c2l4dHktZm91ciBsYW50ZXJucyBvbiB0aGUgc3F1YXJl\n";
+    handbill::installation::write_secret(&world.path().join("partners.secret"), secret).unwrap();
+    world.look(BEGAN);
+    world
+}
+
+fn receiver(
+    answers: impl Fn(usize) -> (u16, &'static [(&'static str, &'static str)]) + Clone + Send + Sync + 'static,
+) -> Receiver {
+    let runtime = Box::leak(Box::new(tokio::runtime::Runtime::new().unwrap()));
+    runtime.block_on(Receiver::start(move |number, _| {
+        let (code, headers) = answers(number);
+        answer(code, headers, "")
+    }))
+}
+
+fn types(receiver: &Receiver) -> Vec<String> {
+    let kind = |body: &[u8]| {
+        let body: serde_json::Value = serde_json::from_slice(body).unwrap();
+        body["type"].as_str().unwrap().to_owned()
+    };
+    receiver.seen().iter().map(|seen| kind(&seen.body)).collect()
+}
+
+#[test]
+fn a_target_gets_each_notice_once() {
+    let receiver = receiver(|_| (204, &[]));
+    let world = begun_posting(&receiver);
+    world.write("stay", STATEMENT);
+    world.pass(FRIDAY);
+    world.pass("2018-07-06T13:01Z");
+    assert_eq!(types(&receiver).len(), 1);
+    assert_eq!(world.tallies(), "alert/partners/stay complete: 1 to, 1 sent\n");
+}
+
+#[test]
+fn a_correction_never_overtakes_what_it_corrects() {
+    let receiver = receiver(|number| if number == 0 { (500, &[]) } else { (204, &[]) });
+    let world = begun_posting(&receiver);
+    world.write("march", MARCH);
+    world.pass(FRIDAY);
+    world.edit("march", "09:00", "11:00");
+    world.look("2018-07-06T13:00:01Z");
+    world.deliver("2018-07-06T13:10Z");
+    world.deliver("2018-07-06T13:20Z");
+    let ids: Vec<String> = receiver.seen().iter().map(|seen| seen.header("webhook-id").to_owned()).collect();
+    assert_eq!(ids.len(), 3, "{ids:?}");
+    assert_eq!(ids[0], ids[1]);
+    assert_ne!(ids[1], ids[2]);
+}
+
+#[test]
+fn a_target_that_is_gone_is_disabled_until_an_operator_resumes() {
+    let receiver = receiver(|number| if number == 0 { (410, &[]) } else { (204, &[]) });
+    let world = begun_posting(&receiver);
+    world.write("one", STATEMENT);
+    world.write("two", &STATEMENT.replace("We stay", "We go"));
+    world.look(FRIDAY);
+    let running = world.start(DELIVER, FRIDAY).unwrap();
+    until(|| !receiver.seen().is_empty());
+    std::thread::sleep(Duration::from_millis(300));
+    world.runtime.block_on(running.stop());
+    assert_eq!(receiver.seen().len(), 1);
+    world.with_ledger(async |ledger| ledger.enable_all().await.unwrap());
+    world.deliver("2018-07-06T14:00Z");
+    assert_eq!(receiver.seen().len(), 2);
+}
+
+#[test]
+fn a_target_that_asks_for_patience_gets_nothing_before_that() {
+    let receiver = receiver(|number| if number == 0 { (429, &[("retry-after", "600")]) } else { (204, &[]) });
+    let world = begun_posting(&receiver);
+    world.write("one", STATEMENT);
+    world.write("two", &STATEMENT.replace("We stay", "We go"));
+    world.pass(FRIDAY);
+    assert_eq!(receiver.seen().len(), 1);
+    world.deliver("2018-07-06T13:09Z");
+    assert_eq!(receiver.seen().len(), 1);
+    world.deliver("2018-07-06T13:11Z");
+    assert_eq!(receiver.seen().len(), 3);
+}
+
+#[test]
+fn a_post_that_cannot_be_made_does_not_keep_the_others_waiting() {
+    let receiver = receiver(|_| (204, &[]));
+    let world = begun_posting(&receiver);
+    world.write("one", STATEMENT);
+    world.write("two", &STATEMENT.replace("We stay", "We go"));
+    world.look(FRIDAY);
+    world.spoil("one");
+    world.deliver(FRIDAY);
+    assert_eq!(receiver.seen().len(), 1);
+    assert_eq!(
+        world.tallies(),
+        "alert/partners/one open: 1 to, 1 waiting\nalert/partners/two complete: 1 to, 1 sent\n"
+    );
+}
+
+#[test]
+fn a_mail_that_cannot_be_made_does_not_keep_the_others_waiting() {
+    let mut world = begun(ALERTS);
+    world.subscribe(&["ana", "ben"], "alerts");
+    world.write("one", STATEMENT);
+    world.write("two", &STATEMENT.replace("We stay", "We go"));
+    world.look(FRIDAY);
+    world.spoil("one");
+    world.deliver(FRIDAY);
+    world.check("ana: We go\nben: We go\n");
+}
