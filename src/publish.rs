@@ -35,6 +35,8 @@ pub struct Publisher {
     lock: Option<File>,
     lease: Option<Lease>,
     history: Option<History>,
+    // When the ledger's mark was last written by us.
+    marked_at: Option<DateTime<Utc>>,
     // When the documents must be looked at again, files left as they are.
     documents_change_at: Option<DateTime<Utc>>,
     manifest: Option<Manifest>,
@@ -82,6 +84,7 @@ impl Publisher {
             lock: None,
             lease: None,
             history: None,
+            marked_at: None,
             documents_change_at: None,
             manifest: None,
         }
@@ -122,9 +125,13 @@ impl Publisher {
         }
         looked.entries = plan::due(&self.installation.config, &self.reading.drafts, &history, now);
         // A mark that moves by itself every few seconds would be a write for nothing.
-        if !looked.entries.is_empty() || now - history.planned_until > TimeDelta::minutes(1) {
+        let mark_is_old = self.marked_at.is_none_or(|marked| now - marked > TimeDelta::minutes(1));
+        if !looked.entries.is_empty() || mark_is_old {
             match self.ledger.commit(&looked.entries, &lease, now).await? {
-                Committed::Done { deliveries } => looked.deliveries = deliveries,
+                Committed::Done { deliveries } => {
+                    looked.deliveries = deliveries;
+                    self.marked_at = Some(now);
+                }
                 Committed::LostLease => {
                     self.lease = None;
                     looked.stands_by = true;

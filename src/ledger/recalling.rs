@@ -7,13 +7,9 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 
 use crate::edition::EditionId;
-<<<<<<< HEAD
+use crate::ledger::delivering::TARGET_LANE;
 use crate::ledger::publishing::{REVISIONS, revision_of};
 use crate::ledger::{Ledger, millis};
-=======
-use crate::ledger::delivering::TARGET_LANE;
-use crate::ledger::{Ledger, instant, millis};
->>>>>>> crash
 use crate::notice::NoticeId;
 use crate::revision::{Draft, Revision};
 use crate::subscriber::SubscriberId;
