@@ -13,6 +13,7 @@ mod timeline; // a line for everything that happens
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::pin::pin;
 
 use anyhow::{Context, bail};
 use tokio::net::TcpListener;
@@ -103,10 +104,10 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Ended> {
         timeline: Timeline::new(&stage.installation.config),
         foretold: BTreeSet::new(),
     };
+    let mut stop_signal = pin!(serve::stop_signal()?);
     let running = tokio::select! {
         played = play(&mut player, arguments.until_done) => played?,
-        stopped = serve::stop_signal() => {
-            stopped?;
+        () = &mut stop_signal => {
             say("Stopped before the end.")?;
             return Ok(Ended::Well);
         }
@@ -116,7 +117,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Ended> {
     say(format_args!("\n{counts}"))?;
     if !arguments.until_done {
         say("The pages stay until Ctrl-C.")?;
-        serve::stop_signal().await?;
+        stop_signal.await;
     }
     running.stop().await;
     if !counts.agree() {

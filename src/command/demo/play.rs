@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 
 use crate::clock::Clock;
 use crate::command::demo::receiver::Seen;
-use crate::command::demo::stage::Stage;
+use crate::command::demo::stage::{Stage, TARGET};
 use crate::command::demo::timeline::Timeline;
 use crate::ledger::Ledger;
 use crate::notice::NoticeId;
@@ -192,7 +192,7 @@ async fn settle(ledger: &Ledger, clock: &Clock, planned: Option<DateTime<Utc>>) 
         })
         .await?;
     }
-    until("the deliveries", async || Ok(!ledger.waits(clock.now()).await?)).await
+    until("the deliveries", async || Ok(!ledger.waits(&[TARGET], clock.now()).await?)).await
 }
 
 /// Asks again and again until the answer is yes; an error when it does not come within a minute.

@@ -27,7 +27,7 @@ pub struct Stage {
 }
 
 /// The name of the one target.
-const TARGET: &str = "partners";
+pub const TARGET: &str = "partners";
 
 impl Stage {
     /// Lays out the seeds and the live notices. The site is to be served at `site`; `receiver` gets the posts.
