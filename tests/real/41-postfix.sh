@@ -2,11 +2,11 @@
 # The same mails (40-mail.py) through a real Postfix, delivered into a maildir. It is an instance of its own, with
 # its config, queue and spool in a temporary folder and one port of the loopback; the system's is not touched. What
 # is not for the three example domains would bounce, so nothing leaves the machine.
-# Needs: postfix
+# Needs: postfix root
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 sudo=
-[ "$(id -u)" = 0 ] || sudo=sudo
+[ "$(id -u)" = 0 ] || sudo='sudo -n'
 export PATH=$PATH:/usr/sbin:/sbin
 # Its processes drop their rights: every folder above the queue must be open to them.
 folder=$(mktemp -d)
