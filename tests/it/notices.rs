@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
 use handbill::notice::parse::{Defaults, Parsed, check_together, parse};
@@ -213,4 +214,29 @@ fn root() -> &'static Path {
 
 fn utc(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
+}
+
+static SOURCES: LazyLock<Vec<String>> =
+    LazyLock::new(|| read(&[LIVE, SEEDS]).into_iter().map(|file| file.report.source).collect());
+
+proptest::proptest! {
+    #[test]
+    fn no_text_however_broken_makes_the_parser_panic(
+        which in 0_usize..64, at in 0.0_f64..1.0, cut in 0_usize..40, put in "\\PC{0,12}|[\\[\\]{}\"'+=#\\n\\r\\t\\x00]{0,6}",
+    ) {
+        let mut text: Vec<char> = SOURCES[which % SOURCES.len()].chars().collect();
+        let from = (at * text.len() as f64) as usize;
+        let to = (from + cut).min(text.len());
+        text.splice(from..to, put.chars());
+        let text: String = text.into_iter().collect();
+        let defaults = Defaults {
+            base_url: "https://notices.example.org/".parse().unwrap(),
+            zone: Zone::find("America/New_York").unwrap(),
+            lang: "en".to_owned(),
+            author: "Council".to_owned(),
+        };
+        let parsed = parse("notices/broken.md", &text, &defaults);
+        let _ = parsed.report.pretty(false);
+        proptest::prop_assert_eq!(parsed.notice.is_none(), parsed.report.has_errors());
+    }
 }
