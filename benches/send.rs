@@ -116,8 +116,8 @@ fn send(port: u16, count: usize) -> Figures {
     wait(|| sent(&listen) >= count);
     let wall = first_at.elapsed();
     println!("from the file to the first:    {:.3} s", (first_at - written_at).as_secs_f64());
-    // The last commit and the edition's end belong to it.
-    thread::sleep(Duration::from_millis(500));
+    // The last commit and the edition's end, which is looked for once a second, belong to it.
+    thread::sleep(Duration::from_secs(3));
     let figures = Figures::new(count, wall, meter::of_process(process) - before);
     println!("most memory:                   {:.1} MiB", mib(meter::memory(process, "VmHWM")));
     drop(serve);

@@ -61,7 +61,9 @@ pub fn notice(number: usize) -> Made {
     dice.below(2);
     let published_at = DateTime::from_timestamp(BEGIN, 0).unwrap() + EVERY * i32::try_from(number).unwrap();
     let ahead = if number.is_multiple_of(AHEAD) { TimeDelta::days(20 * 365) } else { TimeDelta::days(9) };
-    let tags = (0..1 + dice.below(3)).map(|_| format!("tag-{}", dice.below(TAGS))).collect();
+    let mut tags: Vec<String> = (0..1 + dice.below(3)).map(|_| format!("tag-{}", dice.below(TAGS))).collect();
+    tags.sort();
+    tags.dedup();
     let (title, summary) = (4 + dice.below(5), 10 + dice.below(10));
     Made {
         id: id(number),
@@ -70,7 +72,8 @@ pub fn notice(number: usize) -> Made {
         summary: format!("{}.", dice.words(summary)),
         published_at,
         tags,
-        starts_at: published_at + ahead,
+        // At five, thirteen or twenty-one: no clock skips those.
+        starts_at: published_at + ahead + TimeDelta::hours(5),
         follows: (number > 100 && number.is_multiple_of(10)).then(|| id(number - 1 - dice.below(100))),
         body: body(&mut dice),
     }
