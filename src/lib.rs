@@ -14,6 +14,7 @@ pub mod edition; // one thing to send
 pub mod plan; // what is due
 pub mod delivery; // one edition to one recipient; the retry decision
 pub mod subscriber; // who gets it: states, signed tokens, sealed addresses
+pub mod roster; // people on a list that another system wrote, row by row
 pub mod render; // editions and notices to bytes: email, feed, calendar, page, post
 
 // I/O.

@@ -26,6 +26,7 @@ mod plan;
 mod post;
 mod postgres;
 mod preview;
+mod roster;
 mod sample;
 mod schedule;
 mod simulation;

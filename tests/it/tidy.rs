@@ -28,6 +28,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("plan", &["schedule", "notice", "revision", "config", "edition"]),
     ("delivery", &[]),
     ("subscriber", &[]),
+    ("roster", &["subscriber"]),
     ("render", &["fields", "schedule", "notice", "revision", "config", "edition"]),
 ];
 const IO: &[(&str, &[&str])] = &[
