@@ -90,6 +90,16 @@ impl Standing {
             Self::Suppressed => 3,
         }
     }
+
+    /// As people and files say it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Confirmed => "confirmed",
+            Self::Unsubscribed => "unsubscribed",
+            Self::Suppressed => "suppressed",
+        }
+    }
 }
 
 impl Address {

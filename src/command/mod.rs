@@ -2,6 +2,7 @@
 //!
 //! Exit 0: done. 1: problems found in what people wrote. 2: usage. 3: our side failed.
 
+mod audit;
 mod browser;
 mod build;
 mod check;
@@ -71,8 +72,10 @@ pub enum Command {
     Queue(queue::Arguments),
     /// Show one edition: its counts and its tries.
     Edition(edition::Arguments),
-    /// Who is subscribed, in counts; import from a file.
+    /// Who is subscribed, in counts; in from a file, and out to one.
     Subscribers(subscribers::Arguments),
+    /// Show what operators did.
+    Audit(audit::Arguments),
     /// Look for what would keep things from going out.
     Doctor(doctor::Arguments),
     /// Stop all sending; pages stay.
@@ -95,6 +98,7 @@ impl Command {
             | Self::Queue(_)
             | Self::Edition(_)
             | Self::Subscribers(_)
+            | Self::Audit(_)
             | Self::Doctor(_)
             | Self::Demo(_)
             | Self::Preview(_)
@@ -157,7 +161,10 @@ async fn dispatch(cli: Cli, clock: Clock) -> anyhow::Result<Ended> {
         Command::Build(arguments) => build::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Queue(arguments) => queue::run(&Installation::open(&root)?, &arguments).await,
         Command::Edition(arguments) => edition::run(&Installation::open(&root)?, &arguments).await,
-        Command::Subscribers(arguments) => subscribers::run(&Installation::open(&root)?, &arguments).await,
+        Command::Subscribers(arguments) => {
+            subscribers::run(&Installation::open(&root)?, &arguments, &clock).await
+        }
+        Command::Audit(arguments) => audit::run(&Installation::open(&root)?, &arguments).await,
         Command::Doctor(arguments) => doctor::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Pause => hold::pause(&Installation::open(&root)?, &clock).await,
         Command::Resume => hold::resume(&Installation::open(&root)?, &clock).await,

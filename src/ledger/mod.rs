@@ -5,7 +5,9 @@
 //! how a table is made (`schema`).
 //! Times are milliseconds since 1970 in UTC.
 
+pub mod auditing;
 pub mod delivering;
+pub mod importing;
 pub mod looking;
 pub mod publishing;
 pub mod recalling;

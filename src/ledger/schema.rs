@@ -40,6 +40,10 @@ const MIGRATIONS: &[&[&str]] = &[&[
         edition BIGINT NOT NULL, recipient BIGINT NOT NULL, number BIGINT NOT NULL, at BIGINT NOT NULL,
         outcome TEXT NOT NULL, code BIGINT NOT NULL, enhanced TEXT NOT NULL, text TEXT NOT NULL,
         took_ms BIGINT NOT NULL, PRIMARY KEY (edition, recipient, number)){without_rowid}",
+], &[
+    "CREATE TABLE audit (
+        number BIGINT PRIMARY KEY, at BIGINT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL,
+        chain {bytes} NOT NULL)",
 ]];
 
 /// The version that this program needs.

@@ -1,5 +1,7 @@
 //! Subscribing: who is on which list; addresses come in and go out sealed.
 
+use std::borrow::Borrow;
+
 use anyhow::Context;
 use sqlx::{AnyConnection, Row};
 
@@ -126,13 +128,15 @@ impl Ledger {
     }
 }
 
-async fn insert_subscribers(
+/// One statement; answers how many were new.
+pub(crate) async fn insert_subscribers(
     connection: &mut AnyConnection,
     dialect: Dialect,
-    batch: &[Newcomer],
+    batch: &[impl Borrow<Newcomer>],
 ) -> anyhow::Result<u64> {
     let rows: Vec<_> = batch
         .iter()
+        .map(Borrow::borrow)
         .map(|newcomer| {
             let (lookup, sealed) = (hex(&newcomer.lookup), hex(&newcomer.sealed));
             (lookup, sealed, newcomer.standing.number(), &newcomer.lang, &newcomer.confirmed_month)
@@ -158,13 +162,15 @@ async fn insert_subscribers(
     Ok(done.rows_affected())
 }
 
-async fn insert_subscriptions(
+/// One statement, after that of the subscribers.
+pub(crate) async fn insert_subscriptions(
     connection: &mut AnyConnection,
     dialect: Dialect,
-    batch: &[Newcomer],
+    batch: &[impl Borrow<Newcomer>],
 ) -> anyhow::Result<()> {
     let rows: Vec<(&str, String)> = batch
         .iter()
+        .map(Borrow::borrow)
         .flat_map(|newcomer| newcomer.lists.iter().map(|list| (list.as_str(), hex(&newcomer.lookup))))
         .collect();
     let source = dialect.rows(&[("list", "TEXT"), ("lookup", BYTES)]);

@@ -16,6 +16,7 @@ mod delivery;
 mod demo;
 mod email;
 mod feed;
+mod import;
 mod ledger;
 mod lint;
 mod markdown;

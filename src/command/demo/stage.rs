@@ -8,6 +8,7 @@ use rust_embed::RustEmbed;
 use tempfile::TempDir;
 
 use crate::channel::target::sign::Secret;
+use crate::clock::Clock;
 use crate::command::init::{Seeds, lay_out};
 use crate::command::subscribers;
 use crate::installation::{Installation, write_secret};
@@ -55,7 +56,8 @@ impl Stage {
     pub async fn subscribe(&self) -> anyhow::Result<()> {
         let Some(seed) = Seeds::get("subscribers.csv") else { bail!("the seeds have no subscribers.csv") };
         let text = String::from_utf8_lossy(&seed.data).into_owned();
-        subscribers::import(&self.installation, "subscribers.csv", &text).await?;
+        subscribers::import::import_text(&self.installation, "subscribers.csv", &text, &Clock::wall())
+            .await?;
         Ok(())
     }
 

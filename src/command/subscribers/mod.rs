@@ -1,0 +1,64 @@
+//! Subscribers: who is subscribed, in counts; in from a file, and out to one.
+
+mod export;
+pub mod import;
+
+use clap::Subcommand;
+
+use crate::clock::Clock;
+use crate::command::Ended;
+use crate::command::terminal::{say, say_json, table};
+use crate::installation::Installation;
+
+/// Options of `subscribers`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+/// What to do with subscribers.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Read people from a file: Handbill's CSV, or an export of Mailchimp, listmonk, Keila or Mailman.
+    Import(import::Arguments),
+    /// Write everybody's address into a file, encrypted; the audit log says so.
+    Export(export::Arguments),
+    /// How many there are, by list and standing.
+    Stats {
+        /// For a machine.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clock) -> anyhow::Result<Ended> {
+    match &arguments.action {
+        Action::Import(arguments) => import::run(installation, arguments, clock).await,
+        Action::Export(arguments) => export::run(installation, arguments, clock).await,
+        Action::Stats { json } => stats(installation, *json).await,
+    }
+}
+
+async fn stats(installation: &Installation, json: bool) -> anyhow::Result<Ended> {
+    let counts = installation.ledger().await?.subscriber_counts().await?;
+    let word = |standing: i64| {
+        ["pending", "confirmed", "unsubscribed", "suppressed"]
+            .get(usize::try_from(standing).unwrap_or(9))
+            .copied()
+            .unwrap_or("unknown")
+    };
+    if json {
+        let rows: Vec<_> = counts.iter().map(|(list, standing, count)| serde_json::json!({ "list": list, "standing": word(*standing), "count": count })).collect();
+        say_json(&rows)?;
+        return Ok(Ended::Well);
+    }
+    say(table(
+        &["list", "standing", "subscribers"],
+        counts
+            .iter()
+            .map(|(list, standing, count)| vec![list.clone(), word(*standing).to_owned(), count.to_string()]),
+    ))?;
+    Ok(Ended::Well)
+}
