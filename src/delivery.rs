@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::edition::Content;
+use crate::notice::Event;
+use crate::revision::Revision;
+
 /// Seconds before the second, third, … try of a digest's mail: 5, 10, 20 and 40 minutes, then hourly for as long
 /// as five days are not over.
 ///
@@ -79,6 +83,8 @@ pub enum State {
     Uncertain,
     /// The subscriber left before it was claimed.
     Left,
+    /// A later revision took from it what it was to say; who was told before hears by a correction.
+    Superseded,
 }
 
 /// How often and how long a delivery is tried.
@@ -110,6 +116,27 @@ pub struct Standing {
     pub expires_at: Option<DateTime<Utc>>,
     /// A hash of the delivery: the source of its jitter.
     pub seed: u64,
+}
+
+/// Whether a later revision has taken from an edition what it was to say: a reminder of an action that does not take
+/// place any more, or not at the time for which the reminder fell due `at`; the plan would not make it now.
+///
+/// An issue, an alert and a correction show their notices as they are now, whatever that is. `expires_at` of a
+/// reminder is the start that it was planned for, and `revisions` are the latest of what the edition carries.
+pub fn is_superseded(
+    content: &Content,
+    at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    revisions: &[Revision],
+) -> bool {
+    match content {
+        Content::Reminder(..) => !revisions.iter().all(|revision| {
+            let stands = |event: &Event| event.status.takes_place() && event.starts.at == expires_at;
+            // One that was off, and on again since, has a start for which this reminder was never due.
+            revision.notice().event().is_some_and(stands) && revision.stands_since() < at
+        }),
+        Content::Issue { .. } | Content::Alert(_) | Content::Correction(..) => false,
+    }
 }
 
 /// What follows an answer, and when.

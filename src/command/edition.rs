@@ -37,14 +37,15 @@ pub async fn run(installation: &Installation, arguments: &Arguments) -> anyhow::
     ))?;
     say(&tally.why)?;
     say(format_args!(
-        "{} recipients: {} waiting, {} sent, {} bounced, {} expired, {} uncertain, {} left",
+        "{} recipients: {} waiting, {} sent, {} bounced, {} expired, {} uncertain, {} left, {} superseded",
         tally.recipients,
         tally.waiting,
         tally.sent,
         tally.bounced,
         tally.expired,
         tally.uncertain,
-        tally.left
+        tally.left,
+        tally.superseded
     ))?;
     let rows = attempts.iter().map(|attempt| {
         let code = if attempt.code == 0 { String::new() } else { attempt.code.to_string() };

@@ -35,6 +35,7 @@ pub async fn run(installation: &Installation, arguments: &Arguments) -> anyhow::
             tally.expired,
             tally.uncertain,
             tally.left,
+            tally.superseded,
         ];
         let mut row = vec![tally.due_at.format("%Y-%m-%d %H:%MZ").to_string(), tally.state.clone()];
         row.extend(counts.iter().map(i64::to_string));
@@ -42,7 +43,19 @@ pub async fn run(installation: &Installation, arguments: &Arguments) -> anyhow::
         row
     });
     say(table(
-        &["due", "state", "to", "waiting", "sent", "bounced", "expired", "uncertain", "left", "edition"],
+        &[
+            "due",
+            "state",
+            "to",
+            "waiting",
+            "sent",
+            "bounced",
+            "expired",
+            "uncertain",
+            "left",
+            "superseded",
+            "edition",
+        ],
         rows,
     ))?;
     if ledger.held_since().await?.is_some() {

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::List;
 use crate::deliver::Office;
+use crate::delivery::{self, State};
 use crate::edition::{Audience, Content, Edition, EditionId, Member};
 use crate::ledger::delivering::{Claim, Committed};
 use crate::notice::{NoticeId, shown};
@@ -29,6 +30,15 @@ pub struct Ready {
     follows: HashMap<i64, EditionId>,
 }
 
+/// What is to become of the claimed mails of an edition.
+#[derive(Debug)]
+pub enum Prepared {
+    /// They go out with this letter.
+    Ready(Arc<Ready>),
+    /// None of them is sent any more: expired or superseded.
+    Over(State),
+}
+
 /// The letters of the editions under way.
 #[derive(Default)]
 pub struct Letters {
@@ -42,27 +52,36 @@ const TOKEN_LIFE: TimeDelta = TimeDelta::days(730);
 const MOST_READY: usize = 32;
 
 impl Letters {
-    /// The letter of an edition at the latest revisions of its notices; made when it is not there or not current.
+    /// The letter of an edition at the latest revisions of its notices, made when it is not there or not current;
+    /// or why there is nothing to send any more.
     pub async fn ready(
         &mut self,
         office: &Office,
         number: i64,
         now: DateTime<Utc>,
-    ) -> anyhow::Result<Arc<Ready>> {
+    ) -> anyhow::Result<Prepared> {
         let committed = office.ledger.edition(number).await?.context("a delivery is of no edition")?;
+        // First of all: nothing keeps it from its end, not even a notice that cannot be read.
+        if committed.expires_at <= now {
+            return Ok(Prepared::Over(State::Expired));
+        }
         if let Some(ready) = self.ready.get(&number).filter(|ready| ready.is_current(&committed, now)) {
-            return Ok(Arc::clone(ready));
+            return Ok(Prepared::Ready(Arc::clone(ready)));
+        }
+        let revisions = revisions(office, &committed.content).await?;
+        if delivery::is_superseded(&committed.content, committed.at, committed.expires_at, &revisions) {
+            return Ok(Prepared::Over(State::Superseded));
         }
         let follows = match committed.content {
             Content::Correction(..) | Content::Reminder(..) => office.ledger.followed(number).await?,
             Content::Issue { .. } | Content::Alert(_) => HashMap::new(),
         };
-        let ready = Arc::new(make(office, committed, follows, now).await?);
+        let ready = Arc::new(make(office, committed, &revisions, follows, now)?);
         if self.ready.len() >= MOST_READY {
             self.ready.clear();
         }
         self.ready.insert(number, Arc::clone(&ready));
-        Ok(ready)
+        Ok(Prepared::Ready(ready))
     }
 }
 
@@ -101,9 +120,10 @@ fn message_id(office: &Office, edition: &EditionId, recipient: i64) -> String {
     format!("{}@{domain}", office.key.message_id(edition.as_str(), recipient))
 }
 
-async fn make(
+fn make(
     office: &Office,
     committed: Committed,
+    revisions: &[Revision],
     follows: HashMap<i64, EditionId>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Ready> {
@@ -111,7 +131,6 @@ async fn make(
     let Audience::List(name) = &committed.audience else { bail!("{} is not for a list", committed.id) };
     // A list that was taken out of the config still owes what it promised.
     let list = config.list(name).cloned().unwrap_or_else(|| forgotten(name));
-    let revisions = revisions(office, &committed.content).await?;
     let current: Vec<&Revision> = revisions.iter().collect();
     let edition = Edition {
         id: committed.id.clone(),
@@ -120,7 +139,7 @@ async fn make(
         due_at: committed.due_at,
         expires_at: committed.expires_at,
     };
-    let attachment = match (&edition.content, &revisions[..]) {
+    let attachment = match (&edition.content, revisions) {
         (Content::Alert(_) | Content::Reminder(..) | Content::Correction(..), [revision])
             if revision.notice().event().is_some() =>
         {

@@ -18,7 +18,7 @@ use crate::channel::smtp::Connection;
 use crate::channel::smtp::envelope::Envelope;
 use crate::channel::smtp::relay::{self, Relay, Trust};
 use crate::config::{Security, Smtp, Transport};
-use crate::deliver::letters::{Letters, Ready};
+use crate::deliver::letters::{Letters, Prepared, Ready};
 use crate::deliver::recorder::Recorder;
 use crate::deliver::{BULK_MAIL, Office, REPAIR, RETRY, URGENT_MAIL, ours};
 use crate::delivery::{self, Answer, Fault, Next, Outcome, Policy, Standing, State};
@@ -244,7 +244,14 @@ impl Room {
         for claims in claims.chunk_by(|a, b| a.edition == b.edition) {
             let Some(first) = claims.first() else { continue };
             let ready = match letters.ready(&self.office, first.edition, now).await {
-                Ok(ready) => ready,
+                Ok(Prepared::Ready(ready)) => ready,
+                Ok(Prepared::Over(state)) => {
+                    // Here and not at its turn: under a rate it would take the turn of something that is of use.
+                    self.recorder
+                        .record_all(claims.iter().map(|claim| over(claim, state, now)).collect())
+                        .await;
+                    continue;
+                }
                 Err(err) => {
                     // Ours to repair: nobody is lost, and the other editions go on.
                     error!(
@@ -256,11 +263,6 @@ impl Room {
                     continue;
                 }
             };
-            if ready.committed.expires_at <= now {
-                // Here and not at its turn: under a rate it would take the turn of something that is of use.
-                self.recorder.record_all(claims.iter().map(|claim| expired(claim, now)).collect()).await;
-                continue;
-            }
             let opened = claims.iter().map(|claim| self.office.key.open(&claim.lookup, &claim.sealed));
             let opened: Vec<_> = opened.collect();
             if opened.iter().all(Result::is_err) {
@@ -451,7 +453,7 @@ impl Room {
     // The job when it may go out now; or else what becomes of it is written down.
     async fn still_good(&self, job: Job, now: DateTime<Utc>) -> Option<Job> {
         if job.ready.committed.expires_at <= now {
-            self.recorder.record(expired(&job.claim, now)).await;
+            self.recorder.record(over(&job.claim, State::Expired, now)).await;
             return None;
         }
         if !self.is_open() || job.claimed.elapsed() > FRESH {
@@ -635,8 +637,9 @@ impl Closing {
     }
 }
 
-fn expired(claim: &Claim, now: DateTime<Utc>) -> Receipt {
-    Receipt { claim: claim.clone(), answer: None, next: Next::Done(State::Expired), at: now }
+// Without a try.
+fn over(claim: &Claim, state: State, now: DateTime<Utc>) -> Receipt {
+    Receipt { claim: claim.clone(), answer: None, next: Next::Done(state), at: now }
 }
 
 fn policy(content: &Content) -> &'static Policy {

@@ -82,6 +82,7 @@ fn count(office: &Office, receipt: &Receipt) {
     let counts = &office.counts;
     match (receipt.next, receipt.answer.as_ref().map(|answer| answer.outcome)) {
         (Next::Done(State::Expired), _) => counts.add(&counts.expired),
+        (Next::Done(State::Superseded), _) => counts.add(&counts.superseded),
         (_, Some(Outcome::Sent)) => counts.add(&counts.sent),
         (_, Some(Outcome::Deferred(_))) => counts.add(&counts.deferred),
         (_, Some(Outcome::Bounced(_))) => counts.add(&counts.bounced),

@@ -326,7 +326,7 @@ async fn drop_overtaken_reminders(connection: &mut AnyConnection, revision: &Rev
     });
     if overtaken {
         sqlx::query(
-            "UPDATE delivery SET state = 4 WHERE state = 0 AND edition IN (
+            "UPDATE delivery SET state = 7 WHERE state = 0 AND edition IN (
                  SELECT e.id FROM edition e JOIN edition_notice n ON n.edition = e.id
                  WHERE n.notice = $1 AND n.number < $2 AND e.word = 'reminder' AND e.state = 'open')",
         )

@@ -139,7 +139,63 @@ fn a_cancellation_between_the_commit_of_a_reminder_and_its_sending_stops_it() {
     world.pass("2018-07-10T07:01Z");
     let subjects: Vec<String> = world.arrived().into_iter().map(|mail| mail.subject).collect();
     assert_eq!(subjects.len(), 2, "{subjects:?}");
-    assert!(world.tallies().contains("reminder/alerts/march/-PT2H complete: 1 to, 1 expired"));
+    assert!(world.tallies().contains("reminder/alerts/march/-PT2H complete: 1 to, 1 superseded"));
+}
+
+// What a deliverer had in hand when the action changed, and gives back.
+fn check_superseded(old: &str, new: &str) {
+    let mut world = begun(REMINDING);
+    world.subscribe(&["ana"], "alerts");
+    world.write("march", MARCH);
+    world.pass(FRIDAY);
+    world.look("2018-07-10T07:00Z");
+    let now = at("2018-07-10T07:00Z");
+    let lease = chrono::TimeDelta::hours(1);
+    let claims = world.with_ledger(async |ledger| {
+        ledger.claim_mails(handbill::edition::Lane::Urgent, 10, lease, now).await.unwrap()
+    });
+    assert_eq!(claims.len(), 1);
+    world.edit("march", old, new);
+    world.look("2018-07-10T07:01Z");
+    world.with_ledger(async |ledger| ledger.release(&claims, now).await.unwrap());
+    world.deliver("2018-07-10T07:02Z");
+    let subjects: Vec<String> = world.arrived().into_iter().map(|mail| mail.subject).collect();
+    // The alert and the correction, which goes also to whom the reminder may have told.
+    assert_eq!(subjects.len(), 2, "{subjects:?}");
+    let tallies = world.tallies();
+    assert!(tallies.contains("reminder/alerts/march/-PT2H complete: 1 to, 1 superseded\n"), "{tallies}");
+    assert!(tallies.contains("correction/alerts/march/1 complete: 1 to, 1 sent\n"), "{tallies}");
+}
+
+#[test]
+fn a_reminder_in_hand_when_its_action_is_cancelled_is_not_sent() {
+    check_superseded("title", "status = \"cancelled\"\ntitle");
+}
+
+#[test]
+fn a_reminder_in_hand_when_its_action_is_postponed_is_not_sent() {
+    check_superseded("title", "status = \"postponed\"\ntitle");
+}
+
+#[test]
+fn a_reminder_in_hand_when_its_action_gets_another_start_is_not_sent() {
+    check_superseded("09:00", "08:45");
+    check_superseded("09:00", "09:15");
+}
+
+#[test]
+fn a_reminder_of_an_action_that_only_gets_another_place_is_sent_with_it() {
+    let mut world = begun(REMINDING);
+    world.subscribe(&["ana"], "alerts");
+    world.write("march", MARCH);
+    world.pass(FRIDAY);
+    world.arrived();
+    world.look("2018-07-10T07:00Z");
+    world.edit("march", "Union Square", "Foley Square");
+    world.pass("2018-07-10T07:01Z");
+    let mails = world.arrived();
+    assert!(mails.iter().any(|mail| mail.subject.starts_with("March")), "{mails:?}");
+    assert!(mails.iter().all(|mail| mail.text.contains("Foley Square")), "{mails:?}");
 }
 
 #[test]

@@ -249,6 +249,7 @@ async fn tallies(ledger: &Ledger) -> String {
             (tally.expired, "expired"),
             (tally.uncertain, "uncertain"),
             (tally.left, "left"),
+            (tally.superseded, "superseded"),
         ];
         for (count, word) in counts.iter().filter(|(count, _)| *count > 0) {
             text += &format!(" {count} {word}");
@@ -577,7 +578,7 @@ async fn check_dropped(place: &Place, files: Vec<(&'static str, String)>) {
     town.look(&march(), "2018-07-09T13:00Z").await;
     town.look(&files, "2018-07-09T13:05Z").await;
     assert_eq!(town.send("2018-07-09T13:06Z").await, "correction/alerts/march/1: ada\n");
-    assert!(town.tallies().await.contains("reminder/alerts/march/-P1D open: 1 expired\n"));
+    assert!(town.tallies().await.contains("reminder/alerts/march/-P1D open: 1 superseded\n"));
 }
 
 async fn a_reminder_that_waits_is_dropped_when_the_action_is_cancelled(place: Place) {

@@ -26,7 +26,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("config", &["problem", "fields", "schedule", "notice"]),
     ("edition", &["schedule", "notice"]),
     ("plan", &["schedule", "notice", "revision", "config", "edition"]),
-    ("delivery", &[]),
+    ("delivery", &["notice", "revision", "edition"]),
     ("subscriber", &[]),
     ("render", &["fields", "schedule", "notice", "revision", "config", "edition"]),
 ];

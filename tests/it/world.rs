@@ -312,6 +312,7 @@ fn told(tally: &Tally) -> String {
         (tally.expired, "expired"),
         (tally.uncertain, "uncertain"),
         (tally.left, "left"),
+        (tally.superseded, "superseded"),
     ];
     let counts: Vec<String> = counts
         .iter()

@@ -116,10 +116,8 @@ pub fn nobody_is_forgotten(world: &World, service: &Service<'_>) {
                 assert!(!service.is_running() || delivery.due_at > service.end(), "{told} at the end");
             }
             State::Bounced | State::Uncertain => assert!(!world.is_calm, "{told} on a calm day"),
-            State::Expired => {
-                let is_reminder = matches!(edition.content, Content::Reminder(..));
-                assert!(!world.is_calm || is_reminder, "{told} on a calm day");
-            }
+            State::Expired => assert!(!world.is_calm, "{told} on a calm day"),
+            State::Superseded => assert!(matches!(edition.content, Content::Reminder(..)), "{told}"),
             State::Left => assert!(key.1 != 0, "{told}"),
         }
     }
@@ -169,7 +167,8 @@ pub fn nothing_at_a_wrong_time(world: &World, service: &Service<'_>) {
     }
 }
 
-/// Those who were told hear of a change, nobody else does, and nobody is reminded of what does not take place.
+/// Those who were told hear of a change, nobody else does, and nobody is reminded of what does not take place or is
+/// at another time by now.
 pub fn corrections_reach_those_who_were_told(service: &Service<'_>) {
     let ledger = &service.ledger;
     let entries = service.log.looks.iter().flat_map(|look| &look.entries);
@@ -185,6 +184,11 @@ pub fn corrections_reach_those_who_were_told(service: &Service<'_>) {
                 edition.id,
                 mail.person,
                 event.status
+            );
+            assert_eq!(
+                event.starts.at, edition.expires_at,
+                "{} went to {} for another start",
+                edition.id, mail.person
             );
         }
     }

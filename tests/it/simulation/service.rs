@@ -350,6 +350,14 @@ impl<'w> Service<'w> {
             self.ledger.record(claim, Next::Done(State::Expired), now);
             return true;
         }
+        let at_first = self.ledger.editions[claim.key.0].at;
+        let revisions: Vec<_> =
+            edition.content.members().iter().map(|member| self.ledger.revision(&member.notice)).collect();
+        if delivery::is_superseded(&edition.content, at_first, edition.expires_at, &revisions) {
+            self.tell(at, &format!("superseded for {} {}", claim.key.1, edition.id));
+            self.ledger.record(claim, Next::Done(State::Superseded), now);
+            return true;
+        }
         let outcome = self.outcome();
         let arrives = match outcome {
             Outcome::Sent => true,
