@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 
 use crate::edition::Content;
 use crate::notice::Event;
 use crate::revision::Revision;
+use crate::schedule::quiet::Quiet;
 
 /// Seconds before the second, third, … try of a digest's mail: 5, 10, 20 and 40 minutes, then hourly for as long
 /// as five days are not over.
@@ -109,13 +110,15 @@ pub enum Next {
 
 /// What `next` has to know of a delivery.
 #[derive(Debug, Clone, Copy)]
-pub struct Standing {
+pub struct Standing<'q> {
     /// Tries so far, the one just answered included.
     pub attempts: u32,
     /// Past it nothing is sent.
     pub expires_at: Option<DateTime<Utc>>,
     /// A hash of the delivery: the source of its jitter.
     pub seed: u64,
+    /// The hours in which it is not tried again, see `quiet`.
+    pub quiet: Option<&'q Quiet>,
 }
 
 /// Whether a later revision has taken from an edition what it was to say: a reminder of an action that does not take
@@ -139,8 +142,31 @@ pub fn is_superseded(
     }
 }
 
+/// The quiet hours that an edition heeds, of those that its list keeps: a correction cannot wait, because people are
+/// on their way to where nothing is.
+pub fn quiet<'q>(content: &Content, of_list: Option<&'q Quiet>) -> Option<&'q Quiet> {
+    match content {
+        Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) => of_list,
+        Content::Correction(..) => None,
+    }
+}
+
+/// When something goes out that is to be tried at `at`, may be since `possible_since` and is worth nothing from
+/// `expires_at` on: out of quiet hours, by the rule that the plan has for the first try (`Quiet::settle`).
+pub fn wake(
+    quiet: Option<&Quiet>,
+    at: DateTime<Utc>,
+    possible_since: DateTime<Utc>,
+    expires_at: Option<DateTime<Utc>>,
+) -> DateTime<Utc> {
+    // Quiet hours count whole seconds, and end at a whole one.
+    let second = at.trunc_subsecs(0);
+    let settled = quiet.map_or(second, |quiet| quiet.settle(second, possible_since, expires_at));
+    if settled == second { at } else { settled }
+}
+
 /// What follows an answer, and when.
-pub fn next(policy: &Policy, standing: &Standing, answer: &Answer, now: DateTime<Utc>) -> Next {
+pub fn next(policy: &Policy, standing: &Standing<'_>, answer: &Answer, now: DateTime<Utc>) -> Next {
     match answer.outcome {
         Outcome::Sent => Next::Done(State::Sent),
         Outcome::Bounced(_) => Next::Done(State::Bounced),
@@ -156,7 +182,7 @@ const fn then_hourly<const FIRST: usize, const ALL: usize>(first: [u32; FIRST]) 
     retries
 }
 
-fn retry(policy: &Policy, standing: &Standing, answer: &Answer, now: DateTime<Utc>) -> Next {
+fn retry(policy: &Policy, standing: &Standing<'_>, answer: &Answer, now: DateTime<Utc>) -> Next {
     let tried = usize::try_from(standing.attempts.saturating_sub(1)).unwrap_or(usize::MAX);
     // A way that is closed says nothing about the recipient: tries go on at the last pace until it expires.
     let delay = match (answer.outcome, policy.retries.get(tried), policy.retries.last()) {
@@ -170,12 +196,12 @@ fn retry(policy: &Policy, standing: &Standing, answer: &Answer, now: DateTime<Ut
     let at = now + jittered(delay, policy.jitter_percent, standing).max(asked);
     match standing.expires_at {
         Some(expires_at) if at >= expires_at => Next::Done(State::Expired),
-        Some(_) | None => Next::Retry(at),
+        Some(_) | None => Next::Retry(wake(standing.quiet, at, now + asked, standing.expires_at)),
     }
 }
 
 // From the delivery's hash, so that a plan can be made again; another for each try.
-fn jittered(delay: u32, percent: u8, standing: &Standing) -> Duration {
+fn jittered(delay: u32, percent: u8, standing: &Standing<'_>) -> Duration {
     let spread = u64::from(delay) * 10 * u64::from(percent);
     let drawn =
         (standing.seed ^ u64::from(standing.attempts).wrapping_mul(0x9e37_79b9_7f4a_7c15)).rotate_left(17);

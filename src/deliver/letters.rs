@@ -15,6 +15,7 @@ use crate::notice::{NoticeId, shown};
 use crate::render::calendar;
 use crate::render::email::{self, Letter, Sender, Stamp};
 use crate::revision::Revision;
+use crate::schedule::quiet::Quiet;
 use crate::subscriber::{self, Address, Purpose};
 
 /// An edition with its letter.
@@ -24,6 +25,8 @@ pub struct Ready {
     pub committed: Committed,
     letter: Letter,
     list: String,
+    // Those that it heeds.
+    quiet: Option<Quiet>,
     // When it says something else by itself: a place is revealed, a telephone number is over.
     changes_at: Option<DateTime<Utc>>,
     // The earlier mail of each recipient that this one follows.
@@ -35,6 +38,8 @@ pub struct Ready {
 pub enum Prepared {
     /// They go out with this letter.
     Ready(Arc<Ready>),
+    /// They wait for the end of the quiet hours.
+    Later(DateTime<Utc>),
     /// None of them is sent any more: expired or superseded.
     Over(State),
 }
@@ -53,7 +58,7 @@ const MOST_READY: usize = 32;
 
 impl Letters {
     /// The letter of an edition at the latest revisions of its notices, made when it is not there or not current;
-    /// or why there is nothing to send any more.
+    /// or why there is nothing to send now.
     pub async fn ready(
         &mut self,
         office: &Office,
@@ -64,6 +69,11 @@ impl Letters {
         // First of all: nothing keeps it from its end, not even a notice that cannot be read.
         if committed.expires_at <= now {
             return Ok(Prepared::Over(State::Expired));
+        }
+        let quiet = quiet(office, &committed);
+        let goes_at = delivery::wake(quiet, now, now, Some(committed.expires_at));
+        if goes_at > now {
+            return Ok(Prepared::Later(goes_at));
         }
         if let Some(ready) = self.ready.get(&number).filter(|ready| ready.is_current(&committed, now)) {
             return Ok(Prepared::Ready(Arc::clone(ready)));
@@ -107,6 +117,16 @@ impl Ready {
         let mut message = Vec::new();
         self.letter.splice(&stamp, &mut message);
         message
+    }
+
+    /// When what is to be sent now goes out: now, or after quiet hours that have begun meanwhile.
+    pub fn goes_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        delivery::wake(self.quiet.as_ref(), now, now, Some(self.committed.expires_at))
+    }
+
+    /// The quiet hours that it heeds.
+    pub fn quiet(&self) -> Option<&Quiet> {
+        self.quiet.as_ref()
     }
 
     fn is_current(&self, committed: &Committed, now: DateTime<Utc>) -> bool {
@@ -153,7 +173,13 @@ fn make(
     let letter = email::letter(&sender, &edition, &current, attachment.as_deref(), now)
         .with_context(|| format!("render {}", committed.id))?;
     let changes_at = revisions.iter().filter_map(|revision| shown::next_change(revision.notice(), now)).min();
-    Ok(Ready { list: name.clone(), committed, letter, changes_at, follows })
+    let quiet = delivery::quiet(&committed.content, list.quiet.as_ref()).cloned();
+    Ok(Ready { list: name.clone(), quiet, committed, letter, changes_at, follows })
+}
+
+fn quiet<'o>(office: &'o Office, committed: &Committed) -> Option<&'o Quiet> {
+    let list = office.installation.config.list(committed.audience.name());
+    delivery::quiet(&committed.content, list.and_then(|list| list.quiet.as_ref()))
 }
 
 /// The revisions of an edition's members, in their order.

@@ -245,6 +245,10 @@ impl Room {
             let Some(first) = claims.first() else { continue };
             let ready = match letters.ready(&self.office, first.edition, now).await {
                 Ok(Prepared::Ready(ready)) => ready,
+                Ok(Prepared::Later(at)) => {
+                    self.office.give_back(claims, at).await;
+                    continue;
+                }
                 Ok(Prepared::Over(state)) => {
                     // Here and not at its turn: under a rate it would take the turn of something that is of use.
                     self.recorder
@@ -460,6 +464,11 @@ impl Room {
             self.office.give_back(&[job.claim], self.opens_at(now)).await;
             return None;
         }
+        let goes_at = job.ready.goes_at(now);
+        if goes_at > now {
+            self.office.give_back(&[job.claim], goes_at).await;
+            return None;
+        }
         Some(job)
     }
 
@@ -544,6 +553,7 @@ impl Room {
             expires_at: Some(committed.expires_at),
             seed: u64::from_be_bytes(job.claim.recipient.to_be_bytes())
                 ^ u64::from_be_bytes(committed.number.to_be_bytes()).rotate_left(32),
+            quiet: job.ready.quiet(),
         };
         let next = delivery::next(policy(&committed.content), &standing, &answer, now);
         self.recorder.record(Receipt { claim: job.claim, answer: Some(answer.clone()), next, at: now }).await;

@@ -210,6 +210,8 @@ impl Desk {
             attempts: claim.attempts,
             expires_at: Some(committed.expires_at),
             seed: u64::from_be_bytes(claim.edition.to_be_bytes()),
+            // A machine does not sleep.
+            quiet: None,
         };
         let next = delivery::next(&POSTS, &standing, &answer, now);
         let then = self.watch(&answer, now).await;

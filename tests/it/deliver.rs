@@ -194,7 +194,8 @@ fn a_reminder_of_an_action_that_only_gets_another_place_is_sent_with_it() {
     world.edit("march", "Union Square", "Foley Square");
     world.pass("2018-07-10T07:01Z");
     let mails = world.arrived();
-    assert!(mails.iter().any(|mail| mail.subject.starts_with("March")), "{mails:?}");
+    assert_eq!(mails.len(), 2, "{mails:?}");
+    assert!(world.tallies().contains("reminder/alerts/march/-PT2H complete: 1 to, 1 sent\n"));
     assert!(mails.iter().all(|mail| mail.text.contains("Foley Square")), "{mails:?}");
 }
 
@@ -491,6 +492,57 @@ fn a_refused_recipient_bounces_alone_and_a_deferred_one_is_tried_later() {
     world.pass("2018-07-06T13:02Z");
     assert_eq!(tries("RCPT TO:<defer-rcpt"), 2);
     assert_eq!(tries("RCPT TO:<reject-rcpt"), 1);
+}
+
+const SLEEPING: &str = "
+[[list]]
+name = \"alerts\"
+when = \"at once\"
+quiet = \"22:00-08:00\"
+";
+
+#[test]
+fn a_mail_is_not_tried_again_in_quiet_hours() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 1", SLEEPING);
+    world.subscribe(&["defer-rcpt"], "alerts");
+    world.write("stay", STATEMENT);
+    let tries = || {
+        let is_try = |line: &&String| line.starts_with("RCPT TO:<defer-rcpt");
+        chaos.log(|log| log.commands.iter().filter(is_try).count())
+    };
+    for (now, expected) in [
+        ("2018-07-06T21:59:30Z", 1),
+        ("2018-07-06T22:30Z", 1),
+        ("2018-07-07T07:59:30Z", 1),
+        ("2018-07-07T08:00Z", 2),
+    ] {
+        world.pass(now);
+        assert_eq!(tries(), expected, "{now}");
+    }
+}
+
+#[test]
+fn what_an_outage_held_up_does_not_go_out_at_night_but_for_a_correction_and_what_cannot_wait() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 1", SLEEPING);
+    world.subscribe(&["ana"], "alerts");
+    world.write("march", MARCH);
+    world.pass(FRIDAY);
+    chaos.is_there(false);
+    world.write("stay", STATEMENT);
+    world.write(
+        "dawn",
+        &MARCH.replace("title = \"March\"", "title = \"Dawn\"").replace("10 09:00", "07 06:00"),
+    );
+    world.edit("march", "Union Square", "Foley Square");
+    world.pass("2018-07-06T21:00Z");
+    chaos.is_there(true);
+    world.pass("2018-07-06T23:00Z");
+    let by_night = "ana: Action: Dawn — Sat Jul 7, 6:00 AM\nana: Action: March — Tue Jul 10, 9:00 AM\nana: New place: March\n";
+    check(&chaos, by_night);
+    world.pass("2018-07-07T08:00Z");
+    check(&chaos, &format!("{by_night}ana: We stay\n"));
 }
 
 #[test]

@@ -26,7 +26,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("config", &["problem", "fields", "schedule", "notice"]),
     ("edition", &["schedule", "notice"]),
     ("plan", &["schedule", "notice", "revision", "config", "edition"]),
-    ("delivery", &["notice", "revision", "edition"]),
+    ("delivery", &["schedule", "notice", "revision", "edition"]),
     ("subscriber", &[]),
     ("render", &["fields", "schedule", "notice", "revision", "config", "edition"]),
 ];
@@ -46,6 +46,7 @@ const IO: &[(&str, &[&str])] = &[
     (
         "deliver",
         &[
+            "schedule",
             "notice",
             "revision",
             "config",

@@ -298,6 +298,13 @@ impl Ledger {
         }
     }
 
+    /// Not tried after all.
+    pub fn release(&mut self, claim: &Claim, due_at: At) {
+        let delivery = self.deliveries.get_mut(&claim.key).unwrap();
+        delivery.attempts -= 1;
+        (delivery.state, delivery.due_at) = (State::Due, due_at);
+    }
+
     pub fn release_all(&mut self, now: At) {
         for delivery in self.deliveries.values_mut().filter(|delivery| delivery.state == State::Claimed) {
             delivery.state = State::Due;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use handbill::delivery::State;
 use handbill::edition::{Audience, Content, Edition};
@@ -31,25 +31,33 @@ pub fn looks_are_right(world: &World, service: &Service<'_>) {
         );
         quiet_hours_are_kept(world, &model, look);
     }
+    // Retries and what an outage held up, too.
+    for mail in &service.log.mails {
+        let edition = service.ledger.editions[mail.edition].sent.as_ref().unwrap();
+        could_not_wait(world, &model, edition, mail.at);
+    }
 }
 
 // What goes out in the night had no other time left.
 fn quiet_hours_are_kept(world: &World, model: &Model<'_>, look: &Look) {
     for edition in look.entries.iter().filter_map(|entry| sent(&entry.step)) {
-        if matches!(edition.content, Content::Correction(..)) {
-            continue;
-        }
-        let mut at = edition.due_at.max(look.now);
-        if model.is_quiet(outlet(world, edition), at) {
-            while at < edition.expires_at {
-                assert!(
-                    model.is_quiet(outlet(world, edition), at),
-                    "{} could have waited until {at}",
-                    edition.id
-                );
-                at += TimeDelta::minutes(1);
-            }
-        }
+        could_not_wait(world, model, edition, edition.due_at.max(look.now));
+    }
+}
+
+fn could_not_wait(world: &World, model: &Model<'_>, edition: &Edition, goes_at: DateTime<Utc>) {
+    let outlet = outlet(world, edition);
+    if matches!(edition.content, Content::Correction(..)) || !model.is_quiet(outlet, goes_at) {
+        return;
+    }
+    let mut at = goes_at;
+    while at < edition.expires_at {
+        assert!(
+            model.is_quiet(outlet, at),
+            "{} went out at {goes_at} and could have waited until {at}",
+            edition.id
+        );
+        at += TimeDelta::minutes(1);
     }
 }
 
@@ -161,7 +169,7 @@ pub fn nothing_at_a_wrong_time(world: &World, service: &Service<'_>) {
             mail.at
         );
         for (notice, _) in &mail.numbers {
-            let embargo = first.get(notice).copied().unwrap_or(chrono::DateTime::<Utc>::MIN_UTC);
+            let embargo = first.get(notice).copied().unwrap_or(DateTime::<Utc>::MIN_UTC);
             assert!(may_be_early || embargo <= mail.at, "{} broke the embargo {embargo}", edition.id);
         }
     }
