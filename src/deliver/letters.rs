@@ -16,7 +16,7 @@ use crate::render::calendar;
 use crate::render::email::{self, Letter, Sender, Stamp};
 use crate::revision::Revision;
 use crate::schedule::quiet::Quiet;
-use crate::subscriber::{self, Address, Purpose};
+use crate::subscriber::{self, Address, Purpose, SubscriberId};
 
 /// An edition with its letter.
 #[derive(Debug)]
@@ -29,15 +29,13 @@ pub struct Ready {
     quiet: Option<Quiet>,
     // When it says something else by itself: a place is revealed, a telephone number is over.
     changes_at: Option<DateTime<Utc>>,
-    // The earlier mail of each recipient that this one follows.
-    follows: HashMap<i64, EditionId>,
 }
 
 /// What is to become of the claimed mails of an edition.
 #[derive(Debug)]
 pub enum Prepared {
-    /// They go out with this letter.
-    Ready(Arc<Ready>),
+    /// They go out with this letter, each as an answer to the earlier mail of its recipient, if there is one.
+    Ready(Arc<Ready>, HashMap<SubscriberId, EditionId>),
     /// They wait for the end of the quiet hours.
     Later(DateTime<Utc>),
     /// None of them is sent any more: expired or superseded.
@@ -57,12 +55,13 @@ const TOKEN_LIFE: TimeDelta = TimeDelta::days(730);
 const MOST_READY: usize = 32;
 
 impl Letters {
-    /// The letter of an edition at the latest revisions of its notices, made when it is not there or not current;
+    /// The letter of an edition, for some claims of it, at the latest revisions of its notices, made when it is not there or not current;
     /// or why there is nothing to send now.
     pub async fn ready(
         &mut self,
         office: &Office,
         number: i64,
+        claims: &[Claim],
         now: DateTime<Utc>,
     ) -> anyhow::Result<Prepared> {
         let committed = office.ledger.edition(number).await?.context("a delivery is of no edition")?;
@@ -75,29 +74,39 @@ impl Letters {
         if goes_at > now {
             return Ok(Prepared::Later(goes_at));
         }
+        let follows = match committed.content {
+            Content::Correction(..) | Content::Reminder(..) => {
+                let recipients: Vec<SubscriberId> = claims.iter().map(|claim| claim.recipient).collect();
+                office.ledger.followed(number, &recipients).await?
+            }
+            Content::Issue { .. } | Content::Alert(_) => HashMap::new(),
+        };
         if let Some(ready) = self.ready.get(&number).filter(|ready| ready.is_current(&committed, now)) {
-            return Ok(Prepared::Ready(Arc::clone(ready)));
+            return Ok(Prepared::Ready(Arc::clone(ready), follows));
         }
         let revisions = revisions(office, &committed.content).await?;
         if delivery::is_superseded(&committed.content, committed.at, committed.expires_at, &revisions) {
             return Ok(Prepared::Over(State::Superseded));
         }
-        let follows = match committed.content {
-            Content::Correction(..) | Content::Reminder(..) => office.ledger.followed(number).await?,
-            Content::Issue { .. } | Content::Alert(_) => HashMap::new(),
-        };
-        let ready = Arc::new(make(office, committed, &revisions, follows, now)?);
+        let ready = Arc::new(make(office, committed, &revisions, now)?);
         if self.ready.len() >= MOST_READY {
             self.ready.clear();
         }
         self.ready.insert(number, Arc::clone(&ready));
-        Ok(Prepared::Ready(ready))
+        Ok(Prepared::Ready(ready, follows))
     }
 }
 
 impl Ready {
-    /// The whole message for one recipient.
-    pub fn message(&self, office: &Office, claim: &Claim, address: &Address, now: DateTime<Utc>) -> Vec<u8> {
+    /// The whole message for one recipient, an answer to the earlier edition that it follows.
+    pub fn message(
+        &self,
+        office: &Office,
+        claim: &Claim,
+        address: &Address,
+        follows: Option<&EditionId>,
+        now: DateTime<Utc>,
+    ) -> Vec<u8> {
         let site = &office.installation.config.site;
         let token = |purpose, list: &str| {
             // By the day, so that a resend within it has the same bytes.
@@ -112,7 +121,7 @@ impl Ready {
             unsubscribe_url: site.address(&format!("leave/{}", token(Purpose::Leave, &self.list))),
             preferences_url: site.address(&format!("preferences/{}", token(Purpose::Preferences, ""))),
             unsubscribe_mailto: None,
-            in_reply_to: self.follows.get(&claim.recipient).map(|id| message_id(office, id, claim.recipient)),
+            in_reply_to: follows.map(|id| message_id(office, id, claim.recipient)),
         };
         let mut message = Vec::new();
         self.letter.splice(&stamp, &mut message);
@@ -144,7 +153,6 @@ fn make(
     office: &Office,
     committed: Committed,
     revisions: &[Revision],
-    follows: HashMap<i64, EditionId>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Ready> {
     let config = &office.installation.config;
@@ -174,7 +182,7 @@ fn make(
         .with_context(|| format!("render {}", committed.id))?;
     let changes_at = revisions.iter().filter_map(|revision| shown::next_change(revision.notice(), now)).min();
     let quiet = delivery::quiet(&committed.content, list.quiet.as_ref()).cloned();
-    Ok(Ready { list: name.clone(), quiet, committed, letter, changes_at, follows })
+    Ok(Ready { list: name.clone(), quiet, committed, letter, changes_at })
 }
 
 fn quiet<'o>(office: &'o Office, committed: &Committed) -> Option<&'o Quiet> {

@@ -22,7 +22,7 @@ use crate::deliver::letters::{Letters, Prepared, Ready};
 use crate::deliver::recorder::Recorder;
 use crate::deliver::{BULK_MAIL, Office, REPAIR, RETRY, URGENT_MAIL, ours};
 use crate::delivery::{self, Answer, Fault, Next, Outcome, Policy, Standing, State};
-use crate::edition::{Content, Lane};
+use crate::edition::{Content, EditionId, Lane};
 use crate::installation::Installation;
 use crate::ledger::delivering::{Claim, Receipt};
 use crate::subscriber::Address;
@@ -32,6 +32,8 @@ struct Job {
     claim: Claim,
     ready: Arc<Ready>,
     address: Address,
+    // The recipient's earlier mail of the same notice.
+    follows: Option<EditionId>,
     claimed: Instant,
 }
 
@@ -243,8 +245,8 @@ impl Room {
         claims.sort_by_key(|claim| claim.edition);
         for claims in claims.chunk_by(|a, b| a.edition == b.edition) {
             let Some(first) = claims.first() else { continue };
-            let ready = match letters.ready(&self.office, first.edition, now).await {
-                Ok(Prepared::Ready(ready)) => ready,
+            let (ready, mut follows) = match letters.ready(&self.office, first.edition, claims, now).await {
+                Ok(Prepared::Ready(ready, follows)) => (ready, follows),
                 Ok(Prepared::Later(at)) => {
                     self.office.give_back(claims, at).await;
                     continue;
@@ -281,7 +283,9 @@ impl Room {
             for (claim, address) in claims.iter().zip(opened) {
                 match address {
                     Ok(address) => {
-                        jobs.push(Job { claim: claim.clone(), ready: Arc::clone(&ready), address, claimed });
+                        let (claim, ready) = (claim.clone(), Arc::clone(&ready));
+                        let follows = follows.remove(&claim.recipient);
+                        jobs.push(Job { claim, ready, address, follows, claimed });
                     }
                     Err(sealed) => {
                         error!(edition.id = %ready.committed.id, "An address does not open; the delivery bounces.");
@@ -402,7 +406,8 @@ impl Room {
             let Some(job) = self.next_job().await else { continue };
             let now = self.office.clock.now();
             let Some(job) = self.still_good(job, now).await else { continue };
-            let message = job.ready.message(&self.office, &job.claim, &job.address, now);
+            let message =
+                job.ready.message(&self.office, &job.claim, &job.address, job.follows.as_ref(), now);
             // The recipient's number and not the address: names of files are seen.
             let key = format!("{} {}", job.ready.committed.id, job.claim.recipient);
             match outbox.put(&key, &message).await {
@@ -489,7 +494,7 @@ impl Room {
         // Under a rate limit the next one's turn has not come yet.
         let next = if self.rate.is_none() && !self.office.stop.is_cancelled() { self.take() } else { None };
         let next_envelope = next.as_ref().and_then(|next| self.envelope(next).ok());
-        let message = job.ready.message(&self.office, &job.claim, &job.address, now);
+        let message = job.ready.message(&self.office, &job.claim, &job.address, job.follows.as_ref(), now);
         let answer = connection.send(&envelope, &message, next_envelope.as_ref()).await;
         self.settle(job, answer).await;
         next

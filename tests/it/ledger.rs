@@ -88,6 +88,7 @@ on_both! {
     a_correction_goes_to_those_who_were_told_and_to_nobody_else
     a_correction_goes_to_whoever_a_process_that_died_may_have_told
     who_has_not_got_it_yet_gets_it_as_it_is_now_and_no_correction
+    what_a_mail_follows_is_the_earliest_that_its_recipient_got
     a_reminder_that_waits_is_dropped_when_the_action_is_cancelled
     a_reminder_that_waits_is_dropped_when_the_action_is_rescheduled
     an_edition_is_read_back_with_each_notice_at_its_latest_revision
@@ -567,6 +568,34 @@ async fn who_has_not_got_it_yet_gets_it_as_it_is_now_and_no_correction(place: Pl
     assert_eq!(town.told(&claims).await, "alert/alerts/march: slow\n");
     let edition = town.ledger.edition(claims[0].edition).await.unwrap().unwrap();
     assert_eq!(edition.content.members()[0].number, 1);
+}
+
+async fn what_a_mail_follows_is_the_earliest_that_its_recipient_got(place: Place) {
+    let mut town = Town::new(&place).await;
+    let early = town.confirmed("early", &["alerts"]).await;
+    let bounced = town.confirmed("bounced", &["alerts"]).await;
+    town.look(&march(), "2018-07-08T22:00Z").await;
+    for claim in town.claim(Lane::Urgent, "2018-07-08T22:00Z").await {
+        let state = if claim.recipient == early { State::Uncertain } else { State::Bounced };
+        town.record(&[claim], Outcome::Uncertain, Next::Done(state), "2018-07-08T22:00Z").await;
+    }
+    let late = town.confirmed("late", &["alerts"]).await;
+    town.look(&march(), "2018-07-09T13:00Z").await;
+    town.send("2018-07-09T13:00Z").await;
+    town.look(&moved(), "2018-07-09T14:00Z").await;
+    let claims = town.claim(Lane::Urgent, "2018-07-09T14:00Z").await;
+    assert_eq!(town.told(&claims).await, "correction/alerts/march/1: bounced early late\n");
+    let followed = async |recipients: &[SubscriberId]| {
+        let followed = town.ledger.followed(claims[0].edition, recipients).await.unwrap();
+        let lines: BTreeSet<String> =
+            followed.iter().map(|(recipient, id)| format!("{} {id}", town.names[recipient])).collect();
+        lines.into_iter().collect::<Vec<_>>().join(", ")
+    };
+    let all = "bounced reminder/alerts/march/-P1D, early alert/alerts/march, late reminder/alerts/march/-P1D";
+    assert_eq!(followed(&[early, bounced, late]).await, all);
+    // Only for those who are asked for: there may be a million.
+    assert_eq!(followed(&[early]).await, "early alert/alerts/march");
+    assert_eq!(followed(&[]).await, "");
 }
 
 // A change of mind after the reminder was planned and before it was sent.
