@@ -155,6 +155,14 @@ impl Publisher {
         [due, self.documents_change_at].into_iter().flatten().min()
     }
 
+    /// Lets another process publish, now and not when the lease ends.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        match &self.lease {
+            Some(lease) => self.ledger.return_lease("publish", lease).await,
+            None => Ok(()),
+        }
+    }
+
     async fn take_lease(&mut self, now: DateTime<Utc>) -> anyhow::Result<Option<Lease>> {
         if self.ledger.dialect() == Dialect::Sqlite && self.lock.is_none() {
             self.lock = self.installation.lock("publish")?;
@@ -287,6 +295,9 @@ pub async fn run(
             () = tokio::time::sleep(clock.until(wake).max(std::time::Duration::from_millis(5))) => {}
             () = stop.cancelled() => {}
         }
+    }
+    if let Err(err) = publisher.stop().await {
+        warn!(error = format!("{err:#}"), "Another process can publish only when this one's lease ends.");
     }
 }
 

@@ -8,7 +8,7 @@ use sqlx::Row;
 
 use crate::edition::EditionId;
 use crate::ledger::delivering::TARGET_LANE;
-use crate::ledger::publishing::{REVISIONS, revision_of};
+use crate::ledger::publishing::{Lease, REVISIONS, revision_of};
 use crate::ledger::{Ledger, millis, rows_text};
 use crate::notice::NoticeId;
 use crate::revision::{Draft, Revision};
@@ -120,6 +120,19 @@ impl Ledger {
     pub async fn end_lease(&self, name: &str) -> anyhow::Result<()> {
         let statement = "UPDATE lease SET until = 0 WHERE name = $1";
         sqlx::query(statement).bind(name).execute(&self.write).await.context("end a lease")?;
+        Ok(())
+    }
+
+    /// Ends a lease that its holder does not need any more, so that another need not wait for its end; one that
+    /// another has taken since stays as it is.
+    pub async fn return_lease(&self, name: &str, lease: &Lease) -> anyhow::Result<()> {
+        sqlx::query("UPDATE lease SET until = 0 WHERE name = $1 AND holder = $2 AND fence = $3")
+            .bind(name)
+            .bind(&lease.holder)
+            .bind(lease.fence)
+            .execute(&self.write)
+            .await
+            .context("return a lease")?;
         Ok(())
     }
 

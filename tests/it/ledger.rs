@@ -81,6 +81,7 @@ on_both! {
     what_is_committed_twice_is_there_once
     without_the_lease_nothing_is_written
     a_lease_passes_on_when_it_has_run_out_and_the_old_holder_writes_nothing_more
+    a_lease_that_is_returned_passes_on_at_once
     the_mark_of_what_is_planned_only_goes_forward
     recipients_are_frozen_by_the_commit_less_those_who_leave_before_the_claim
     a_person_on_two_lists_gets_each_thing_once
@@ -438,6 +439,20 @@ async fn a_lease_passes_on_when_it_has_run_out_and_the_old_holder_writes_nothing
     let third = take("one", "2018-07-07T00:29Z").await.unwrap();
     assert!(third.fence > town.lease.fence + 1);
     assert_eq!(commit(town.lease.clone()).await, Committed::LostLease);
+}
+
+async fn a_lease_that_is_returned_passes_on_at_once(place: Place) {
+    let town = Town::new(&place).await;
+    let (first, now) = (&town.lease, at("2018-07-07T00:01Z"));
+    let take = async |holder| town.ledger.take_lease("publish", holder, LEASE, now).await.unwrap();
+    assert_eq!(take("two").await, None);
+    town.ledger.return_lease("publish", first).await.unwrap();
+    let second = take("two").await.unwrap();
+    assert_eq!(second.fence, first.fence + 1);
+    // Who returns late what another has by now returns nothing.
+    town.ledger.return_lease("publish", first).await.unwrap();
+    assert_eq!(take("three").await, None);
+    assert_eq!(town.ledger.commit(&[], first, now).await.unwrap(), Committed::LostLease);
 }
 
 async fn the_mark_of_what_is_planned_only_goes_forward(place: Place) {
