@@ -68,6 +68,9 @@ const ANOTHER_WRITES: Duration = Duration::from_secs(2);
 // What is under way is ended within this; what is not comes back by its lease, or at the next start.
 const DRAIN: Duration = Duration::from_secs(10);
 
+// What a visitor has asked for goes out within this; the service ends within a second when it is idle.
+const LAST_PAGES: Duration = Duration::from_millis(700);
+
 /// Starts the parts. Whatever is wrong with the config, the key or the ledger is an error here and not later.
 pub async fn start(installation: &Installation, options: Options) -> anyhow::Result<Running> {
     let ledger = installation.ledger().await?;
@@ -110,9 +113,14 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
         }
         let router = web::router(shelf, installation.config.site.url.path(), live::router(live));
         let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let stop = stop.clone();
         tasks.spawn(async move {
-            if let Err(err) = served.await {
-                error!(error = %err, "The pages are not served any more.");
+            tokio::select! {
+                served = served.into_future() => if let Err(err) = served {
+                    error!(error = %err, "The pages are not served any more.");
+                },
+                // Who is in the middle of a request, and stays there, is hung up on.
+                () = async { stop.cancelled().await; tokio::time::sleep(LAST_PAGES).await } => {}
             }
         });
         Some(address)

@@ -90,6 +90,9 @@ const MOST_OF_OUR_FAULTS: u32 = 10;
 // An idle connection is closed before the relay does it (RFC 5321 §4.5.3.2.7 gives 5 minutes).
 const IDLE: Duration = Duration::from_secs(5);
 
+// A goodbye is a courtesy.
+const LAST_GOODBYE: Duration = Duration::from_millis(500);
+
 // A job that waited longer is claimed anew. What is left of its lease is enough for a whole SMTP transaction, so
 // that nobody else sends it meanwhile.
 const FRESH: Duration = Duration::from_secs(10 * 60);
@@ -455,7 +458,8 @@ impl Room {
             self.office.give_back(&[job.claim], self.office.clock.now()).await;
         }
         if let Some(connection) = connection {
-            connection.quit().await;
+            // A relay that takes its time over a goodbye does not keep the service from stopping.
+            let _ = tokio::time::timeout(LAST_GOODBYE, connection.quit()).await;
         }
     }
 

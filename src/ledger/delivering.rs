@@ -181,6 +181,9 @@ impl Ledger {
 
     /// Gives back claims that were not tried: due at once, as if never claimed.
     pub async fn release(&self, claims: &[Claim], now: DateTime<Utc>) -> anyhow::Result<()> {
+        if claims.is_empty() {
+            return Ok(());
+        }
         let rows: Vec<_> = claims.iter().map(|claim| (claim.edition, claim.recipient, claim.fence)).collect();
         let source =
             self.dialect.rows(&[("edition", "BIGINT"), ("recipient", "BIGINT"), ("fence", "BIGINT")]);

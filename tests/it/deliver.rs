@@ -391,6 +391,32 @@ fn a_start_that_fails_leaves_nothing_running() {
 }
 
 #[test]
+fn a_service_that_stops_lets_another_publish_at_once() {
+    let world = begun(ALERTS);
+    world.write("stay", STATEMENT);
+    let running = world.start(Parts::ALL, FRIDAY).unwrap();
+    until(|| !world.shows("We stay").is_empty());
+    world.runtime.block_on(running.stop());
+    let lease = chrono::TimeDelta::seconds(90);
+    let taken = world.with_ledger(async |ledger| {
+        ledger.take_lease("publish", "another", lease, at(FRIDAY)).await.unwrap()
+    });
+    assert!(taken.is_some());
+}
+
+#[test]
+fn a_visitor_who_says_half_a_word_does_not_keep_the_service_from_stopping() {
+    let world = begun(ALERTS);
+    let running = world.start(Parts::ALL, FRIDAY).unwrap();
+    let mut visitor = std::net::TcpStream::connect(running.address.unwrap()).unwrap();
+    std::io::Write::write_all(&mut visitor, b"GET / HT").unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    let began = Instant::now();
+    world.runtime.block_on(running.stop());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[test]
 fn only_one_process_delivers_until_the_last_mail_of_the_other_is_recorded() {
     let chaos = Chaos::start(pipelining());
     let world = begun_sending(&chaos, "connections = 1", ALERTS);
