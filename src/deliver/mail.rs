@@ -90,6 +90,10 @@ const MOST_OF_OUR_FAULTS: u32 = 10;
 // An idle connection is closed before the relay does it (RFC 5321 §4.5.3.2.7 gives 5 minutes).
 const IDLE: Duration = Duration::from_secs(5);
 
+// A relay answers a message in milliseconds; some think for minutes (RFC 5321 §4.5.3.2.6). What was announced behind
+// such a one goes by another connection.
+const LONGEST_BEHIND: Duration = Duration::from_secs(5);
+
 // A goodbye is a courtesy.
 const LAST_GOODBYE: Duration = Duration::from_millis(500);
 
@@ -427,6 +431,7 @@ impl Room {
         let mut connection: Option<Connection> = None;
         let mut announced: Option<Job> = None;
         while !self.office.stop.is_cancelled() {
+            let is_announced = announced.is_some();
             let job = match announced.take() {
                 Some(job) => job,
                 None => match self.next_job().await {
@@ -439,6 +444,8 @@ impl Room {
                     }
                 },
             };
+            // What was announced on it went back to the others.
+            connection = connection.filter(|connection| is_announced || connection.announced().is_none());
             if self.is_open() && connection.as_ref().is_none_or(|connection| !connection.is_usable()) {
                 connection = self.connect(relay).await;
             }
@@ -499,9 +506,34 @@ impl Room {
         let next = if self.rate.is_none() && !self.office.stop.is_cancelled() { self.take() } else { None };
         let next_envelope = next.as_ref().and_then(|next| self.envelope(next).ok());
         let message = job.ready.message(&self.office, &job.claim, &job.address, job.follows.as_ref(), now);
-        let answer = connection.send(&envelope, &message, next_envelope.as_ref()).await;
+        let (answer, next) = {
+            let mut sending = std::pin::pin!(connection.send(&envelope, &message, next_envelope.as_ref()));
+            match tokio::time::timeout(LONGEST_BEHIND, &mut sending).await {
+                Ok(answer) => (answer, next),
+                Err(_) => {
+                    self.put_back(next, now).await;
+                    (sending.await, None)
+                }
+            }
+        };
         self.settle(job, answer).await;
         next
+    }
+
+    // For another connection: the next of its lane.
+    async fn put_back(&self, job: Option<Job>, now: DateTime<Utc>) {
+        let Some(job) = job else { return };
+        if self.office.stop.is_cancelled() {
+            return self.office.give_back(&[job.claim], now).await;
+        }
+        {
+            let mut queue = self.queue();
+            match job.ready.committed.content.lane() {
+                Lane::Urgent => queue.urgent.push_front(job),
+                Lane::Bulk => queue.bulk.push_front(job),
+            }
+        }
+        self.filled.notify_waiters();
     }
 
     fn envelope(&self, job: &Job) -> Result<Envelope, String> {

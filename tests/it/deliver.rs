@@ -572,6 +572,21 @@ fn what_an_outage_held_up_does_not_go_out_at_night_but_for_a_correction_and_what
 }
 
 #[test]
+fn a_mail_announced_behind_one_whose_answer_hangs_goes_by_another_connection() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 2", ALERTS);
+    world.subscribe(&["hang-after-dot", "ana", "ben", "slow.cem"], "alerts");
+    world.write("stay", STATEMENT);
+    world.look(FRIDAY);
+    let running = world.start(DELIVER, FRIDAY).unwrap();
+    until(|| chaos.log(|log| log.taken.len() == 4));
+    until(|| world.tallies() == "alert/alerts/stay open: 4 to, 1 waiting, 3 sent\n");
+    chaos.is_there(false);
+    world.runtime.block_on(running.stop());
+    assert!(copies(&mails(&chaos)).values().all(|copies| *copies == 1));
+}
+
+#[test]
 fn an_issue_that_may_have_arrived_is_held_and_not_sent_again() {
     let chaos = Chaos::start(pipelining());
     let world = begun_sending(&chaos, "connections = 1", WEEKLY);
