@@ -86,6 +86,8 @@ pub enum State {
     Left,
     /// A later revision took from it what it was to say; who was told before hears by a correction.
     Superseded,
+    /// It may have been sent, and a person decided not to send it again.
+    Dropped,
 }
 
 /// How often and how long a delivery is tried.

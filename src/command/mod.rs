@@ -69,7 +69,7 @@ pub enum Command {
     Build(build::Arguments),
     /// Show what waits.
     Queue(queue::Arguments),
-    /// Show one edition: its counts and its tries.
+    /// Show one edition: its counts and its tries; decide about its uncertain mails.
     Edition(edition::Arguments),
     /// Who is subscribed, in counts; import from a file.
     Subscribers(subscribers::Arguments),
@@ -156,7 +156,7 @@ async fn dispatch(cli: Cli, clock: Clock) -> anyhow::Result<Ended> {
         Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Build(arguments) => build::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Queue(arguments) => queue::run(&Installation::open(&root)?, &arguments).await,
-        Command::Edition(arguments) => edition::run(&Installation::open(&root)?, &arguments).await,
+        Command::Edition(arguments) => edition::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Subscribers(arguments) => subscribers::run(&Installation::open(&root)?, &arguments).await,
         Command::Doctor(arguments) => doctor::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Pause => hold::pause(&Installation::open(&root)?, &clock).await,

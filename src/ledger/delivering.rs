@@ -264,6 +264,7 @@ impl State {
             Self::Uncertain => 5,
             Self::Left => 6,
             Self::Superseded => 7,
+            Self::Dropped => 8,
         }
     }
 }

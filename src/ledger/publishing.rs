@@ -442,7 +442,7 @@ async fn freeze_recipients(
     );
     let told = match &edition.content {
         Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) => String::new(),
-        // Exactly those who are on this list and to whom any list told it: claimed, sent, uncertain, or due
+        // Exactly those who are on this list and to whom any list told it: claimed, sent, uncertain or dropped as such, or due
         // again because a process died with it in hand (a try without an answer). To whom it
         // is still to be sent it goes as it is now, and needs no correction.
         Content::Correction(member, _) => {
@@ -458,7 +458,7 @@ async fn freeze_recipients(
             );
             format!(
                 "AND EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({told})
-                     AND (t.state IN (1, 2, 5) OR (t.state = 0 AND t.attempts > 0 AND NOT EXISTS (
+                     AND (t.state IN (1, 2, 5, 8) OR (t.state = 0 AND t.attempts > 0 AND NOT EXISTS (
                          SELECT 1 FROM attempt a
                          WHERE a.edition = t.edition AND a.recipient = t.recipient AND a.number = t.attempts))))"
             )

@@ -116,6 +116,34 @@ impl Ledger {
         Ok(done.context("expire posts")?.rows_affected())
     }
 
+    /// Sends the uncertain mails of an edition again, under the same Message-IDs; answers how many.
+    pub async fn resend_uncertain(&self, edition: i64, now: DateTime<Utc>) -> anyhow::Result<u64> {
+        let mut transaction = self.write.begin().await.context("begin to send again")?;
+        let due = sqlx::query("UPDATE delivery SET state = 0, due_at = $2 WHERE edition = $1 AND state = 5")
+            .bind(edition)
+            .bind(millis(now))
+            .execute(&mut *transaction)
+            .await
+            .context("send again what is uncertain")?
+            .rows_affected();
+        if due > 0 {
+            sqlx::query("UPDATE edition SET state = 'open', finished_at = NULL WHERE id = $1")
+                .bind(edition)
+                .execute(&mut *transaction)
+                .await
+                .context("open an edition again")?;
+        }
+        transaction.commit().await.context("end to send again")?;
+        Ok(due)
+    }
+
+    /// Leaves the uncertain mails of an edition as they are, for good; answers how many.
+    pub async fn drop_uncertain(&self, edition: i64) -> anyhow::Result<u64> {
+        let statement = "UPDATE delivery SET state = 8 WHERE edition = $1 AND state = 5";
+        let done = sqlx::query(statement).bind(edition).execute(&self.write).await;
+        Ok(done.context("drop what is uncertain")?.rows_affected())
+    }
+
     /// Ends the lease of that name, whoever has it.
     pub async fn end_lease(&self, name: &str) -> anyhow::Result<()> {
         let statement = "UPDATE lease SET until = 0 WHERE name = $1";

@@ -599,6 +599,58 @@ fn an_issue_that_may_have_arrived_is_held_and_not_sent_again() {
     assert_eq!(world.tallies(), "issue/weekly/2018-07-09T09:00 complete: 3 to, 1 sent, 2 uncertain\n");
 }
 
+// An issue of which two mails are uncertain, one of them taken.
+fn in_doubt() -> (Chaos, World) {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 1", WEEKLY);
+    world.subscribe(&["drop-after-dot", "drop-at-dot", "zoe"], "weekly");
+    world.write("stay", STATEMENT);
+    world.look(FRIDAY);
+    world.pass(MONDAY);
+    assert_eq!(world.tallies(), "issue/weekly/2018-07-09T09:00 complete: 3 to, 1 sent, 2 uncertain\n");
+    (chaos, world)
+}
+
+fn edition(world: &World, option: &str) -> std::process::Output {
+    std::process::Command::new(env!("CARGO_BIN_EXE_handbill"))
+        .arg("-C")
+        .arg(world.path())
+        .args(["edition", "issue/weekly/2018-07-09T09:00", option])
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn what_is_uncertain_is_sent_again_under_the_same_message_id_when_a_person_says_so() {
+    let (chaos, world) = in_doubt();
+    let again = world.with_ledger(async |ledger| {
+        let tally = ledger.tally("issue/weekly/2018-07-09T09:00").await.unwrap().unwrap();
+        ledger.resend_uncertain(tally.number, at("2018-07-09T12:00Z")).await.unwrap()
+    });
+    assert_eq!(again, 2);
+    assert_eq!(world.tallies(), "issue/weekly/2018-07-09T09:00 open: 3 to, 2 waiting, 1 sent\n");
+    world.deliver("2018-07-09T12:00Z");
+    assert_eq!(world.tallies(), "issue/weekly/2018-07-09T09:00 complete: 3 to, 1 sent, 2 uncertain\n");
+    let mails = mails(&chaos);
+    assert_eq!(copies(&mails).into_values().collect::<std::collections::BTreeSet<_>>(), [1, 2].into());
+}
+
+#[test]
+fn what_is_uncertain_is_not_sent_again_when_a_person_says_so_or_it_has_expired() {
+    let (chaos, world) = in_doubt();
+    let refused = edition(&world, "--resend-uncertain");
+    assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("has expired"), "{refused:?}");
+    let dropped = edition(&world, "--drop-uncertain");
+    assert!(
+        String::from_utf8_lossy(&dropped.stdout).contains("0 uncertain, 0 left, 0 superseded, 2 dropped")
+    );
+    assert_eq!(world.tallies(), "issue/weekly/2018-07-09T09:00 complete: 3 to, 1 sent, 2 dropped\n");
+    assert_eq!(edition(&world, "--drop-uncertain").status.code(), Some(3));
+    world.deliver("2018-07-09T12:00Z");
+    assert_eq!(mails(&chaos).len(), 2);
+}
+
 #[test]
 fn an_alert_that_may_have_arrived_is_sent_again_with_the_same_message_id() {
     let chaos = Chaos::start(pipelining());

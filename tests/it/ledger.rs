@@ -252,6 +252,7 @@ async fn tallies(ledger: &Ledger) -> String {
             (tally.uncertain, "uncertain"),
             (tally.left, "left"),
             (tally.superseded, "superseded"),
+            (tally.dropped, "dropped"),
         ];
         for (count, word) in counts.iter().filter(|(count, _)| *count > 0) {
             text += &format!(" {count} {word}");

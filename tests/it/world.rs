@@ -313,6 +313,7 @@ fn told(tally: &Tally) -> String {
         (tally.uncertain, "uncertain"),
         (tally.left, "left"),
         (tally.superseded, "superseded"),
+        (tally.dropped, "dropped"),
     ];
     let counts: Vec<String> = counts
         .iter()

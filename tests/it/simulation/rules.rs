@@ -125,6 +125,7 @@ pub fn nobody_is_forgotten(world: &World, service: &Service<'_>) {
             }
             State::Bounced | State::Uncertain => assert!(!world.is_calm, "{told} on a calm day"),
             State::Expired => assert!(!world.is_calm, "{told} on a calm day"),
+            State::Dropped => panic!("{told}, and nobody was asked"),
             State::Superseded => assert!(matches!(edition.content, Content::Reminder(..)), "{told}"),
             State::Left => assert!(key.1 != 0, "{told}"),
         }
