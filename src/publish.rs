@@ -131,6 +131,7 @@ impl Publisher {
                 Committed::Done { deliveries } => {
                     looked.deliveries = deliveries;
                     self.marked_at = Some(now);
+                    self.ledger.raise_epoch().await?;
                 }
                 Committed::LostLease => {
                     self.lease = None;

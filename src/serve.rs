@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 use crate::clock::Clock;
 use crate::deliver::{self, Counts, Office};
 use crate::installation::Installation;
+use crate::ledger::epoch::Held;
 use crate::ledger::{Dialect, Ledger};
 use crate::publish::{self, Publisher};
 use crate::render::templates::Templates;
@@ -74,6 +75,11 @@ const LAST_PAGES: Duration = Duration::from_millis(700);
 /// Starts the parts. Whatever is wrong with the config, the key or the ledger is an error here and not later.
 pub async fn start(installation: &Installation, options: Options) -> anyhow::Result<Running> {
     let ledger = installation.ledger().await?;
+    if let Some(held @ Held::Restored { .. }) = ledger.held().await? {
+        // For the other machines, too, which may know of no epoch.
+        ledger.hold(options.clock.now()).await?;
+        error!("{held}; `handbill resume` lets it go on.");
+    }
     let templates = Arc::new(installation.templates()?);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     // A start that fails half-way leaves nothing running.

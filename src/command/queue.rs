@@ -60,8 +60,8 @@ pub async fn run(installation: &Installation, arguments: &Arguments) -> anyhow::
         ],
         rows,
     ))?;
-    if ledger.held_since().await?.is_some() {
-        say("Sending is held; `handbill resume` lets it go on.")?;
+    if let Some(held) = ledger.held().await? {
+        say(format_args!("{held}; `handbill resume` lets it go on."))?;
     }
     let uncertain: i64 = tallies.iter().map(|tally| tally.uncertain).sum();
     if uncertain > 0 {

@@ -229,7 +229,8 @@ impl Room {
             }
             way.holds
         };
-        let held = self.office.ledger.held_since().await?.is_some();
+        let why = self.office.ledger.held().await?;
+        let held = why.is_some();
         {
             let mut way = self.way();
             if way.held == held || way.holding > 0 || way.holds != holds {
@@ -237,8 +238,8 @@ impl Room {
             }
             way.held = held;
         }
-        if held {
-            warn!("Sending is held until `handbill resume`.");
+        if let Some(why) = why {
+            warn!("{why}; `handbill resume` lets it go on.");
             self.empty_queue(now).await;
         } else {
             info!("Sending goes on.");

@@ -105,7 +105,7 @@ impl Desk {
     // Posts what is due; answers until when the target wants nothing.
     async fn round(&self, bucket: &mut TokenBucket) -> anyhow::Result<Option<DateTime<Utc>>> {
         loop {
-            if self.office.ledger.held_since().await?.is_some()
+            if self.office.ledger.held().await?.is_some()
                 || self.office.ledger.is_disabled(&self.target.name).await?
                 || self.office.stop.is_cancelled()
             {

@@ -200,7 +200,7 @@ impl Ledger {
         transaction.commit().await.context("hold")
     }
 
-    /// Lets sending go on. A high-water mark that lies ahead, because the clock had jumped, comes back to `now`;
+    /// Lets sending go on, from an older copy of the ledger, too. A high-water mark that lies ahead, because the clock had jumped, comes back to `now`;
     /// what was planned until there keeps its key and is not planned again. One that lies behind stays: what fell
     /// due meanwhile is late, not lost.
     pub async fn resume(&self, now: DateTime<Utc>) -> anyhow::Result<()> {
@@ -214,10 +214,11 @@ impl Ledger {
             .execute(&mut *transaction)
             .await
             .context("resume")?;
-        transaction.commit().await.context("resume")
+        transaction.commit().await.context("resume")?;
+        self.accept_epoch().await
     }
 
-    async fn mark(&self, name: &str) -> anyhow::Result<Option<i64>> {
+    pub(crate) async fn mark(&self, name: &str) -> anyhow::Result<Option<i64>> {
         let value = sqlx::query_scalar("SELECT value FROM mark WHERE name = $1")
             .bind(name)
             .fetch_optional(&self.read)

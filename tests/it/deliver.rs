@@ -288,6 +288,31 @@ fn nothing_is_sent_while_sending_is_held_and_everything_after() {
 }
 
 #[test]
+fn a_restored_backup_sends_nothing_again_until_an_operator_resumes() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 1", ALERTS);
+    world.subscribe(&["ana", "ben"], "alerts");
+    world.write("stay", STATEMENT);
+    world.look(FRIDAY);
+    let ledger = world.installation.data().join("ledger.db");
+    let backup = fs::read(&ledger).unwrap();
+    world.deliver(FRIDAY);
+    check(&chaos, "ana: We stay\nben: We stay\n");
+    fs::write(&ledger, backup).unwrap();
+    world.pass("2018-07-06T13:05Z");
+    check(&chaos, "ana: We stay\nben: We stay\n");
+    assert_eq!(world.tallies(), "alert/alerts/stay open: 2 to, 2 waiting\n");
+    let why = world.with_ledger(async |ledger| ledger.held().await.unwrap().unwrap().to_string());
+    assert!(why.contains("older copy"), "{why}");
+    world.with_ledger(async |ledger| ledger.resume(at("2018-07-06T13:06Z")).await.unwrap());
+    world.deliver("2018-07-06T13:06Z");
+    assert_eq!(copies(&mails(&chaos)).into_values().collect::<Vec<_>>(), [2, 2]);
+    world.write("go", &STATEMENT.replace("We stay", "We go"));
+    world.pass("2018-07-06T13:07Z");
+    assert_eq!(mails(&chaos).len(), 6);
+}
+
+#[test]
 fn a_pause_in_the_middle_stops_what_was_claimed_too() {
     let chaos = Chaos::start(pipelining());
     let world = begun_sending(&chaos, "connections = 2", ALERTS);

@@ -12,6 +12,7 @@ use handbill::delivery::{Answer, Fault, Next, Outcome, State};
 use handbill::edition::{Audience, Content, Lane};
 use handbill::ledger::Ledger;
 use handbill::ledger::delivering::{Claim, Receipt};
+use handbill::ledger::epoch::Held;
 use handbill::ledger::publishing::{Committed, Lease};
 use handbill::ledger::subscribing::Newcomer;
 use handbill::plan::{self, Entry, History};
@@ -103,6 +104,8 @@ on_both! {
     a_delivery_that_is_missing_from_the_ledger_is_missed
     every_try_is_kept_with_their_words
     what_is_held_stays_held_until_it_is_resumed
+    a_ledger_behind_its_epoch_is_held_until_it_is_resumed
+    a_ledger_ahead_of_its_epoch_is_what_a_crash_left
     several_claimers_at_once_never_hold_the_same_delivery
     who_is_known_keeps_their_state_and_gains_the_lists
     who_left_or_is_suppressed_is_not_brought_back_by_an_import
@@ -930,6 +933,41 @@ async fn what_is_held_stays_held_until_it_is_resumed(place: Place) {
     town.ledger.hold(at("2018-07-09T00:00Z")).await.unwrap();
     town.ledger.resume(at("2018-07-10T00:00Z")).await.unwrap();
     assert_eq!(planned().await, at("2018-07-08T01:00Z"), "what fell due while it was held is late, not lost");
+}
+
+async fn a_ledger_behind_its_epoch_is_held_until_it_is_resumed(place: Place) {
+    let ledger = place.open().await;
+    assert_eq!(ledger.held().await.unwrap(), None);
+    for _ in 0..3 {
+        ledger.raise_epoch().await.unwrap();
+    }
+    assert_eq!(ledger.held().await.unwrap(), None);
+    place.execute("UPDATE mark SET value = 1 WHERE name = 'epoch'").await;
+    let restored = Some(Held::Restored { epoch: 1, was: 3 });
+    // For who has it open, and for who opens it.
+    assert_eq!(ledger.held().await.unwrap(), restored);
+    let ledger = place.open().await;
+    // Work does not hide it.
+    ledger.raise_epoch().await.unwrap();
+    assert_eq!(ledger.held().await.unwrap(), restored);
+    ledger.resume(at("2018-07-08T01:00Z")).await.unwrap();
+    assert_eq!(ledger.held().await.unwrap(), None);
+    assert_eq!(place.open().await.held().await.unwrap(), None);
+    place.execute("DELETE FROM mark WHERE name = 'epoch'").await;
+    assert!(matches!(place.open().await.held().await.unwrap(), Some(Held::Restored { epoch: 0, .. })));
+}
+
+async fn a_ledger_ahead_of_its_epoch_is_what_a_crash_left(place: Place) {
+    let ledger = place.open().await;
+    ledger.raise_epoch().await.unwrap();
+    place.execute("UPDATE mark SET value = 2 WHERE name = 'epoch'").await;
+    let ledger = place.open().await;
+    assert_eq!(ledger.held().await.unwrap(), None);
+    ledger.raise_epoch().await.unwrap();
+    let file = place.folder.path().join("epoch");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "3\n");
+    std::fs::write(&file, "three\n").unwrap();
+    assert!(Ledger::open(place.url.as_deref(), place.folder.path()).await.is_err());
 }
 
 async fn several_claimers_at_once_never_hold_the_same_delivery(place: Place) {
