@@ -4,7 +4,12 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
+
+use crate::edition::Content;
+use crate::notice::Event;
+use crate::revision::Revision;
+use crate::schedule::quiet::Quiet;
 
 /// Seconds before the second, third, … try of a digest's mail: 5, 10, 20 and 40 minutes, then hourly for as long
 /// as five days are not over.
@@ -79,6 +84,10 @@ pub enum State {
     Uncertain,
     /// The subscriber left before it was claimed.
     Left,
+    /// A later revision took from it what it was to say; who was told before hears by a correction.
+    Superseded,
+    /// It may have been sent, and a person decided not to send it again.
+    Dropped,
 }
 
 /// How often and how long a delivery is tried.
@@ -103,17 +112,63 @@ pub enum Next {
 
 /// What `next` has to know of a delivery.
 #[derive(Debug, Clone, Copy)]
-pub struct Standing {
+pub struct Standing<'q> {
     /// Tries so far, the one just answered included.
     pub attempts: u32,
     /// Past it nothing is sent.
     pub expires_at: Option<DateTime<Utc>>,
     /// A hash of the delivery: the source of its jitter.
     pub seed: u64,
+    /// The hours in which it is not tried again, see `quiet`.
+    pub quiet: Option<&'q Quiet>,
+}
+
+/// Whether a later revision has taken from an edition what it was to say: a reminder of an action that does not take
+/// place any more, or not at the time for which the reminder fell due `at`; the plan would not make it now.
+///
+/// An issue, an alert and a correction show their notices as they are now, whatever that is. `expires_at` of a
+/// reminder is the start that it was planned for, and `revisions` are the latest of what the edition carries.
+pub fn is_superseded(
+    content: &Content,
+    at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    revisions: &[Revision],
+) -> bool {
+    match content {
+        Content::Reminder(..) => !revisions.iter().all(|revision| {
+            let stands = |event: &Event| event.status.takes_place() && event.starts.at == expires_at;
+            // One that was off, and on again since, has a start for which this reminder was never due.
+            revision.notice().event().is_some_and(stands) && revision.stands_since() < at
+        }),
+        Content::Issue { .. } | Content::Alert(_) | Content::Correction(..) => false,
+    }
+}
+
+/// The quiet hours that an edition heeds, of those that its list keeps: a correction cannot wait, because people are
+/// on their way to where nothing is.
+pub fn quiet<'q>(content: &Content, of_list: Option<&'q Quiet>) -> Option<&'q Quiet> {
+    match content {
+        Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) => of_list,
+        Content::Correction(..) => None,
+    }
+}
+
+/// When something goes out that is to be tried at `at`, may be since `possible_since` and is worth nothing from
+/// `expires_at` on: out of quiet hours, by the rule that the plan has for the first try (`Quiet::settle`).
+pub fn wake(
+    quiet: Option<&Quiet>,
+    at: DateTime<Utc>,
+    possible_since: DateTime<Utc>,
+    expires_at: Option<DateTime<Utc>>,
+) -> DateTime<Utc> {
+    // Quiet hours count whole seconds, and end at a whole one.
+    let second = at.trunc_subsecs(0);
+    let settled = quiet.map_or(second, |quiet| quiet.settle(second, possible_since, expires_at));
+    if settled == second { at } else { settled }
 }
 
 /// What follows an answer, and when.
-pub fn next(policy: &Policy, standing: &Standing, answer: &Answer, now: DateTime<Utc>) -> Next {
+pub fn next(policy: &Policy, standing: &Standing<'_>, answer: &Answer, now: DateTime<Utc>) -> Next {
     match answer.outcome {
         Outcome::Sent => Next::Done(State::Sent),
         Outcome::Bounced(_) => Next::Done(State::Bounced),
@@ -129,7 +184,7 @@ const fn then_hourly<const FIRST: usize, const ALL: usize>(first: [u32; FIRST]) 
     retries
 }
 
-fn retry(policy: &Policy, standing: &Standing, answer: &Answer, now: DateTime<Utc>) -> Next {
+fn retry(policy: &Policy, standing: &Standing<'_>, answer: &Answer, now: DateTime<Utc>) -> Next {
     let tried = usize::try_from(standing.attempts.saturating_sub(1)).unwrap_or(usize::MAX);
     // A way that is closed says nothing about the recipient: tries go on at the last pace until it expires.
     let delay = match (answer.outcome, policy.retries.get(tried), policy.retries.last()) {
@@ -143,12 +198,12 @@ fn retry(policy: &Policy, standing: &Standing, answer: &Answer, now: DateTime<Ut
     let at = now + jittered(delay, policy.jitter_percent, standing).max(asked);
     match standing.expires_at {
         Some(expires_at) if at >= expires_at => Next::Done(State::Expired),
-        Some(_) | None => Next::Retry(at),
+        Some(_) | None => Next::Retry(wake(standing.quiet, at, now + asked, standing.expires_at)),
     }
 }
 
 // From the delivery's hash, so that a plan can be made again; another for each try.
-fn jittered(delay: u32, percent: u8, standing: &Standing) -> Duration {
+fn jittered(delay: u32, percent: u8, standing: &Standing<'_>) -> Duration {
     let spread = u64::from(delay) * 10 * u64::from(percent);
     let drawn =
         (standing.seed ^ u64::from(standing.attempts).wrapping_mul(0x9e37_79b9_7f4a_7c15)).rotate_left(17);

@@ -131,6 +131,7 @@ impl Publisher {
                 Committed::Done { deliveries } => {
                     looked.deliveries = deliveries;
                     self.marked_at = Some(now);
+                    self.ledger.raise_epoch().await?;
                 }
                 Committed::LostLease => {
                     self.lease = None;
@@ -153,6 +154,14 @@ impl Publisher {
             .as_ref()
             .and_then(|history| plan::next_due(&self.installation.config, &self.reading.drafts, history));
         [due, self.documents_change_at].into_iter().flatten().min()
+    }
+
+    /// Lets another process publish, now and not when the lease ends.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        match &self.lease {
+            Some(lease) => self.ledger.return_lease("publish", lease).await,
+            None => Ok(()),
+        }
     }
 
     async fn take_lease(&mut self, now: DateTime<Utc>) -> anyhow::Result<Option<Lease>> {
@@ -287,6 +296,9 @@ pub async fn run(
             () = tokio::time::sleep(clock.until(wake).max(std::time::Duration::from_millis(5))) => {}
             () = stop.cancelled() => {}
         }
+    }
+    if let Err(err) = publisher.stop().await {
+        warn!(error = format!("{err:#}"), "Another process can publish only when this one's lease ends.");
     }
 }
 

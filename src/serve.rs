@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 use crate::clock::Clock;
 use crate::deliver::{self, Counts, Office};
 use crate::installation::Installation;
+use crate::ledger::epoch::Held;
 use crate::ledger::{Dialect, Ledger};
 use crate::publish::{self, Publisher};
 use crate::render::templates::Templates;
@@ -68,9 +69,17 @@ const ANOTHER_WRITES: Duration = Duration::from_secs(2);
 // What is under way is ended within this; what is not comes back by its lease, or at the next start.
 const DRAIN: Duration = Duration::from_secs(10);
 
+// What a visitor has asked for goes out within this; the service ends within a second when it is idle.
+const LAST_PAGES: Duration = Duration::from_millis(700);
+
 /// Starts the parts. Whatever is wrong with the config, the key or the ledger is an error here and not later.
 pub async fn start(installation: &Installation, options: Options) -> anyhow::Result<Running> {
     let ledger = installation.ledger().await?;
+    if let Some(held @ Held::Restored { .. }) = ledger.held().await? {
+        // For the other machines, too, which may know of no epoch.
+        ledger.hold(options.clock.now()).await?;
+        error!("{held}; `handbill resume` lets it go on.");
+    }
     let templates = Arc::new(installation.templates()?);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     // A start that fails half-way leaves nothing running.
@@ -110,9 +119,14 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
         }
         let router = web::router(shelf, installation.config.site.url.path(), live::router(live));
         let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let stop = stop.clone();
         tasks.spawn(async move {
-            if let Err(err) = served.await {
-                error!(error = %err, "The pages are not served any more.");
+            tokio::select! {
+                served = served.into_future() => if let Err(err) = served {
+                    error!(error = %err, "The pages are not served any more.");
+                },
+                // Who is in the middle of a request, and stays there, is hung up on.
+                () = async { stop.cancelled().await; tokio::time::sleep(LAST_PAGES).await } => {}
             }
         });
         Some(address)

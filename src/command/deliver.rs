@@ -29,8 +29,8 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     // What waits for a later hour is not waited for.
     while running.ledger.next_delivery_at().await?.is_some_and(|at| at <= clock.now() + crate::deliver::LEASE)
     {
-        if running.ledger.held_since().await?.is_some() {
-            say("Sending is held; `handbill resume` lets it go on.")?;
+        if let Some(held) = running.ledger.held().await? {
+            say(format_args!("{held}; `handbill resume` lets it go on."))?;
             break;
         }
         let claimed_or_due = running.ledger.waits(&targets, clock.now()).await?;

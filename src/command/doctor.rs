@@ -82,8 +82,8 @@ async fn ledger(installation: &Installation, clock: &Clock) -> Vec<Finding> {
         Ok(ledger) => ledger,
         Err(err) => return vec![found("ledger", Err(err))],
     };
-    let held = ledger.held_since().await.and_then(|held| match held {
-        Some(since) => anyhow::bail!("held since {since}; `handbill resume` lets it go on"),
+    let held = ledger.held().await.and_then(|held| match held {
+        Some(held) => anyhow::bail!("{held}; `handbill resume` lets it go on"),
         None => Ok("goes on".to_owned()),
     });
     let now = clock.now();

@@ -1,10 +1,14 @@
-//! Edition: one edition's counts and tries.
+//! Edition: one edition's counts and tries, and what becomes of its uncertain mails.
 
-use anyhow::bail;
+use anyhow::{Context, bail};
+use chrono::{DateTime, Utc};
 
+use crate::clock::Clock;
 use crate::command::Ended;
 use crate::command::terminal::{say, say_json, table};
 use crate::installation::Installation;
+use crate::ledger::Ledger;
+use crate::ledger::looking::Tally;
 
 /// Options of `edition`.
 #[derive(Debug, clap::Args)]
@@ -14,16 +18,26 @@ pub struct Arguments {
     /// At most so many tries.
     #[arg(long, default_value_t = 20)]
     pub most: u32,
+    /// Send again the mails that may have arrived, under the same Message-IDs.
+    #[arg(long, conflicts_with = "drop_uncertain")]
+    pub resend_uncertain: bool,
+    /// Never send again the mails that may have arrived.
+    #[arg(long)]
+    pub drop_uncertain: bool,
     /// For a machine.
     #[arg(long)]
     pub json: bool,
 }
 
-pub async fn run(installation: &Installation, arguments: &Arguments) -> anyhow::Result<Ended> {
+pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clock) -> anyhow::Result<Ended> {
     let ledger = installation.ledger().await?;
-    let Some(tally) = ledger.tally(&arguments.key).await? else {
+    let Some(mut tally) = ledger.tally(&arguments.key).await? else {
         bail!("there is no edition {}; `handbill queue --all` lists them", arguments.key);
     };
+    if arguments.resend_uncertain || arguments.drop_uncertain {
+        decide(&ledger, &tally, arguments, clock.now()).await?;
+        tally = ledger.tally(&arguments.key).await?.context("an edition is gone")?;
+    }
     let attempts = ledger.attempts(tally.number, arguments.most).await?;
     if arguments.json {
         say_json(&serde_json::json!({ "edition": tally, "attempts": attempts }))?;
@@ -37,14 +51,16 @@ pub async fn run(installation: &Installation, arguments: &Arguments) -> anyhow::
     ))?;
     say(&tally.why)?;
     say(format_args!(
-        "{} recipients: {} waiting, {} sent, {} bounced, {} expired, {} uncertain, {} left",
+        "{} recipients: {} waiting, {} sent, {} bounced, {} expired, {} uncertain, {} left, {} superseded, {} dropped",
         tally.recipients,
         tally.waiting,
         tally.sent,
         tally.bounced,
         tally.expired,
         tally.uncertain,
-        tally.left
+        tally.left,
+        tally.superseded,
+        tally.dropped
     ))?;
     let rows = attempts.iter().map(|attempt| {
         let code = if attempt.code == 0 { String::new() } else { attempt.code.to_string() };
@@ -60,4 +76,28 @@ pub async fn run(installation: &Installation, arguments: &Arguments) -> anyhow::
     });
     say(table(&["at", "try", "outcome", "code", "enhanced", "took", "answer"], rows))?;
     Ok(Ended::Well)
+}
+
+async fn decide(
+    ledger: &Ledger,
+    tally: &Tally,
+    arguments: &Arguments,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    if tally.uncertain == 0 {
+        bail!("no mail of {} is uncertain", tally.edition);
+    }
+    if arguments.drop_uncertain {
+        ledger.drop_uncertain(tally.number).await?;
+        return Ok(());
+    }
+    let edition = ledger.edition(tally.number).await?.context("an edition is gone")?;
+    if edition.expires_at <= now {
+        bail!(
+            "{} has expired, so nothing of it is sent any more; `--drop-uncertain` closes the matter",
+            tally.edition
+        );
+    }
+    ledger.resend_uncertain(tally.number, now).await?;
+    Ok(())
 }

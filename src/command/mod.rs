@@ -70,7 +70,7 @@ pub enum Command {
     Build(build::Arguments),
     /// Show what waits.
     Queue(queue::Arguments),
-    /// Show one edition: its counts and its tries.
+    /// Show one edition: its counts and its tries; decide about its uncertain mails.
     Edition(edition::Arguments),
     /// Who is subscribed, in counts; in from a file, and out to one.
     Subscribers(subscribers::Arguments),
@@ -160,7 +160,7 @@ async fn dispatch(cli: Cli, clock: Clock) -> anyhow::Result<Ended> {
         Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Build(arguments) => build::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Queue(arguments) => queue::run(&Installation::open(&root)?, &arguments).await,
-        Command::Edition(arguments) => edition::run(&Installation::open(&root)?, &arguments).await,
+        Command::Edition(arguments) => edition::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Subscribers(arguments) => {
             subscribers::run(&Installation::open(&root)?, &arguments, &clock).await
         }

@@ -35,6 +35,8 @@ pub async fn run(installation: &Installation, arguments: &Arguments) -> anyhow::
             tally.expired,
             tally.uncertain,
             tally.left,
+            tally.superseded,
+            tally.dropped,
         ];
         let mut row = vec![tally.due_at.format("%Y-%m-%d %H:%MZ").to_string(), tally.state.clone()];
         row.extend(counts.iter().map(i64::to_string));
@@ -42,11 +44,30 @@ pub async fn run(installation: &Installation, arguments: &Arguments) -> anyhow::
         row
     });
     say(table(
-        &["due", "state", "to", "waiting", "sent", "bounced", "expired", "uncertain", "left", "edition"],
+        &[
+            "due",
+            "state",
+            "to",
+            "waiting",
+            "sent",
+            "bounced",
+            "expired",
+            "uncertain",
+            "left",
+            "superseded",
+            "dropped",
+            "edition",
+        ],
         rows,
     ))?;
-    if ledger.held_since().await?.is_some() {
-        say("Sending is held; `handbill resume` lets it go on.")?;
+    if let Some(held) = ledger.held().await? {
+        say(format_args!("{held}; `handbill resume` lets it go on."))?;
+    }
+    let uncertain: i64 = tallies.iter().map(|tally| tally.uncertain).sum();
+    if uncertain > 0 {
+        say(
+            "Uncertain mails wait for a person: `handbill edition KEY --resend-uncertain` or `--drop-uncertain`.",
+        )?;
     }
     let odd = tallies.iter().filter(|tally| !tally.reconciles()).count();
     if odd > 0 {

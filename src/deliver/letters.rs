@@ -8,13 +8,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::List;
 use crate::deliver::Office;
+use crate::delivery::{self, State};
 use crate::edition::{Audience, Content, Edition, EditionId, Member};
 use crate::ledger::delivering::{Claim, Committed};
 use crate::notice::{NoticeId, shown};
 use crate::render::calendar;
 use crate::render::email::{self, Letter, Sender, Stamp};
 use crate::revision::Revision;
-use crate::subscriber::{self, Address, Purpose};
+use crate::schedule::quiet::Quiet;
+use crate::subscriber::{self, Address, Purpose, SubscriberId};
 
 /// An edition with its letter.
 #[derive(Debug)]
@@ -23,10 +25,21 @@ pub struct Ready {
     pub committed: Committed,
     letter: Letter,
     list: String,
+    // Those that it heeds.
+    quiet: Option<Quiet>,
     // When it says something else by itself: a place is revealed, a telephone number is over.
     changes_at: Option<DateTime<Utc>>,
-    // The earlier mail of each recipient that this one follows.
-    follows: HashMap<i64, EditionId>,
+}
+
+/// What is to become of the claimed mails of an edition.
+#[derive(Debug)]
+pub enum Prepared {
+    /// They go out with this letter, each as an answer to the earlier mail of its recipient, if there is one.
+    Ready(Arc<Ready>, HashMap<SubscriberId, EditionId>),
+    /// They wait for the end of the quiet hours.
+    Later(DateTime<Utc>),
+    /// None of them is sent any more: expired or superseded.
+    Over(State),
 }
 
 /// The letters of the editions under way.
@@ -42,33 +55,58 @@ const TOKEN_LIFE: TimeDelta = TimeDelta::days(730);
 const MOST_READY: usize = 32;
 
 impl Letters {
-    /// The letter of an edition at the latest revisions of its notices; made when it is not there or not current.
+    /// The letter of an edition, for some claims of it, at the latest revisions of its notices, made when it is not there or not current;
+    /// or why there is nothing to send now.
     pub async fn ready(
         &mut self,
         office: &Office,
         number: i64,
+        claims: &[Claim],
         now: DateTime<Utc>,
-    ) -> anyhow::Result<Arc<Ready>> {
+    ) -> anyhow::Result<Prepared> {
         let committed = office.ledger.edition(number).await?.context("a delivery is of no edition")?;
-        if let Some(ready) = self.ready.get(&number).filter(|ready| ready.is_current(&committed, now)) {
-            return Ok(Arc::clone(ready));
+        // First of all: nothing keeps it from its end, not even a notice that cannot be read.
+        if committed.expires_at <= now {
+            return Ok(Prepared::Over(State::Expired));
+        }
+        let quiet = quiet(office, &committed);
+        let goes_at = delivery::wake(quiet, now, now, Some(committed.expires_at));
+        if goes_at > now {
+            return Ok(Prepared::Later(goes_at));
         }
         let follows = match committed.content {
-            Content::Correction(..) | Content::Reminder(..) => office.ledger.followed(number).await?,
+            Content::Correction(..) | Content::Reminder(..) => {
+                let recipients: Vec<SubscriberId> = claims.iter().map(|claim| claim.recipient).collect();
+                office.ledger.followed(number, &recipients).await?
+            }
             Content::Issue { .. } | Content::Alert(_) => HashMap::new(),
         };
-        let ready = Arc::new(make(office, committed, follows, now).await?);
+        if let Some(ready) = self.ready.get(&number).filter(|ready| ready.is_current(&committed, now)) {
+            return Ok(Prepared::Ready(Arc::clone(ready), follows));
+        }
+        let revisions = revisions(office, &committed.content).await?;
+        if delivery::is_superseded(&committed.content, committed.at, committed.expires_at, &revisions) {
+            return Ok(Prepared::Over(State::Superseded));
+        }
+        let ready = Arc::new(make(office, committed, &revisions, now)?);
         if self.ready.len() >= MOST_READY {
             self.ready.clear();
         }
         self.ready.insert(number, Arc::clone(&ready));
-        Ok(ready)
+        Ok(Prepared::Ready(ready, follows))
     }
 }
 
 impl Ready {
-    /// The whole message for one recipient.
-    pub fn message(&self, office: &Office, claim: &Claim, address: &Address, now: DateTime<Utc>) -> Vec<u8> {
+    /// The whole message for one recipient, an answer to the earlier edition that it follows.
+    pub fn message(
+        &self,
+        office: &Office,
+        claim: &Claim,
+        address: &Address,
+        follows: Option<&EditionId>,
+        now: DateTime<Utc>,
+    ) -> Vec<u8> {
         let site = &office.installation.config.site;
         let token = |purpose, list: &str| {
             // By the day, so that a resend within it has the same bytes.
@@ -83,11 +121,21 @@ impl Ready {
             unsubscribe_url: site.address(&format!("leave/{}", token(Purpose::Leave, &self.list))),
             preferences_url: site.address(&format!("preferences/{}", token(Purpose::Preferences, ""))),
             unsubscribe_mailto: None,
-            in_reply_to: self.follows.get(&claim.recipient).map(|id| message_id(office, id, claim.recipient)),
+            in_reply_to: follows.map(|id| message_id(office, id, claim.recipient)),
         };
         let mut message = Vec::new();
         self.letter.splice(&stamp, &mut message);
         message
+    }
+
+    /// When what is to be sent now goes out: now, or after quiet hours that have begun meanwhile.
+    pub fn goes_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        delivery::wake(self.quiet.as_ref(), now, now, Some(self.committed.expires_at))
+    }
+
+    /// The quiet hours that it heeds.
+    pub fn quiet(&self) -> Option<&Quiet> {
+        self.quiet.as_ref()
     }
 
     fn is_current(&self, committed: &Committed, now: DateTime<Utc>) -> bool {
@@ -101,17 +149,16 @@ fn message_id(office: &Office, edition: &EditionId, recipient: i64) -> String {
     format!("{}@{domain}", office.key.message_id(edition.as_str(), recipient))
 }
 
-async fn make(
+fn make(
     office: &Office,
     committed: Committed,
-    follows: HashMap<i64, EditionId>,
+    revisions: &[Revision],
     now: DateTime<Utc>,
 ) -> anyhow::Result<Ready> {
     let config = &office.installation.config;
     let Audience::List(name) = &committed.audience else { bail!("{} is not for a list", committed.id) };
     // A list that was taken out of the config still owes what it promised.
     let list = config.list(name).cloned().unwrap_or_else(|| forgotten(name));
-    let revisions = revisions(office, &committed.content).await?;
     let current: Vec<&Revision> = revisions.iter().collect();
     let edition = Edition {
         id: committed.id.clone(),
@@ -120,7 +167,7 @@ async fn make(
         due_at: committed.due_at,
         expires_at: committed.expires_at,
     };
-    let attachment = match (&edition.content, &revisions[..]) {
+    let attachment = match (&edition.content, revisions) {
         (Content::Alert(_) | Content::Reminder(..) | Content::Correction(..), [revision])
             if revision.notice().event().is_some() =>
         {
@@ -134,7 +181,13 @@ async fn make(
     let letter = email::letter(&sender, &edition, &current, attachment.as_deref(), now)
         .with_context(|| format!("render {}", committed.id))?;
     let changes_at = revisions.iter().filter_map(|revision| shown::next_change(revision.notice(), now)).min();
-    Ok(Ready { list: name.clone(), committed, letter, changes_at, follows })
+    let quiet = delivery::quiet(&committed.content, list.quiet.as_ref()).cloned();
+    Ok(Ready { list: name.clone(), quiet, committed, letter, changes_at })
+}
+
+fn quiet<'o>(office: &'o Office, committed: &Committed) -> Option<&'o Quiet> {
+    let list = office.installation.config.list(committed.audience.name());
+    delivery::quiet(&committed.content, list.and_then(|list| list.quiet.as_ref()))
 }
 
 /// The revisions of an edition's members, in their order.

@@ -18,11 +18,11 @@ use crate::channel::smtp::Connection;
 use crate::channel::smtp::envelope::Envelope;
 use crate::channel::smtp::relay::{self, Relay, Trust};
 use crate::config::{Security, Smtp, Transport};
-use crate::deliver::letters::{Letters, Ready};
+use crate::deliver::letters::{Letters, Prepared, Ready};
 use crate::deliver::recorder::Recorder;
 use crate::deliver::{BULK_MAIL, Office, REPAIR, RETRY, URGENT_MAIL, ours};
 use crate::delivery::{self, Answer, Fault, Next, Outcome, Policy, Standing, State};
-use crate::edition::{Content, Lane};
+use crate::edition::{Content, EditionId, Lane};
 use crate::installation::Installation;
 use crate::ledger::delivering::{Claim, Receipt};
 use crate::subscriber::Address;
@@ -32,6 +32,8 @@ struct Job {
     claim: Claim,
     ready: Arc<Ready>,
     address: Address,
+    // The recipient's earlier mail of the same notice.
+    follows: Option<EditionId>,
     claimed: Instant,
 }
 
@@ -87,6 +89,13 @@ const MOST_OF_OUR_FAULTS: u32 = 10;
 
 // An idle connection is closed before the relay does it (RFC 5321 §4.5.3.2.7 gives 5 minutes).
 const IDLE: Duration = Duration::from_secs(5);
+
+// A relay answers a message in milliseconds; some think for minutes (RFC 5321 §4.5.3.2.6). What was announced behind
+// such a one goes by another connection.
+const LONGEST_BEHIND: Duration = Duration::from_secs(5);
+
+// A goodbye is a courtesy.
+const LAST_GOODBYE: Duration = Duration::from_millis(500);
 
 // A job that waited longer is claimed anew. What is left of its lease is enough for a whole SMTP transaction, so
 // that nobody else sends it meanwhile.
@@ -220,7 +229,8 @@ impl Room {
             }
             way.holds
         };
-        let held = self.office.ledger.held_since().await?.is_some();
+        let why = self.office.ledger.held().await?;
+        let held = why.is_some();
         {
             let mut way = self.way();
             if way.held == held || way.holding > 0 || way.holds != holds {
@@ -228,8 +238,8 @@ impl Room {
             }
             way.held = held;
         }
-        if held {
-            warn!("Sending is held until `handbill resume`.");
+        if let Some(why) = why {
+            warn!("{why}; `handbill resume` lets it go on.");
             self.empty_queue(now).await;
         } else {
             info!("Sending goes on.");
@@ -243,8 +253,19 @@ impl Room {
         claims.sort_by_key(|claim| claim.edition);
         for claims in claims.chunk_by(|a, b| a.edition == b.edition) {
             let Some(first) = claims.first() else { continue };
-            let ready = match letters.ready(&self.office, first.edition, now).await {
-                Ok(ready) => ready,
+            let (ready, mut follows) = match letters.ready(&self.office, first.edition, claims, now).await {
+                Ok(Prepared::Ready(ready, follows)) => (ready, follows),
+                Ok(Prepared::Later(at)) => {
+                    self.office.give_back(claims, at).await;
+                    continue;
+                }
+                Ok(Prepared::Over(state)) => {
+                    // Here and not at its turn: under a rate it would take the turn of something that is of use.
+                    self.recorder
+                        .record_all(claims.iter().map(|claim| over(claim, state, now)).collect())
+                        .await;
+                    continue;
+                }
                 Err(err) => {
                     // Ours to repair: nobody is lost, and the other editions go on.
                     error!(
@@ -256,11 +277,6 @@ impl Room {
                     continue;
                 }
             };
-            if ready.committed.expires_at <= now {
-                // Here and not at its turn: under a rate it would take the turn of something that is of use.
-                self.recorder.record_all(claims.iter().map(|claim| expired(claim, now)).collect()).await;
-                continue;
-            }
             let opened = claims.iter().map(|claim| self.office.key.open(&claim.lookup, &claim.sealed));
             let opened: Vec<_> = opened.collect();
             if opened.iter().all(Result::is_err) {
@@ -275,7 +291,9 @@ impl Room {
             for (claim, address) in claims.iter().zip(opened) {
                 match address {
                     Ok(address) => {
-                        jobs.push(Job { claim: claim.clone(), ready: Arc::clone(&ready), address, claimed });
+                        let (claim, ready) = (claim.clone(), Arc::clone(&ready));
+                        let follows = follows.remove(&claim.recipient);
+                        jobs.push(Job { claim, ready, address, follows, claimed });
                     }
                     Err(sealed) => {
                         error!(edition.id = %ready.committed.id, "An address does not open; the delivery bounces.");
@@ -396,7 +414,8 @@ impl Room {
             let Some(job) = self.next_job().await else { continue };
             let now = self.office.clock.now();
             let Some(job) = self.still_good(job, now).await else { continue };
-            let message = job.ready.message(&self.office, &job.claim, &job.address, now);
+            let message =
+                job.ready.message(&self.office, &job.claim, &job.address, job.follows.as_ref(), now);
             // The recipient's number and not the address: names of files are seen.
             let key = format!("{} {}", job.ready.committed.id, job.claim.recipient);
             match outbox.put(&key, &message).await {
@@ -413,6 +432,7 @@ impl Room {
         let mut connection: Option<Connection> = None;
         let mut announced: Option<Job> = None;
         while !self.office.stop.is_cancelled() {
+            let is_announced = announced.is_some();
             let job = match announced.take() {
                 Some(job) => job,
                 None => match self.next_job().await {
@@ -425,6 +445,8 @@ impl Room {
                     }
                 },
             };
+            // What was announced on it went back to the others.
+            connection = connection.filter(|connection| is_announced || connection.announced().is_none());
             if self.is_open() && connection.as_ref().is_none_or(|connection| !connection.is_usable()) {
                 connection = self.connect(relay).await;
             }
@@ -444,18 +466,24 @@ impl Room {
             self.office.give_back(&[job.claim], self.office.clock.now()).await;
         }
         if let Some(connection) = connection {
-            connection.quit().await;
+            // A relay that takes its time over a goodbye does not keep the service from stopping.
+            let _ = tokio::time::timeout(LAST_GOODBYE, connection.quit()).await;
         }
     }
 
     // The job when it may go out now; or else what becomes of it is written down.
     async fn still_good(&self, job: Job, now: DateTime<Utc>) -> Option<Job> {
         if job.ready.committed.expires_at <= now {
-            self.recorder.record(expired(&job.claim, now)).await;
+            self.recorder.record(over(&job.claim, State::Expired, now)).await;
             return None;
         }
         if !self.is_open() || job.claimed.elapsed() > FRESH {
             self.office.give_back(&[job.claim], self.opens_at(now)).await;
+            return None;
+        }
+        let goes_at = job.ready.goes_at(now);
+        if goes_at > now {
+            self.office.give_back(&[job.claim], goes_at).await;
             return None;
         }
         Some(job)
@@ -478,10 +506,35 @@ impl Room {
         // Under a rate limit the next one's turn has not come yet.
         let next = if self.rate.is_none() && !self.office.stop.is_cancelled() { self.take() } else { None };
         let next_envelope = next.as_ref().and_then(|next| self.envelope(next).ok());
-        let message = job.ready.message(&self.office, &job.claim, &job.address, now);
-        let answer = connection.send(&envelope, &message, next_envelope.as_ref()).await;
+        let message = job.ready.message(&self.office, &job.claim, &job.address, job.follows.as_ref(), now);
+        let (answer, next) = {
+            let mut sending = std::pin::pin!(connection.send(&envelope, &message, next_envelope.as_ref()));
+            match tokio::time::timeout(LONGEST_BEHIND, &mut sending).await {
+                Ok(answer) => (answer, next),
+                Err(_) => {
+                    self.put_back(next, now).await;
+                    (sending.await, None)
+                }
+            }
+        };
         self.settle(job, answer).await;
         next
+    }
+
+    // For another connection: the next of its lane.
+    async fn put_back(&self, job: Option<Job>, now: DateTime<Utc>) {
+        let Some(job) = job else { return };
+        if self.office.stop.is_cancelled() {
+            return self.office.give_back(&[job.claim], now).await;
+        }
+        {
+            let mut queue = self.queue();
+            match job.ready.committed.content.lane() {
+                Lane::Urgent => queue.urgent.push_front(job),
+                Lane::Bulk => queue.bulk.push_front(job),
+            }
+        }
+        self.filled.notify_waiters();
     }
 
     fn envelope(&self, job: &Job) -> Result<Envelope, String> {
@@ -542,6 +595,7 @@ impl Room {
             expires_at: Some(committed.expires_at),
             seed: u64::from_be_bytes(job.claim.recipient.to_be_bytes())
                 ^ u64::from_be_bytes(committed.number.to_be_bytes()).rotate_left(32),
+            quiet: job.ready.quiet(),
         };
         let next = delivery::next(policy(&committed.content), &standing, &answer, now);
         self.recorder.record(Receipt { claim: job.claim, answer: Some(answer.clone()), next, at: now }).await;
@@ -635,8 +689,9 @@ impl Closing {
     }
 }
 
-fn expired(claim: &Claim, now: DateTime<Utc>) -> Receipt {
-    Receipt { claim: claim.clone(), answer: None, next: Next::Done(State::Expired), at: now }
+// Without a try.
+fn over(claim: &Claim, state: State, now: DateTime<Utc>) -> Receipt {
+    Receipt { claim: claim.clone(), answer: None, next: Next::Done(state), at: now }
 }
 
 fn policy(content: &Content) -> &'static Policy {

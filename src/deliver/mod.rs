@@ -64,6 +64,8 @@ pub struct Counts {
     pub uncertain: AtomicU64,
     /// Too late.
     pub expired: AtomicU64,
+    /// Not true any more.
+    pub superseded: AtomicU64,
 }
 
 /// How long a claim is held at most: longer than the wait for a connection and all the stages of an SMTP
@@ -104,7 +106,7 @@ impl Office {
 impl Counts {
     // All of them together.
     fn answers(&self) -> u64 {
-        [&self.sent, &self.deferred, &self.bounced, &self.uncertain, &self.expired]
+        [&self.sent, &self.deferred, &self.bounced, &self.uncertain, &self.expired, &self.superseded]
             .iter()
             .map(|counter| counter.load(Ordering::Relaxed))
             .sum()

@@ -105,7 +105,7 @@ impl Desk {
     // Posts what is due; answers until when the target wants nothing.
     async fn round(&self, bucket: &mut TokenBucket) -> anyhow::Result<Option<DateTime<Utc>>> {
         loop {
-            if self.office.ledger.held_since().await?.is_some()
+            if self.office.ledger.held().await?.is_some()
                 || self.office.ledger.is_disabled(&self.target.name).await?
                 || self.office.stop.is_cancelled()
             {
@@ -190,11 +190,12 @@ impl Desk {
         let committed =
             self.office.ledger.edition(claim.edition).await?.context("a delivery is of no edition")?;
         if committed.expires_at <= now {
-            let next = Next::Done(State::Expired);
-            self.recorder.record(Receipt { claim: claim.clone(), answer: None, next, at: now }).await;
-            return Ok(Then::GoOn);
+            return Ok(self.end(claim, State::Expired, now).await);
         }
         let revisions = letters::revisions(&self.office, &committed.content).await?;
+        if delivery::is_superseded(&committed.content, committed.at, committed.expires_at, &revisions) {
+            return Ok(self.end(claim, State::Superseded, now).await);
+        }
         let revision = revisions.first().context("a post of nothing")?;
         let body = post::body(
             &self.office.installation.config.site,
@@ -209,11 +210,20 @@ impl Desk {
             attempts: claim.attempts,
             expires_at: Some(committed.expires_at),
             seed: u64::from_be_bytes(claim.edition.to_be_bytes()),
+            // A machine does not sleep.
+            quiet: None,
         };
         let next = delivery::next(&POSTS, &standing, &answer, now);
         let then = self.watch(&answer, now).await;
         self.recorder.record(Receipt { claim: claim.clone(), answer: Some(answer), next, at: now }).await;
         Ok(then)
+    }
+
+    // Without a post.
+    async fn end(&self, claim: &Claim, state: State, now: DateTime<Utc>) -> Then {
+        let next = Next::Done(state);
+        self.recorder.record(Receipt { claim: claim.clone(), answer: None, next, at: now }).await;
+        Then::GoOn
     }
 
     async fn watch(&self, answer: &Answer, now: DateTime<Utc>) -> Then {

@@ -1,10 +1,10 @@
 //! Recorder: the receipts of all connections in shared commits.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::deliver::Office;
 use crate::delivery::{Next, Outcome, State};
@@ -18,6 +18,9 @@ pub struct Recorder {
 
 // More would only make one statement longer.
 const MOST_IN_A_COMMIT: usize = 500;
+
+// So much of what was sent is at risk when a copy of the ledger is restored after a crash.
+const RAISE_EVERY: Duration = Duration::from_secs(60);
 
 // A database that is gone comes back, and the receipts are too dear to drop.
 const RETRY: Duration = Duration::from_secs(1);
@@ -53,6 +56,7 @@ pub fn start(office: &Office, tasks: &TaskTracker) -> Recorder {
     let (sender, mut receiver) = mpsc::channel::<(Receipt, oneshot::Sender<()>)>(MOST_IN_A_COMMIT);
     let office = office.clone();
     tasks.spawn(async move {
+        let mut raised = Raised::Never;
         while let Some(first) = receiver.recv().await {
             let (mut receipts, mut waiting) = (vec![first.0], vec![first.1]);
             while receipts.len() < MOST_IN_A_COMMIT {
@@ -73,15 +77,44 @@ pub fn start(office: &Office, tasks: &TaskTracker) -> Recorder {
                 // The connection may be gone already.
                 let _ = done.send(());
             });
+            raised = match raised {
+                Raised::At(at, _) if at.elapsed() < RAISE_EVERY => Raised::At(at, Since::Receipts),
+                Raised::At(..) | Raised::Never => {
+                    raise(&office).await;
+                    Raised::At(Instant::now(), Since::Nothing)
+                }
+            };
+        }
+        if matches!(raised, Raised::At(_, Since::Receipts)) {
+            raise(&office).await;
         }
     });
     Recorder { sender }
+}
+
+// When the epoch was raised, and what came since.
+enum Raised {
+    Never,
+    At(Instant, Since),
+}
+
+enum Since {
+    Nothing,
+    Receipts,
+}
+
+// What was sent after a copy of the ledger was made is not to be sent again when the copy is put in its place.
+async fn raise(office: &Office) {
+    if let Err(err) = office.ledger.raise_epoch().await {
+        warn!(error = format!("{err:#}"), "The epoch could not be raised; trying again in a minute.");
+    }
 }
 
 fn count(office: &Office, receipt: &Receipt) {
     let counts = &office.counts;
     match (receipt.next, receipt.answer.as_ref().map(|answer| answer.outcome)) {
         (Next::Done(State::Expired), _) => counts.add(&counts.expired),
+        (Next::Done(State::Superseded), _) => counts.add(&counts.superseded),
         (_, Some(Outcome::Sent)) => counts.add(&counts.sent),
         (_, Some(Outcome::Deferred(_))) => counts.add(&counts.deferred),
         (_, Some(Outcome::Bounced(_))) => counts.add(&counts.bounced),

@@ -46,6 +46,8 @@ pub struct Committed {
     pub audience: Audience,
     /// What it carries.
     pub content: Content,
+    /// When it fell due, before quiet hours and delays put it off.
+    pub at: DateTime<Utc>,
     /// Not before.
     pub due_at: DateTime<Utc>,
     /// Past it nothing of it is sent any more.
@@ -57,7 +59,7 @@ pub struct Committed {
 pub struct Receipt {
     /// Which.
     pub claim: Claim,
-    /// The answer; none when nothing was tried (expired, left).
+    /// The answer; none when nothing was tried (expired, left, superseded).
     pub answer: Option<Answer>,
     /// What follows.
     pub next: Next,
@@ -135,7 +137,7 @@ impl Ledger {
 
     /// The edition of that number.
     pub async fn edition(&self, number: i64) -> anyhow::Result<Option<Committed>> {
-        let row = sqlx::query("SELECT key, audience_kind, audience, word, detail, due_at, expires_at FROM edition WHERE id = $1")
+        let row = sqlx::query("SELECT key, audience_kind, audience, word, detail, due_at, expires_at, at FROM edition WHERE id = $1")
             .bind(number)
             .fetch_optional(&self.read)
             .await
@@ -163,6 +165,7 @@ impl Ledger {
             id: EditionId::from_ledger(row.try_get(0)?),
             audience: audience_of(row.try_get(1)?, row.try_get(2)?),
             content,
+            at: instant(row.try_get(7)?),
             due_at: instant(row.try_get(5)?),
             expires_at: instant(row.try_get(6)?),
         }))
@@ -178,6 +181,9 @@ impl Ledger {
 
     /// Gives back claims that were not tried: due at once, as if never claimed.
     pub async fn release(&self, claims: &[Claim], now: DateTime<Utc>) -> anyhow::Result<()> {
+        if claims.is_empty() {
+            return Ok(());
+        }
         let rows: Vec<_> = claims.iter().map(|claim| (claim.edition, claim.recipient, claim.fence)).collect();
         let source =
             self.dialect.rows(&[("edition", "BIGINT"), ("recipient", "BIGINT"), ("fence", "BIGINT")]);
@@ -257,6 +263,8 @@ impl State {
             Self::Expired => 4,
             Self::Uncertain => 5,
             Self::Left => 6,
+            Self::Superseded => 7,
+            Self::Dropped => 8,
         }
     }
 }

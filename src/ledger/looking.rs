@@ -36,6 +36,10 @@ pub struct Tally {
     pub uncertain: i64,
     /// Left before it was sent.
     pub left: i64,
+    /// Not true any more before it was sent.
+    pub superseded: i64,
+    /// Perhaps sent, and a person decided not to send it again.
+    pub dropped: i64,
 }
 
 /// One try, without the recipient.
@@ -61,7 +65,13 @@ impl Tally {
     /// Whether every recipient is accounted for: the number written down when they were frozen against the
     /// deliveries that there are, and none of them waiting in what is complete.
     pub fn reconciles(&self) -> bool {
-        let settled = self.sent + self.bounced + self.expired + self.uncertain + self.left;
+        let settled = self.sent
+            + self.bounced
+            + self.expired
+            + self.uncertain
+            + self.left
+            + self.superseded
+            + self.dropped;
         self.recipients == self.waiting + settled && (self.state != "complete" || self.waiting == 0)
     }
 }
@@ -77,7 +87,9 @@ impl Ledger {
                  COALESCE(SUM(CASE WHEN d.state = 3 THEN 1 ELSE 0 END), 0),
                  COALESCE(SUM(CASE WHEN d.state = 4 THEN 1 ELSE 0 END), 0),
                  COALESCE(SUM(CASE WHEN d.state = 5 THEN 1 ELSE 0 END), 0),
-                 COALESCE(SUM(CASE WHEN d.state = 6 THEN 1 ELSE 0 END), 0)
+                 COALESCE(SUM(CASE WHEN d.state = 6 THEN 1 ELSE 0 END), 0),
+                 COALESCE(SUM(CASE WHEN d.state = 7 THEN 1 ELSE 0 END), 0),
+                 COALESCE(SUM(CASE WHEN d.state = 8 THEN 1 ELSE 0 END), 0)
              FROM (SELECT id, key, state, why, due_at, recipients FROM edition WHERE $1 = '' OR state = $1
                    ORDER BY due_at DESC, id DESC LIMIT $2) e
              LEFT JOIN delivery d ON d.edition = e.id
@@ -144,5 +156,7 @@ fn tally(row: &AnyRow) -> anyhow::Result<Tally> {
         expired: row.try_get(9)?,
         uncertain: row.try_get(10)?,
         left: row.try_get(11)?,
+        superseded: row.try_get(12)?,
+        dropped: row.try_get(13)?,
     })
 }

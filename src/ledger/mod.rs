@@ -7,6 +7,7 @@
 
 pub mod auditing;
 pub mod delivering;
+pub mod epoch;
 pub mod importing;
 pub mod looking;
 pub mod publishing;
@@ -22,6 +23,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
+
+use crate::ledger::epoch::Epoch;
 
 /// Which database holds the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,7 @@ pub struct Ledger {
     write: AnyPool,
     read: AnyPool,
     file: Option<PathBuf>,
+    epoch: Epoch,
 }
 
 const BYTES: &str = "BYTES";
@@ -76,14 +80,14 @@ impl Ledger {
         sqlx::any::install_default_drivers();
         match database_url {
             Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-                Self::open_postgres(url).await
+                Self::open_postgres(url, Epoch::open(data)?).await
             }
             Some(_) => bail!("the ledger's url is not a postgres:// address; leave it out for SQLite"),
-            None => Self::open_sqlite(&data.join("ledger.db")).await,
+            None => Self::open_sqlite(&data.join("ledger.db"), Epoch::open(data)?).await,
         }
     }
 
-    async fn open_sqlite(file: &Path) -> anyhow::Result<Self> {
+    async fn open_sqlite(file: &Path, epoch: Epoch) -> anyhow::Result<Self> {
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("make the folder {}", folder.display()))?;
@@ -115,17 +119,17 @@ impl Ledger {
         };
         let write = pool(1).connect(&url).await.with_context(|| format!("open {}", file.display()))?;
         let ledger =
-            Self { dialect: Dialect::Sqlite, read: write.clone(), write, file: Some(file.to_owned()) };
+            Self { dialect: Dialect::Sqlite, read: write.clone(), write, file: Some(file.to_owned()), epoch };
         ledger.migrate().await?;
         let read = pool(4).connect(&url).await.with_context(|| format!("open {}", file.display()))?;
         Ok(Self { read, ..ledger })
     }
 
-    async fn open_postgres(url: &str) -> anyhow::Result<Self> {
+    async fn open_postgres(url: &str, epoch: Epoch) -> anyhow::Result<Self> {
         // An address holds a password: no error may show it.
         let pool = AnyPoolOptions::new().max_connections(16).acquire_timeout(Duration::from_secs(60));
         let write = pool.connect(url).await.context("connect to PostgreSQL")?;
-        let ledger = Self { dialect: Dialect::Postgres, read: write.clone(), write, file: None };
+        let ledger = Self { dialect: Dialect::Postgres, read: write.clone(), write, file: None, epoch };
         ledger.migrate().await?;
         Ok(ledger)
     }

@@ -200,7 +200,7 @@ impl Ledger {
         transaction.commit().await.context("hold")
     }
 
-    /// Lets sending go on. A high-water mark that lies ahead, because the clock had jumped, comes back to `now`;
+    /// Lets sending go on, from an older copy of the ledger, too. A high-water mark that lies ahead, because the clock had jumped, comes back to `now`;
     /// what was planned until there keeps its key and is not planned again. One that lies behind stays: what fell
     /// due meanwhile is late, not lost.
     pub async fn resume(&self, now: DateTime<Utc>) -> anyhow::Result<()> {
@@ -214,10 +214,11 @@ impl Ledger {
             .execute(&mut *transaction)
             .await
             .context("resume")?;
-        transaction.commit().await.context("resume")
+        transaction.commit().await.context("resume")?;
+        self.accept_epoch().await
     }
 
-    async fn mark(&self, name: &str) -> anyhow::Result<Option<i64>> {
+    pub(crate) async fn mark(&self, name: &str) -> anyhow::Result<Option<i64>> {
         let value = sqlx::query_scalar("SELECT value FROM mark WHERE name = $1")
             .bind(name)
             .fetch_optional(&self.read)
@@ -326,7 +327,7 @@ async fn drop_overtaken_reminders(connection: &mut AnyConnection, revision: &Rev
     });
     if overtaken {
         sqlx::query(
-            "UPDATE delivery SET state = 4 WHERE state = 0 AND edition IN (
+            "UPDATE delivery SET state = 7 WHERE state = 0 AND edition IN (
                  SELECT e.id FROM edition e JOIN edition_notice n ON n.edition = e.id
                  WHERE n.notice = $1 AND n.number < $2 AND e.word = 'reminder' AND e.state = 'open')",
         )
@@ -442,7 +443,7 @@ async fn freeze_recipients(
     );
     let told = match &edition.content {
         Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) => String::new(),
-        // Exactly those who are on this list and to whom any list told it: claimed, sent, uncertain, or due
+        // Exactly those who are on this list and to whom any list told it: claimed, sent, uncertain or dropped as such, or due
         // again because a process died with it in hand (a try without an answer). To whom it
         // is still to be sent it goes as it is now, and needs no correction.
         Content::Correction(member, _) => {
@@ -458,7 +459,7 @@ async fn freeze_recipients(
             );
             format!(
                 "AND EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({told})
-                     AND (t.state IN (1, 2, 5) OR (t.state = 0 AND t.attempts > 0 AND NOT EXISTS (
+                     AND (t.state IN (1, 2, 5, 8) OR (t.state = 0 AND t.attempts > 0 AND NOT EXISTS (
                          SELECT 1 FROM attempt a
                          WHERE a.edition = t.edition AND a.recipient = t.recipient AND a.number = t.attempts))))"
             )

@@ -8,8 +8,8 @@ use sqlx::Row;
 
 use crate::edition::EditionId;
 use crate::ledger::delivering::TARGET_LANE;
-use crate::ledger::publishing::{REVISIONS, revision_of};
-use crate::ledger::{Ledger, millis};
+use crate::ledger::publishing::{Lease, REVISIONS, revision_of};
+use crate::ledger::{Ledger, millis, rows_text};
 use crate::notice::NoticeId;
 use crate::revision::{Draft, Revision};
 use crate::subscriber::SubscriberId;
@@ -36,23 +36,53 @@ impl Ledger {
         Ok(latest)
     }
 
-    /// The earliest mail of each of an edition's recipients with the same notice: what a correction or a
-    /// reminder follows.
-    pub async fn followed(&self, edition: i64) -> anyhow::Result<HashMap<SubscriberId, EditionId>> {
-        let rows = sqlx::query(
-            "SELECT mine.recipient, o.key FROM edition_notice here
+    /// The earliest mail with the same notice that each of some of an edition's recipients got, or may have: what
+    /// a correction or a reminder follows.
+    pub async fn followed(
+        &self,
+        edition: i64,
+        recipients: &[SubscriberId],
+    ) -> anyhow::Result<HashMap<SubscriberId, EditionId>> {
+        let earlier = sqlx::query(
+            "SELECT DISTINCT o.id, o.key FROM edition_notice here
              JOIN edition_notice there ON there.notice = here.notice AND there.edition < here.edition
-             JOIN edition o ON o.id = there.edition AND o.audience_kind = 'list'
-             JOIN delivery theirs ON theirs.edition = o.id AND theirs.state IN (2, 5)
-             JOIN delivery mine ON mine.edition = here.edition AND mine.recipient = theirs.recipient
-             WHERE here.edition = $1 AND mine.state < 2 ORDER BY o.id DESC",
+             JOIN edition o ON o.id = there.edition AND o.audience_kind = 'list' WHERE here.edition = $1",
         )
         .bind(edition)
         .fetch_all(&self.read)
         .await
-        .context("read what an edition follows")?;
-        // The last one wins, and the last is the earliest.
-        rows.into_iter().map(|row| Ok((row.try_get(0)?, EditionId::from_ledger(row.try_get(1)?)))).collect()
+        .context("read what an edition may follow")?;
+        let mut keys: HashMap<i64, String> = HashMap::new();
+        for row in earlier {
+            keys.insert(row.try_get(0)?, row.try_get(1)?);
+        }
+        if keys.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let ids: Vec<String> = keys.keys().map(i64::to_string).collect();
+        let rows: Vec<_> = recipients.iter().map(|recipient| [*recipient]).collect();
+        // Row by row over the key, however many got those editions.
+        let statement = format!(
+            "SELECT v.recipient, (SELECT MIN(d.edition) FROM delivery d
+                 WHERE d.recipient = v.recipient AND d.edition IN ({}) AND d.state IN (2, 5, 8))
+             FROM {} v",
+            ids.join(", "),
+            self.dialect.rows(&[("recipient", "BIGINT")])
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
+            .persistent(false)
+            .bind(rows_text(&rows)?)
+            .fetch_all(&self.read)
+            .await
+            .context("read what an edition follows")?;
+        let mut followed = HashMap::new();
+        for row in rows {
+            let (recipient, earliest): (SubscriberId, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+            if let Some(key) = earliest.and_then(|id| keys.get(&id)) {
+                followed.insert(recipient, EditionId::from_ledger(key.clone()));
+            }
+        }
+        Ok(followed)
     }
 
     /// Whether something is claimed or due by `now`; of posts, those to one of `targets` that is not disabled.
@@ -86,10 +116,51 @@ impl Ledger {
         Ok(done.context("expire posts")?.rows_affected())
     }
 
+    /// Sends the uncertain mails of an edition again, under the same Message-IDs; answers how many.
+    pub async fn resend_uncertain(&self, edition: i64, now: DateTime<Utc>) -> anyhow::Result<u64> {
+        let mut transaction = self.write.begin().await.context("begin to send again")?;
+        let due = sqlx::query("UPDATE delivery SET state = 0, due_at = $2 WHERE edition = $1 AND state = 5")
+            .bind(edition)
+            .bind(millis(now))
+            .execute(&mut *transaction)
+            .await
+            .context("send again what is uncertain")?
+            .rows_affected();
+        if due > 0 {
+            sqlx::query("UPDATE edition SET state = 'open', finished_at = NULL WHERE id = $1")
+                .bind(edition)
+                .execute(&mut *transaction)
+                .await
+                .context("open an edition again")?;
+        }
+        transaction.commit().await.context("end to send again")?;
+        Ok(due)
+    }
+
+    /// Leaves the uncertain mails of an edition as they are, for good; answers how many.
+    pub async fn drop_uncertain(&self, edition: i64) -> anyhow::Result<u64> {
+        let statement = "UPDATE delivery SET state = 8 WHERE edition = $1 AND state = 5";
+        let done = sqlx::query(statement).bind(edition).execute(&self.write).await;
+        Ok(done.context("drop what is uncertain")?.rows_affected())
+    }
+
     /// Ends the lease of that name, whoever has it.
     pub async fn end_lease(&self, name: &str) -> anyhow::Result<()> {
         let statement = "UPDATE lease SET until = 0 WHERE name = $1";
         sqlx::query(statement).bind(name).execute(&self.write).await.context("end a lease")?;
+        Ok(())
+    }
+
+    /// Ends a lease that its holder does not need any more, so that another need not wait for its end; one that
+    /// another has taken since stays as it is.
+    pub async fn return_lease(&self, name: &str, lease: &Lease) -> anyhow::Result<()> {
+        sqlx::query("UPDATE lease SET until = 0 WHERE name = $1 AND holder = $2 AND fence = $3")
+            .bind(name)
+            .bind(&lease.holder)
+            .bind(lease.fence)
+            .execute(&self.write)
+            .await
+            .context("return a lease")?;
         Ok(())
     }
 

@@ -57,6 +57,7 @@ async fn metrics(State(live): State<Live>) -> Response {
         ("bounced", "Answers that said never", &counts.bounced),
         ("uncertain", "Mails whose answer never came", &counts.uncertain),
         ("expired", "Deliveries that came too late", &counts.expired),
+        ("superseded", "Reminders of what was not true any more", &counts.superseded),
     ] {
         let name = format!("handbill_{name}");
         registry.register(name, help, ConstCounter::new(counter.load(Ordering::Relaxed)));

@@ -139,7 +139,64 @@ fn a_cancellation_between_the_commit_of_a_reminder_and_its_sending_stops_it() {
     world.pass("2018-07-10T07:01Z");
     let subjects: Vec<String> = world.arrived().into_iter().map(|mail| mail.subject).collect();
     assert_eq!(subjects.len(), 2, "{subjects:?}");
-    assert!(world.tallies().contains("reminder/alerts/march/-PT2H complete: 1 to, 1 expired"));
+    assert!(world.tallies().contains("reminder/alerts/march/-PT2H complete: 1 to, 1 superseded"));
+}
+
+// What a deliverer had in hand when the action changed, and gives back.
+fn check_superseded(old: &str, new: &str) {
+    let mut world = begun(REMINDING);
+    world.subscribe(&["ana"], "alerts");
+    world.write("march", MARCH);
+    world.pass(FRIDAY);
+    world.look("2018-07-10T07:00Z");
+    let now = at("2018-07-10T07:00Z");
+    let lease = chrono::TimeDelta::hours(1);
+    let claims = world.with_ledger(async |ledger| {
+        ledger.claim_mails(handbill::edition::Lane::Urgent, 10, lease, now).await.unwrap()
+    });
+    assert_eq!(claims.len(), 1);
+    world.edit("march", old, new);
+    world.look("2018-07-10T07:01Z");
+    world.with_ledger(async |ledger| ledger.release(&claims, now).await.unwrap());
+    world.deliver("2018-07-10T07:02Z");
+    let subjects: Vec<String> = world.arrived().into_iter().map(|mail| mail.subject).collect();
+    // The alert and the correction, which goes also to whom the reminder may have told.
+    assert_eq!(subjects.len(), 2, "{subjects:?}");
+    let tallies = world.tallies();
+    assert!(tallies.contains("reminder/alerts/march/-PT2H complete: 1 to, 1 superseded\n"), "{tallies}");
+    assert!(tallies.contains("correction/alerts/march/1 complete: 1 to, 1 sent\n"), "{tallies}");
+}
+
+#[test]
+fn a_reminder_in_hand_when_its_action_is_cancelled_is_not_sent() {
+    check_superseded("title", "status = \"cancelled\"\ntitle");
+}
+
+#[test]
+fn a_reminder_in_hand_when_its_action_is_postponed_is_not_sent() {
+    check_superseded("title", "status = \"postponed\"\ntitle");
+}
+
+#[test]
+fn a_reminder_in_hand_when_its_action_gets_another_start_is_not_sent() {
+    check_superseded("09:00", "08:45");
+    check_superseded("09:00", "09:15");
+}
+
+#[test]
+fn a_reminder_of_an_action_that_only_gets_another_place_is_sent_with_it() {
+    let mut world = begun(REMINDING);
+    world.subscribe(&["ana"], "alerts");
+    world.write("march", MARCH);
+    world.pass(FRIDAY);
+    world.arrived();
+    world.look("2018-07-10T07:00Z");
+    world.edit("march", "Union Square", "Foley Square");
+    world.pass("2018-07-10T07:01Z");
+    let mails = world.arrived();
+    assert_eq!(mails.len(), 2, "{mails:?}");
+    assert!(world.tallies().contains("reminder/alerts/march/-PT2H complete: 1 to, 1 sent\n"));
+    assert!(mails.iter().all(|mail| mail.text.contains("Foley Square")), "{mails:?}");
 }
 
 #[test]
@@ -228,6 +285,31 @@ fn nothing_is_sent_while_sending_is_held_and_everything_after() {
     world.with_ledger(async |ledger| ledger.resume(at(FRIDAY)).await.unwrap());
     world.deliver(FRIDAY);
     world.check("ana: We stay\nben: We stay\n");
+}
+
+#[test]
+fn a_restored_backup_sends_nothing_again_until_an_operator_resumes() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 1", ALERTS);
+    world.subscribe(&["ana", "ben"], "alerts");
+    world.write("stay", STATEMENT);
+    world.look(FRIDAY);
+    let ledger = world.installation.data().join("ledger.db");
+    let backup = fs::read(&ledger).unwrap();
+    world.deliver(FRIDAY);
+    check(&chaos, "ana: We stay\nben: We stay\n");
+    fs::write(&ledger, backup).unwrap();
+    world.pass("2018-07-06T13:05Z");
+    check(&chaos, "ana: We stay\nben: We stay\n");
+    assert_eq!(world.tallies(), "alert/alerts/stay open: 2 to, 2 waiting\n");
+    let why = world.with_ledger(async |ledger| ledger.held().await.unwrap().unwrap().to_string());
+    assert!(why.contains("older copy"), "{why}");
+    world.with_ledger(async |ledger| ledger.resume(at("2018-07-06T13:06Z")).await.unwrap());
+    world.deliver("2018-07-06T13:06Z");
+    assert_eq!(copies(&mails(&chaos)).into_values().collect::<Vec<_>>(), [2, 2]);
+    world.write("go", &STATEMENT.replace("We stay", "We go"));
+    world.pass("2018-07-06T13:07Z");
+    assert_eq!(mails(&chaos).len(), 6);
 }
 
 #[test]
@@ -334,6 +416,32 @@ fn a_start_that_fails_leaves_nothing_running() {
 }
 
 #[test]
+fn a_service_that_stops_lets_another_publish_at_once() {
+    let world = begun(ALERTS);
+    world.write("stay", STATEMENT);
+    let running = world.start(Parts::ALL, FRIDAY).unwrap();
+    until(|| !world.shows("We stay").is_empty());
+    world.runtime.block_on(running.stop());
+    let lease = chrono::TimeDelta::seconds(90);
+    let taken = world.with_ledger(async |ledger| {
+        ledger.take_lease("publish", "another", lease, at(FRIDAY)).await.unwrap()
+    });
+    assert!(taken.is_some());
+}
+
+#[test]
+fn a_visitor_who_says_half_a_word_does_not_keep_the_service_from_stopping() {
+    let world = begun(ALERTS);
+    let running = world.start(Parts::ALL, FRIDAY).unwrap();
+    let mut visitor = std::net::TcpStream::connect(running.address.unwrap()).unwrap();
+    std::io::Write::write_all(&mut visitor, b"GET / HT").unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    let began = Instant::now();
+    world.runtime.block_on(running.stop());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[test]
 fn only_one_process_delivers_until_the_last_mail_of_the_other_is_recorded() {
     let chaos = Chaos::start(pipelining());
     let world = begun_sending(&chaos, "connections = 1", ALERTS);
@@ -437,6 +545,72 @@ fn a_refused_recipient_bounces_alone_and_a_deferred_one_is_tried_later() {
     assert_eq!(tries("RCPT TO:<reject-rcpt"), 1);
 }
 
+const SLEEPING: &str = "
+[[list]]
+name = \"alerts\"
+when = \"at once\"
+quiet = \"22:00-08:00\"
+";
+
+#[test]
+fn a_mail_is_not_tried_again_in_quiet_hours() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 1", SLEEPING);
+    world.subscribe(&["defer-rcpt"], "alerts");
+    world.write("stay", STATEMENT);
+    let tries = || {
+        let is_try = |line: &&String| line.starts_with("RCPT TO:<defer-rcpt");
+        chaos.log(|log| log.commands.iter().filter(is_try).count())
+    };
+    for (now, expected) in [
+        ("2018-07-06T21:59:30Z", 1),
+        ("2018-07-06T22:30Z", 1),
+        ("2018-07-07T07:59:30Z", 1),
+        ("2018-07-07T08:00Z", 2),
+    ] {
+        world.pass(now);
+        assert_eq!(tries(), expected, "{now}");
+    }
+}
+
+#[test]
+fn what_an_outage_held_up_does_not_go_out_at_night_but_for_a_correction_and_what_cannot_wait() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 1", SLEEPING);
+    world.subscribe(&["ana"], "alerts");
+    world.write("march", MARCH);
+    world.pass(FRIDAY);
+    chaos.is_there(false);
+    world.write("stay", STATEMENT);
+    world.write(
+        "dawn",
+        &MARCH.replace("title = \"March\"", "title = \"Dawn\"").replace("10 09:00", "07 06:00"),
+    );
+    world.edit("march", "Union Square", "Foley Square");
+    world.pass("2018-07-06T21:00Z");
+    chaos.is_there(true);
+    world.pass("2018-07-06T23:00Z");
+    let by_night = "ana: Action: Dawn — Sat Jul 7, 6:00 AM\nana: Action: March — Tue Jul 10, 9:00 AM\nana: New place: March\n";
+    check(&chaos, by_night);
+    world.pass("2018-07-07T08:00Z");
+    check(&chaos, &format!("{by_night}ana: We stay\n"));
+}
+
+#[test]
+fn a_mail_announced_behind_one_whose_answer_hangs_goes_by_another_connection() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 2", ALERTS);
+    world.subscribe(&["hang-after-dot", "ana", "ben", "slow.cem"], "alerts");
+    world.write("stay", STATEMENT);
+    world.look(FRIDAY);
+    let running = world.start(DELIVER, FRIDAY).unwrap();
+    until(|| chaos.log(|log| log.taken.len() == 4));
+    until(|| world.tallies() == "alert/alerts/stay open: 4 to, 1 waiting, 3 sent\n");
+    chaos.is_there(false);
+    world.runtime.block_on(running.stop());
+    assert!(copies(&mails(&chaos)).values().all(|copies| *copies == 1));
+}
+
 #[test]
 fn an_issue_that_may_have_arrived_is_held_and_not_sent_again() {
     let chaos = Chaos::start(pipelining());
@@ -448,6 +622,58 @@ fn an_issue_that_may_have_arrived_is_held_and_not_sent_again() {
     world.pass("2018-07-09T12:00Z");
     check(&chaos, "drop-after-dot: weekly: We stay\nzoe: weekly: We stay\n");
     assert_eq!(world.tallies(), "issue/weekly/2018-07-09T09:00 complete: 3 to, 1 sent, 2 uncertain\n");
+}
+
+// An issue of which two mails are uncertain, one of them taken.
+fn in_doubt() -> (Chaos, World) {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 1", WEEKLY);
+    world.subscribe(&["drop-after-dot", "drop-at-dot", "zoe"], "weekly");
+    world.write("stay", STATEMENT);
+    world.look(FRIDAY);
+    world.pass(MONDAY);
+    assert_eq!(world.tallies(), "issue/weekly/2018-07-09T09:00 complete: 3 to, 1 sent, 2 uncertain\n");
+    (chaos, world)
+}
+
+fn edition(world: &World, option: &str) -> std::process::Output {
+    std::process::Command::new(env!("CARGO_BIN_EXE_handbill"))
+        .arg("-C")
+        .arg(world.path())
+        .args(["edition", "issue/weekly/2018-07-09T09:00", option])
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn what_is_uncertain_is_sent_again_under_the_same_message_id_when_a_person_says_so() {
+    let (chaos, world) = in_doubt();
+    let again = world.with_ledger(async |ledger| {
+        let tally = ledger.tally("issue/weekly/2018-07-09T09:00").await.unwrap().unwrap();
+        ledger.resend_uncertain(tally.number, at("2018-07-09T12:00Z")).await.unwrap()
+    });
+    assert_eq!(again, 2);
+    assert_eq!(world.tallies(), "issue/weekly/2018-07-09T09:00 open: 3 to, 2 waiting, 1 sent\n");
+    world.deliver("2018-07-09T12:00Z");
+    assert_eq!(world.tallies(), "issue/weekly/2018-07-09T09:00 complete: 3 to, 1 sent, 2 uncertain\n");
+    let mails = mails(&chaos);
+    assert_eq!(copies(&mails).into_values().collect::<std::collections::BTreeSet<_>>(), [1, 2].into());
+}
+
+#[test]
+fn what_is_uncertain_is_not_sent_again_when_a_person_says_so_or_it_has_expired() {
+    let (chaos, world) = in_doubt();
+    let refused = edition(&world, "--resend-uncertain");
+    assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("has expired"), "{refused:?}");
+    let dropped = edition(&world, "--drop-uncertain");
+    assert!(
+        String::from_utf8_lossy(&dropped.stdout).contains("0 uncertain, 0 left, 0 superseded, 2 dropped")
+    );
+    assert_eq!(world.tallies(), "issue/weekly/2018-07-09T09:00 complete: 3 to, 1 sent, 2 dropped\n");
+    assert_eq!(edition(&world, "--drop-uncertain").status.code(), Some(3));
+    world.deliver("2018-07-09T12:00Z");
+    assert_eq!(mails(&chaos).len(), 2);
 }
 
 #[test]

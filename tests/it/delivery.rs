@@ -6,8 +6,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use handbill::channel::target::RETRIES;
 use handbill::delivery::{
     Answer, Fault, LONGEST_ASKED, MAIL_RETRIES, Next, Outcome, Policy, Standing, State, URGENT_MAIL_RETRIES,
-    next,
+    next, quiet, wake,
 };
+use handbill::edition::{Content, Member};
+use handbill::notice::NoticeId;
+use handbill::schedule::quiet::Quiet;
+use handbill::schedule::reminder::Before;
+use handbill::schedule::zone::Zone;
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
 use crate::plan::at;
@@ -30,8 +35,8 @@ fn answer(outcome: Outcome) -> Answer {
     }
 }
 
-fn standing(attempts: u32) -> Standing {
-    Standing { attempts, expires_at: None, seed: 0 }
+fn standing(attempts: u32) -> Standing<'static> {
+    Standing { attempts, expires_at: None, seed: 0, quiet: None }
 }
 
 fn wait(next: Next) -> Option<TimeDelta> {
@@ -144,6 +149,59 @@ fn the_tries_of_many_deliveries_spread_over_the_whole_jitter() {
     assert!(seen.iter().all(|count| (700..1_300).contains(count)), "{seen:?}");
 }
 
+// A try at `now` in a zone with quiet hours from 22:00 to 08:00, deferred: when the next one is, after 10 minutes.
+fn check_quiet(now: &str, asked_minutes: u64, expires_at: &str, expected: &str) {
+    let quiet = Quiet::parse("22:00-08:00", &Zone::find("America/New_York").unwrap()).unwrap();
+    let policy = Policy { retries: &[600], ..STEADY };
+    let standing = Standing { quiet: Some(&quiet), expires_at: Some(at(expires_at)), ..standing(1) };
+    let retry_after = Some(Duration::from_secs(asked_minutes * 60));
+    let deferred = Answer { retry_after, ..answer(Outcome::Deferred(Fault::Recipient)) };
+    assert_eq!(next(&policy, &standing, &deferred, at(now)), Next::Retry(at(expected)));
+}
+
+#[test]
+fn a_retry_that_falls_into_quiet_hours_waits_until_they_end() {
+    let week = "2018-07-16T00:00Z";
+    check_quiet("2018-07-09T01:45:00.250Z", 0, week, "2018-07-09T01:55:00.250Z");
+    check_quiet("2018-07-09T01:50:00Z", 0, week, "2018-07-09T12:00Z");
+    check_quiet("2018-07-09T01:55:00.250Z", 0, week, "2018-07-09T12:00Z");
+    check_quiet("2018-07-09T11:49:59.900Z", 0, week, "2018-07-09T12:00Z");
+    check_quiet("2018-07-09T11:50:00Z", 0, week, "2018-07-09T12:00Z");
+}
+
+#[test]
+fn a_retry_that_would_expire_in_quiet_hours_comes_before_them_or_else_in_them() {
+    let morning = "2018-07-09T12:00Z";
+    check_quiet("2018-07-09T01:55Z", 0, morning, "2018-07-09T01:59:59Z");
+    check_quiet("2018-07-09T01:55Z", 0, "2018-07-09T12:00:01Z", "2018-07-09T12:00Z");
+    // Not sooner than they asked for.
+    check_quiet("2018-07-09T01:55Z", 10, morning, "2018-07-09T02:05Z");
+    check_quiet("2018-07-09T02:05Z", 0, morning, "2018-07-09T02:15Z");
+}
+
+#[test]
+fn what_is_late_waits_for_the_morning_unless_it_is_of_no_use_then_or_a_correction() {
+    let quiet_hours = Quiet::parse("22:00-08:00", &Zone::find("UTC").unwrap()).unwrap();
+    let night = at("2018-07-09T23:00:00.5Z");
+    let member = Member { notice: NoticeId::parse("march").unwrap(), number: 0 };
+    let goes_at = |content: &Content, expires_at: &str| {
+        wake(quiet(content, Some(&quiet_hours)), night, night, Some(at(expires_at)))
+    };
+    let (morning, week) = (at("2018-07-10T08:00Z"), "2018-07-16T00:00Z");
+    let early = "2018-07-10T07:00Z";
+    let cut = at("2018-07-09T09:00Z").naive_utc();
+    for content in [
+        Content::Alert(member.clone()),
+        Content::Reminder(member.clone(), Before::parse("-PT2H").unwrap()),
+        Content::Issue { cut, members: vec![member.clone()] },
+    ] {
+        assert_eq!((goes_at(&content, week), goes_at(&content, early)), (morning, night), "{content:?}");
+    }
+    let correction = Content::Correction(member, 1);
+    assert_eq!((goes_at(&correction, week), goes_at(&correction, early)), (night, night));
+    assert_eq!(wake(None, night, night, Some(at(week))), night);
+}
+
 proptest! {
     #[test]
     fn jitter_stays_in_its_bounds_and_is_the_same_each_time(
@@ -159,7 +217,7 @@ proptest! {
         let spread = delay * i64::from(percent) / 100;
         prop_assert!((delay - spread..=delay + spread).contains(&wait), "{} of {}", wait, delay);
         // Whatever the counters say, there is an answer.
-        let odd = Standing { attempts: attempts.wrapping_sub(1), seed, expires_at: None };
+        let odd = Standing { attempts: attempts.wrapping_sub(1), seed, expires_at: None, quiet: None };
         let loud = Answer { retry_after: Some(Duration::MAX), ..deferred };
         next(&policy, &odd, &loud, now());
     }

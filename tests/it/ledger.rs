@@ -12,6 +12,7 @@ use handbill::delivery::{Answer, Fault, Next, Outcome, State};
 use handbill::edition::{Audience, Content, Lane};
 use handbill::ledger::Ledger;
 use handbill::ledger::delivering::{Claim, Receipt};
+use handbill::ledger::epoch::Held;
 use handbill::ledger::publishing::{Committed, Lease};
 use handbill::ledger::subscribing::Newcomer;
 use handbill::plan::{self, Entry, History};
@@ -81,6 +82,7 @@ on_both! {
     what_is_committed_twice_is_there_once
     without_the_lease_nothing_is_written
     a_lease_passes_on_when_it_has_run_out_and_the_old_holder_writes_nothing_more
+    a_lease_that_is_returned_passes_on_at_once
     the_mark_of_what_is_planned_only_goes_forward
     recipients_are_frozen_by_the_commit_less_those_who_leave_before_the_claim
     a_person_on_two_lists_gets_each_thing_once
@@ -88,6 +90,7 @@ on_both! {
     a_correction_goes_to_those_who_were_told_and_to_nobody_else
     a_correction_goes_to_whoever_a_process_that_died_may_have_told
     who_has_not_got_it_yet_gets_it_as_it_is_now_and_no_correction
+    what_a_mail_follows_is_the_earliest_that_its_recipient_got
     a_reminder_that_waits_is_dropped_when_the_action_is_cancelled
     a_reminder_that_waits_is_dropped_when_the_action_is_rescheduled
     an_edition_is_read_back_with_each_notice_at_its_latest_revision
@@ -101,6 +104,8 @@ on_both! {
     a_delivery_that_is_missing_from_the_ledger_is_missed
     every_try_is_kept_with_their_words
     what_is_held_stays_held_until_it_is_resumed
+    a_ledger_behind_its_epoch_is_held_until_it_is_resumed
+    a_ledger_ahead_of_its_epoch_is_what_a_crash_left
     several_claimers_at_once_never_hold_the_same_delivery
     who_is_known_keeps_their_state_and_gains_the_lists
     who_left_or_is_suppressed_is_not_brought_back_by_an_import
@@ -249,6 +254,8 @@ async fn tallies(ledger: &Ledger) -> String {
             (tally.expired, "expired"),
             (tally.uncertain, "uncertain"),
             (tally.left, "left"),
+            (tally.superseded, "superseded"),
+            (tally.dropped, "dropped"),
         ];
         for (count, word) in counts.iter().filter(|(count, _)| *count > 0) {
             text += &format!(" {count} {word}");
@@ -438,6 +445,20 @@ async fn a_lease_passes_on_when_it_has_run_out_and_the_old_holder_writes_nothing
     assert_eq!(commit(town.lease.clone()).await, Committed::LostLease);
 }
 
+async fn a_lease_that_is_returned_passes_on_at_once(place: Place) {
+    let town = Town::new(&place).await;
+    let (first, now) = (&town.lease, at("2018-07-07T00:01Z"));
+    let take = async |holder| town.ledger.take_lease("publish", holder, LEASE, now).await.unwrap();
+    assert_eq!(take("two").await, None);
+    town.ledger.return_lease("publish", first).await.unwrap();
+    let second = take("two").await.unwrap();
+    assert_eq!(second.fence, first.fence + 1);
+    // Who returns late what another has by now returns nothing.
+    town.ledger.return_lease("publish", first).await.unwrap();
+    assert_eq!(take("three").await, None);
+    assert_eq!(town.ledger.commit(&[], first, now).await.unwrap(), Committed::LostLease);
+}
+
 async fn the_mark_of_what_is_planned_only_goes_forward(place: Place) {
     let town = Town::new(&place).await;
     let planned = async |now: &str| {
@@ -568,6 +589,34 @@ async fn who_has_not_got_it_yet_gets_it_as_it_is_now_and_no_correction(place: Pl
     assert_eq!(edition.content.members()[0].number, 1);
 }
 
+async fn what_a_mail_follows_is_the_earliest_that_its_recipient_got(place: Place) {
+    let mut town = Town::new(&place).await;
+    let early = town.confirmed("early", &["alerts"]).await;
+    let bounced = town.confirmed("bounced", &["alerts"]).await;
+    town.look(&march(), "2018-07-08T22:00Z").await;
+    for claim in town.claim(Lane::Urgent, "2018-07-08T22:00Z").await {
+        let state = if claim.recipient == early { State::Uncertain } else { State::Bounced };
+        town.record(&[claim], Outcome::Uncertain, Next::Done(state), "2018-07-08T22:00Z").await;
+    }
+    let late = town.confirmed("late", &["alerts"]).await;
+    town.look(&march(), "2018-07-09T13:00Z").await;
+    town.send("2018-07-09T13:00Z").await;
+    town.look(&moved(), "2018-07-09T14:00Z").await;
+    let claims = town.claim(Lane::Urgent, "2018-07-09T14:00Z").await;
+    assert_eq!(town.told(&claims).await, "correction/alerts/march/1: bounced early late\n");
+    let followed = async |recipients: &[SubscriberId]| {
+        let followed = town.ledger.followed(claims[0].edition, recipients).await.unwrap();
+        let lines: BTreeSet<String> =
+            followed.iter().map(|(recipient, id)| format!("{} {id}", town.names[recipient])).collect();
+        lines.into_iter().collect::<Vec<_>>().join(", ")
+    };
+    let all = "bounced reminder/alerts/march/-P1D, early alert/alerts/march, late reminder/alerts/march/-P1D";
+    assert_eq!(followed(&[early, bounced, late]).await, all);
+    // Only for those who are asked for: there may be a million.
+    assert_eq!(followed(&[early]).await, "early alert/alerts/march");
+    assert_eq!(followed(&[]).await, "");
+}
+
 // A change of mind after the reminder was planned and before it was sent.
 async fn check_dropped(place: &Place, files: Vec<(&'static str, String)>) {
     let mut town = Town::new(place).await;
@@ -577,7 +626,7 @@ async fn check_dropped(place: &Place, files: Vec<(&'static str, String)>) {
     town.look(&march(), "2018-07-09T13:00Z").await;
     town.look(&files, "2018-07-09T13:05Z").await;
     assert_eq!(town.send("2018-07-09T13:06Z").await, "correction/alerts/march/1: ada\n");
-    assert!(town.tallies().await.contains("reminder/alerts/march/-P1D open: 1 expired\n"));
+    assert!(town.tallies().await.contains("reminder/alerts/march/-P1D open: 1 superseded\n"));
 }
 
 async fn a_reminder_that_waits_is_dropped_when_the_action_is_cancelled(place: Place) {
@@ -884,6 +933,41 @@ async fn what_is_held_stays_held_until_it_is_resumed(place: Place) {
     town.ledger.hold(at("2018-07-09T00:00Z")).await.unwrap();
     town.ledger.resume(at("2018-07-10T00:00Z")).await.unwrap();
     assert_eq!(planned().await, at("2018-07-08T01:00Z"), "what fell due while it was held is late, not lost");
+}
+
+async fn a_ledger_behind_its_epoch_is_held_until_it_is_resumed(place: Place) {
+    let ledger = place.open().await;
+    assert_eq!(ledger.held().await.unwrap(), None);
+    for _ in 0..3 {
+        ledger.raise_epoch().await.unwrap();
+    }
+    assert_eq!(ledger.held().await.unwrap(), None);
+    place.execute("UPDATE mark SET value = 1 WHERE name = 'epoch'").await;
+    let restored = Some(Held::Restored { epoch: 1, was: 3 });
+    // For who has it open, and for who opens it.
+    assert_eq!(ledger.held().await.unwrap(), restored);
+    let ledger = place.open().await;
+    // Work does not hide it.
+    ledger.raise_epoch().await.unwrap();
+    assert_eq!(ledger.held().await.unwrap(), restored);
+    ledger.resume(at("2018-07-08T01:00Z")).await.unwrap();
+    assert_eq!(ledger.held().await.unwrap(), None);
+    assert_eq!(place.open().await.held().await.unwrap(), None);
+    place.execute("DELETE FROM mark WHERE name = 'epoch'").await;
+    assert!(matches!(place.open().await.held().await.unwrap(), Some(Held::Restored { epoch: 0, .. })));
+}
+
+async fn a_ledger_ahead_of_its_epoch_is_what_a_crash_left(place: Place) {
+    let ledger = place.open().await;
+    ledger.raise_epoch().await.unwrap();
+    place.execute("UPDATE mark SET value = 2 WHERE name = 'epoch'").await;
+    let ledger = place.open().await;
+    assert_eq!(ledger.held().await.unwrap(), None);
+    ledger.raise_epoch().await.unwrap();
+    let file = place.folder.path().join("epoch");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "3\n");
+    std::fs::write(&file, "three\n").unwrap();
+    assert!(Ledger::open(place.url.as_deref(), place.folder.path()).await.is_err());
 }
 
 async fn several_claimers_at_once_never_hold_the_same_delivery(place: Place) {

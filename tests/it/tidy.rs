@@ -26,7 +26,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("config", &["problem", "fields", "schedule", "notice"]),
     ("edition", &["schedule", "notice"]),
     ("plan", &["schedule", "notice", "revision", "config", "edition"]),
-    ("delivery", &[]),
+    ("delivery", &["schedule", "notice", "revision", "edition"]),
     ("subscriber", &[]),
     ("roster", &["subscriber"]),
     ("render", &["fields", "schedule", "notice", "revision", "config", "edition"]),
@@ -47,6 +47,7 @@ const IO: &[(&str, &[&str])] = &[
     (
         "deliver",
         &[
+            "schedule",
             "notice",
             "revision",
             "config",

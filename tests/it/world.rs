@@ -198,7 +198,7 @@ impl World {
         self.runtime.block_on(async {
             let began = Instant::now();
             while running.ledger.waits(&targets, now + began.elapsed()).await.unwrap()
-                && running.ledger.held_since().await.unwrap().is_none()
+                && running.ledger.held().await.unwrap().is_none()
             {
                 assert!(began.elapsed() < PATIENCE, "something waits for ever");
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -312,6 +312,8 @@ fn told(tally: &Tally) -> String {
         (tally.expired, "expired"),
         (tally.uncertain, "uncertain"),
         (tally.left, "left"),
+        (tally.superseded, "superseded"),
+        (tally.dropped, "dropped"),
     ];
     let counts: Vec<String> = counts
         .iter()

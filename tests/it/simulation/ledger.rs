@@ -45,6 +45,8 @@ struct Stored {
 pub struct Row {
     pub id: EditionId,
     pub once_key: String,
+    /// When it fell due.
+    pub at: At,
     pub sent: Option<Edition>,
 }
 
@@ -80,15 +82,7 @@ impl Ledger {
             told: BTreeMap::new(),
         };
         for ((id, _), stored) in &self.revisions {
-            let revision = match history.revisions.get(id) {
-                Some(before) => before.next(stored.draft.clone(), stored.revised_at),
-                None => Revision {
-                    published_at: stored.published_at,
-                    updated_at: stored.published_at,
-                    appeared_at: stored.appeared_at,
-                    ..Revision::first(stored.draft.clone(), stored.revised_at)
-                },
-            };
+            let revision = stored.after(history.revisions.get(id));
             history.revisions.insert(id.clone(), revision);
         }
         for edition in self.editions.iter().filter_map(|row| row.sent.as_ref()) {
@@ -110,9 +104,9 @@ impl Ledger {
                 Step::Open { list, since } => {
                     self.openings.entry(list.clone()).or_insert(*since);
                 }
-                Step::Send(edition) => self.insert_edition(edition),
+                Step::Send(edition) => self.insert_edition(edition, entry.at),
                 Step::Skip(id) | Step::Miss(id) => {
-                    self.insert_row(id, id.to_string(), None);
+                    self.insert_row(id, id.to_string(), entry.at, None);
                 }
             }
         }
@@ -122,6 +116,11 @@ impl Ledger {
     pub fn resume(&mut self, now: At) {
         self.is_held = false;
         self.planned_until = self.planned_until.min(now);
+    }
+
+    pub fn revision(&self, notice: &NoticeId) -> Revision {
+        let all = self.revisions.range((notice.clone(), 0)..=(notice.clone(), u32::MAX));
+        all.fold(None, |before, (_, stored)| Some(stored.after(before.as_ref()))).unwrap()
     }
 
     pub fn latest(&self, notice: &NoticeId) -> (u32, &Draft) {
@@ -160,26 +159,31 @@ impl Ledger {
                 Content::Issue { .. } | Content::Alert(_) | Content::Correction(..) => false,
             });
             if is_reminder && delivery.state == State::Due {
-                delivery.state = State::Expired;
+                delivery.state = State::Superseded;
                 self.open.remove(key);
             }
         }
     }
 
-    fn insert_row(&mut self, id: &EditionId, once_key: String, sent: Option<Edition>) -> Option<usize> {
+    fn insert_row(
+        &mut self,
+        id: &EditionId,
+        once_key: String,
+        at: At,
+        sent: Option<Edition>,
+    ) -> Option<usize> {
         if self.keys.contains_key(id) {
             return None;
         }
         self.keys.insert(id.clone(), self.editions.len());
-        self.editions.push(Row { id: id.clone(), once_key, sent });
+        self.editions.push(Row { id: id.clone(), once_key, at, sent });
         Some(self.editions.len() - 1)
     }
 
-    fn insert_edition(&mut self, edition: &Edition) {
+    fn insert_edition(&mut self, edition: &Edition, at: At) {
         let once_key = edition.content.once_key(&edition.audience);
-        let Some(number) = self.insert_row(&edition.id, once_key.clone(), Some(edition.clone())) else {
-            return;
-        };
+        let sent = Some(edition.clone());
+        let Some(number) = self.insert_row(&edition.id, once_key.clone(), at, sent) else { return };
         let (recipients, lane) = match &edition.audience {
             Audience::Target(_) => (vec![0], 2),
             Audience::List(list) => {
@@ -294,6 +298,13 @@ impl Ledger {
         }
     }
 
+    /// Not tried after all.
+    pub fn release(&mut self, claim: &Claim, due_at: At) {
+        let delivery = self.deliveries.get_mut(&claim.key).unwrap();
+        delivery.attempts -= 1;
+        (delivery.state, delivery.due_at) = (State::Due, due_at);
+    }
+
     pub fn release_all(&mut self, now: At) {
         for delivery in self.deliveries.values_mut().filter(|delivery| delivery.state == State::Claimed) {
             delivery.state = State::Due;
@@ -304,6 +315,13 @@ impl Ledger {
     /// What is due by `now` and was not claimed waits for something else that is not.
     pub fn next_delivery_at(&self, now: At) -> Option<At> {
         self.open.iter().map(|key| self.deliveries[key].due_at).filter(|at| *at > now).min()
+    }
+}
+
+impl Stored {
+    fn after(&self, before: Option<&Revision>) -> Revision {
+        let draft = self.draft.clone();
+        Revision::after(before, draft, self.revised_at, self.published_at, self.appeared_at)
     }
 }
 

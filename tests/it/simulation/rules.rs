@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use handbill::delivery::State;
 use handbill::edition::{Audience, Content, Edition};
@@ -31,25 +31,33 @@ pub fn looks_are_right(world: &World, service: &Service<'_>) {
         );
         quiet_hours_are_kept(world, &model, look);
     }
+    // Retries and what an outage held up, too.
+    for mail in &service.log.mails {
+        let edition = service.ledger.editions[mail.edition].sent.as_ref().unwrap();
+        could_not_wait(world, &model, edition, mail.at);
+    }
 }
 
 // What goes out in the night had no other time left.
 fn quiet_hours_are_kept(world: &World, model: &Model<'_>, look: &Look) {
     for edition in look.entries.iter().filter_map(|entry| sent(&entry.step)) {
-        if matches!(edition.content, Content::Correction(..)) {
-            continue;
-        }
-        let mut at = edition.due_at.max(look.now);
-        if model.is_quiet(outlet(world, edition), at) {
-            while at < edition.expires_at {
-                assert!(
-                    model.is_quiet(outlet(world, edition), at),
-                    "{} could have waited until {at}",
-                    edition.id
-                );
-                at += TimeDelta::minutes(1);
-            }
-        }
+        could_not_wait(world, model, edition, edition.due_at.max(look.now));
+    }
+}
+
+fn could_not_wait(world: &World, model: &Model<'_>, edition: &Edition, goes_at: DateTime<Utc>) {
+    let outlet = outlet(world, edition);
+    if matches!(edition.content, Content::Correction(..)) || !model.is_quiet(outlet, goes_at) {
+        return;
+    }
+    let mut at = goes_at;
+    while at < edition.expires_at {
+        assert!(
+            model.is_quiet(outlet, at),
+            "{} went out at {goes_at} and could have waited until {at}",
+            edition.id
+        );
+        at += TimeDelta::minutes(1);
     }
 }
 
@@ -116,10 +124,9 @@ pub fn nobody_is_forgotten(world: &World, service: &Service<'_>) {
                 assert!(!service.is_running() || delivery.due_at > service.end(), "{told} at the end");
             }
             State::Bounced | State::Uncertain => assert!(!world.is_calm, "{told} on a calm day"),
-            State::Expired => {
-                let is_reminder = matches!(edition.content, Content::Reminder(..));
-                assert!(!world.is_calm || is_reminder, "{told} on a calm day");
-            }
+            State::Expired => assert!(!world.is_calm, "{told} on a calm day"),
+            State::Dropped => panic!("{told}, and nobody was asked"),
+            State::Superseded => assert!(matches!(edition.content, Content::Reminder(..)), "{told}"),
             State::Left => assert!(key.1 != 0, "{told}"),
         }
     }
@@ -163,13 +170,14 @@ pub fn nothing_at_a_wrong_time(world: &World, service: &Service<'_>) {
             mail.at
         );
         for (notice, _) in &mail.numbers {
-            let embargo = first.get(notice).copied().unwrap_or(chrono::DateTime::<Utc>::MIN_UTC);
+            let embargo = first.get(notice).copied().unwrap_or(DateTime::<Utc>::MIN_UTC);
             assert!(may_be_early || embargo <= mail.at, "{} broke the embargo {embargo}", edition.id);
         }
     }
 }
 
-/// Those who were told hear of a change, nobody else does, and nobody is reminded of what does not take place.
+/// Those who were told hear of a change, nobody else does, and nobody is reminded of what does not take place or is
+/// at another time by now.
 pub fn corrections_reach_those_who_were_told(service: &Service<'_>) {
     let ledger = &service.ledger;
     let entries = service.log.looks.iter().flat_map(|look| &look.entries);
@@ -185,6 +193,11 @@ pub fn corrections_reach_those_who_were_told(service: &Service<'_>) {
                 edition.id,
                 mail.person,
                 event.status
+            );
+            assert_eq!(
+                event.starts.at, edition.expires_at,
+                "{} went to {} for another start",
+                edition.id, mail.person
             );
         }
     }

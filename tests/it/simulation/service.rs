@@ -350,6 +350,22 @@ impl<'w> Service<'w> {
             self.ledger.record(claim, Next::Done(State::Expired), now);
             return true;
         }
+        let of_list = self.world.config.list(edition.audience.name()).and_then(|list| list.quiet.as_ref());
+        let quiet = delivery::quiet(&edition.content, of_list);
+        let goes_at = delivery::wake(quiet, now, now, Some(edition.expires_at));
+        if goes_at > now {
+            self.tell(at, &format!("quiet hours keep {} from {} until {goes_at}", claim.key.1, edition.id));
+            self.ledger.release(claim, goes_at);
+            return true;
+        }
+        let at_first = self.ledger.editions[claim.key.0].at;
+        let revisions: Vec<_> =
+            edition.content.members().iter().map(|member| self.ledger.revision(&member.notice)).collect();
+        if delivery::is_superseded(&edition.content, at_first, edition.expires_at, &revisions) {
+            self.tell(at, &format!("superseded for {} {}", claim.key.1, edition.id));
+            self.ledger.record(claim, Next::Done(State::Superseded), now);
+            return true;
+        }
         let outcome = self.outcome();
         let arrives = match outcome {
             Outcome::Sent => true,
@@ -371,6 +387,7 @@ impl<'w> Service<'w> {
             attempts: claim.attempts,
             expires_at: Some(edition.expires_at),
             seed: claim.key.0 as u64 * 31 + claim.key.1 as u64,
+            quiet,
         };
         let next = delivery::next(policy, &standing, &answer(outcome), now);
         let crashes = self.breaks();

@@ -1,0 +1,131 @@
+//! Epoch: how far the ledger has come, kept in it and beside it, so that a restored backup is noticed.
+//!
+//! A number that only rises: in the mark `epoch`, then in the file `epoch` of the data folder. The ledger comes
+//! first, so that after a crash between the two it is ahead of the file, which means nothing. A ledger that is
+//! behind the file has forgotten something. It rises with the first receipts of a process, at most once a minute
+//! from then on, when a process ends, and with the publisher's mark: a copy of the ledger that was made within the
+//! last minute before a crash is not told from the ledger itself.
+
+use std::fmt;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+
+use crate::ledger::Ledger;
+
+/// Why sending is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// An operator, a jump of the clock, or a relay or a key that is not right: since then.
+    Since(DateTime<Utc>),
+    /// The ledger is older than what was done from here: a backup was restored.
+    Restored {
+        /// The ledger's epoch.
+        epoch: i64,
+        /// The epoch that it had come to.
+        was: i64,
+    },
+}
+
+/// The epoch beside the ledger.
+#[derive(Debug, Clone)]
+pub(crate) struct Epoch {
+    file: PathBuf,
+    seen: Arc<AtomicI64>,
+}
+
+// Other machines may have seen some epochs more than the one that resumes; it rises about once a minute.
+const AHEAD_OF_OTHERS: i64 = 1_000;
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Since(since) => write!(f, "Sending is held since {}", since.format("%Y-%m-%d %H:%M:%SZ")),
+            Self::Restored { epoch, was } => write!(
+                f,
+                "Sending is held because the ledger is an older copy (its epoch is {epoch}, and was {was}): \
+                 what it has forgotten would be sent again"
+            ),
+        }
+    }
+}
+
+impl Epoch {
+    /// The epoch of a data folder; 0 when none was written yet.
+    pub(crate) fn open(data: &Path) -> anyhow::Result<Self> {
+        let file = data.join("epoch");
+        let seen = match std::fs::read_to_string(&file) {
+            Ok(text) => text
+                .trim()
+                .parse()
+                .with_context(|| format!("read {}, which holds no number", file.display()))?,
+            Err(err) if err.kind() == std::io::ErrorKind::NotFound => 0,
+            Err(err) => return Err(err).with_context(|| format!("read {}", file.display())),
+        };
+        Ok(Self { file, seen: Arc::new(AtomicI64::new(seen)) })
+    }
+
+    fn seen(&self) -> i64 {
+        self.seen.load(Ordering::Acquire)
+    }
+
+    async fn write(&self, epoch: i64) -> anyhow::Result<()> {
+        let path = self.file.clone();
+        let written = tokio::task::spawn_blocking(move || replace(&path, epoch)).await;
+        written.context("write the epoch")?.with_context(|| format!("write {}", self.file.display()))?;
+        self.seen.fetch_max(epoch, Ordering::AcqRel);
+        Ok(())
+    }
+}
+
+impl Ledger {
+    /// Why sending is held; `None` when it is not.
+    pub async fn held(&self) -> anyhow::Result<Option<Held>> {
+        let (epoch, was) = (self.mark("epoch").await?.unwrap_or(0), self.epoch.seen());
+        if epoch < was {
+            return Ok(Some(Held::Restored { epoch, was }));
+        }
+        Ok(self.held_since().await?.map(Held::Since))
+    }
+
+    /// One epoch more, in the ledger and then beside it. An older copy of the ledger stays as it is.
+    pub async fn raise_epoch(&self) -> anyhow::Result<()> {
+        if self.mark("epoch").await?.unwrap_or(0) < self.epoch.seen() {
+            return Ok(());
+        }
+        self.lift_epoch(1).await
+    }
+
+    /// Makes an older copy of the ledger the ledger.
+    pub(crate) async fn accept_epoch(&self) -> anyhow::Result<()> {
+        let behind = self.epoch.seen() - self.mark("epoch").await?.unwrap_or(0);
+        if behind > 0 { self.lift_epoch(behind + AHEAD_OF_OTHERS).await } else { Ok(()) }
+    }
+
+    async fn lift_epoch(&self, by: i64) -> anyhow::Result<()> {
+        let epoch: i64 = sqlx::query_scalar(
+            "INSERT INTO mark (name, value) VALUES ('epoch', $1)
+             ON CONFLICT (name) DO UPDATE SET value = mark.value + excluded.value RETURNING value",
+        )
+        .bind(by)
+        .fetch_one(&self.write)
+        .await
+        .context("raise the epoch")?;
+        self.epoch.write(epoch).await
+    }
+}
+
+// Whole or not at all, and on disk when it returns.
+fn replace(path: &Path, epoch: i64) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    writeln!(file, "{epoch}")?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    std::fs::File::open(folder)?.sync_all()
+}
