@@ -96,9 +96,9 @@ pub enum Difference {
     /// Name and address.
     Place {
         /// Before; none while it was not shown.
-        was: Option<String>,
+        was: Option<Spot>,
         /// Now; none while it is not shown.
-        is: Option<String>,
+        is: Option<Spot>,
     },
     /// Where exactly.
     MeetingPoint {
@@ -107,6 +107,15 @@ pub enum Difference {
         /// Now.
         is: Option<String>,
     },
+}
+
+/// A place in the two parts of which one may change without the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// `Sheraton Times Square`
+    pub name: String,
+    /// One line.
+    pub address: Option<String>,
 }
 
 impl Digest {
@@ -294,7 +303,7 @@ fn assembly(was: &Event, is: &Event) -> Option<Difference> {
 }
 
 fn place(was: &Event, is: &Event) -> Option<Difference> {
-    let (was, is) = (was.place.as_ref().map(Place::one_line), is.place.as_ref().map(Place::one_line));
+    let (was, is) = (was.place.as_ref().map(Spot::of), is.place.as_ref().map(Spot::of));
     (was != is).then_some(Difference::Place { was, is })
 }
 
@@ -306,6 +315,20 @@ fn meeting_point(was: &Event, is: &Event) -> Option<Difference> {
 
 fn instant(moment: &Option<Moment>) -> Option<DateTime<Utc>> {
     moment.as_ref().map(|moment| moment.at)
+}
+
+impl Spot {
+    fn of(place: &Place) -> Self {
+        Self { name: place.name.clone(), address: place.address.clone() }
+    }
+
+    /// Name and address.
+    pub fn one_line(&self) -> String {
+        match &self.address {
+            Some(address) => format!("{}, {address}", self.name),
+            None => self.name.clone(),
+        }
+    }
 }
 
 impl fmt::Display for Digest {

@@ -114,8 +114,10 @@ pub struct Event {
     pub status: Status,
     /// Why the status is what it is.
     pub status_note: Option<String>,
-    /// Where; none while it is not yet shown.
+    /// Where; none when it has no place, or while that is not yet shown.
     pub place: Option<Place>,
+    /// Whether it has a place that is not yet shown.
+    pub has_place_to_come: bool,
     /// How people get in, around and through the day.
     pub access: Access,
     /// Help for those who are arrested.

@@ -375,6 +375,7 @@ fn read_event(fields: &Fields<'_>, site_zone: &Zone) -> Option<Event> {
         status,
         status_note,
         place,
+        has_place_to_come: false,
         access,
         legal,
         press,

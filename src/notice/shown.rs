@@ -48,6 +48,7 @@ fn hide_in_event(event: &mut Event, now: DateTime<Utc>) {
         }
         if ahead(&place.shown_from, now) {
             event.place = None;
+            event.has_place_to_come = true;
         }
     }
     event.legal.take_if(|legal| past(&legal.expires, now));

@@ -10,7 +10,7 @@ use crate::render::words;
 use crate::render::xml::escape_html;
 use crate::revision::{Change, Difference};
 
-/// What stands where a place is not known or not yet shown.
+/// What stands where a place is not yet shown.
 pub const NO_PLACE: &str = "Place to be announced";
 
 /// Columns of the plain text (RFC 3676 §4.2 advises fewer than 78, and a quoted line needs room).
@@ -120,16 +120,18 @@ pub fn visible_differences(change: &Change, notice: &Notice) -> Vec<Difference> 
         .collect()
 }
 
-/// Name and address of the place, or that it will be announced.
-pub fn place_line(event: &Event) -> String {
-    event.place.as_ref().map_or(NO_PLACE.to_owned(), Place::one_line)
+/// Name and address of the place, or that it will be announced; none of an action without a place, such as a
+/// day of calls.
+pub fn place_line(event: &Event) -> Option<String> {
+    let to_come = || event.has_place_to_come.then(|| NO_PLACE.to_owned());
+    event.place.as_ref().map(Place::one_line).or_else(to_come)
 }
 
 fn of_event(event: &Event) -> Vec<Fact> {
     let meeting_point = event.place.as_ref().and_then(|place| place.meeting_point.as_deref());
     let mut facts = vec![
         fact("When", [value(words::span(event))]),
-        fact("Where", [value(place_line(event))]),
+        fact("Where", place_line(event).map(value)),
         fact("Meeting point", meeting_point.map(value)),
         fact("Gather", event.assemble_at.as_ref().map(|moment| value(words::moment(moment)))),
         fact("Status", status_line(event).map(value)),

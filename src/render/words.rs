@@ -3,7 +3,7 @@
 //! Pure. A title's prefix or a time said in two ways would look like two notices.
 
 use crate::notice::{Confidence, Event, Issued, KindName, Notice, Precision, Relation, Status};
-use crate::revision::Difference;
+use crate::revision::{Difference, Spot};
 use crate::schedule::zone::Moment;
 
 /// The title as every output shows it: with its status in front when it is not as first said.
@@ -64,15 +64,38 @@ pub fn span(event: &Event) -> String {
 /// One material difference, the change said first.
 pub fn difference(difference: &Difference) -> String {
     match difference {
-        Difference::Status { is, .. } => status_sentence(*is).to_owned(),
+        Difference::Status { was, is } => status_change(*was, *is).to_owned(),
         Difference::Time { was, is } => changed("time", Some(&moment(was)), Some(&moment(is))),
         Difference::End { was, is } => changed("end", said(was).as_deref(), said(is).as_deref()),
         Difference::Assembly { was, is } => {
             changed("time to gather", said(was).as_deref(), said(is).as_deref())
         }
-        Difference::Place { was, is } => changed("place", was.as_deref(), is.as_deref()),
+        Difference::Place { was, is } => place(was.as_ref(), is.as_ref()),
         Difference::MeetingPoint { was, is } => changed("meeting point", was.as_deref(), is.as_deref()),
     }
+}
+
+/// A status that is another than before, as a sentence. What takes place as announced again may do so at
+/// another time than was first announced.
+pub fn status_change(was: Status, is: Status) -> &'static str {
+    match is {
+        Status::Scheduled if !was.takes_place() => "It takes place after all.",
+        Status::Scheduled => "It takes place as now announced.",
+        Status::Moved | Status::Rescheduled | Status::Postponed | Status::Cancelled => status_sentence(is),
+    }
+}
+
+// Of two parts only the one that differs: who reads the same name twice looks for the difference.
+fn place(was: Option<&Spot>, is: Option<&Spot>) -> String {
+    if let (Some(was), Some(is)) = (was, is) {
+        if was.name == is.name {
+            return changed("address", was.address.as_deref(), is.address.as_deref());
+        }
+        if was.address == is.address {
+            return changed("place", Some(&was.name), Some(&is.name));
+        }
+    }
+    changed("place", was.map(Spot::one_line).as_deref(), is.map(Spot::one_line).as_deref())
 }
 
 fn said(of: &Option<Moment>) -> Option<String> {
