@@ -3,6 +3,7 @@
 //! Pure. Feeds, mail and pages share it, so none of them leaves out what another one tells.
 
 use crate::config::Site;
+use crate::notice::markdown::plain::{COLUMNS, wrap_as_one};
 use crate::notice::{
     self, Event, Kind, Legal, Lineage, Notice, NoticeId, Party, Place, Press, Provenance, Signing, Source,
 };
@@ -12,9 +13,6 @@ use crate::revision::{Change, Difference};
 
 /// What stands where a place is not yet shown.
 pub const NO_PLACE: &str = "Place to be announced";
-
-/// Columns of the plain text (RFC 3676 §4.2 advises fewer than 78, and a quoted line needs room).
-const COLUMNS: usize = 72;
 
 /// One labelled fact with its values, at least one.
 #[derive(Debug, Clone, PartialEq)]
@@ -297,21 +295,8 @@ fn value_text(value: &Value) -> String {
 
 // A text of several paragraphs becomes one: what it belongs to is a line of a list.
 fn wrap(out: &mut String, text: &str, first: &str, further: &str) {
-    let mut line = first.to_owned();
-    let mut is_empty = true;
-    for word in text.split_whitespace() {
-        if !is_empty && line.chars().count() + 1 + word.chars().count() > COLUMNS {
-            out.push_str(&line);
-            out.push('\n');
-            line = further.to_owned();
-            is_empty = true;
-        }
-        if !is_empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        is_empty = false;
+    for line in wrap_as_one(text, COLUMNS, first, further) {
+        out.push_str(&line);
+        out.push('\n');
     }
-    out.push_str(&line);
-    out.push('\n');
 }
