@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::Value;
@@ -123,7 +123,8 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     Ok(Ended::Well)
 }
 
-// By id, by a path into the folder, or by the path of any other file; none when it has errors, which are shown.
+// By id, by a path into the folder, or by the path of any other file; none when there is none or it has errors, which
+// is shown.
 fn find(installation: &Installation, reading: &Reading, asked: &str) -> anyhow::Result<Option<Draft>> {
     let stem = Path::new(asked).file_stem().map_or(asked, |stem| stem.to_str().unwrap_or(asked));
     let is_path = asked.ends_with(".md");
@@ -155,9 +156,13 @@ fn find(installation: &Installation, reading: &Reading, asked: &str) -> anyhow::
     }
     let ids: Vec<&str> = reading.drafts.keys().map(|id| id.as_str()).collect();
     match fields::nearest(stem, &ids) {
-        Some(near) => bail!("there is no notice {asked}, did you mean {near}?"),
-        None => bail!("there is no notice {asked}; they are in {}", installation.notices().display()),
+        Some(near) => complain(format_args!("there is no notice {asked}, did you mean {near}?")),
+        None => complain(format_args!(
+            "there is no notice {asked}; they are in {}",
+            installation.notices().display()
+        )),
     }
+    Ok(None)
 }
 
 // What the ledger says; an installation that has none yet has published nothing.
