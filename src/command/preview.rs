@@ -1,5 +1,6 @@
 //! Preview: every output of one notice, before it goes out.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -300,6 +301,7 @@ impl Preview<'_> {
             path: Topic::All.feed_path(),
             page: Topic::All.page_path(),
             entries: vec![&self.revision],
+            pictures: &BTreeMap::new(),
         };
         let document: Value = serde_json::from_slice(&feed::render(site, &feed, Format::Json, self.at))
             .context("read the feed's entry")?;

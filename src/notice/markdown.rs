@@ -29,6 +29,7 @@ use url::Url;
 
 use crate::fields::Placed;
 use crate::notice::markdown::address::Target;
+use crate::notice::picture;
 use crate::problem::Problem;
 
 /// A text's renderings and what it points to.
@@ -440,6 +441,11 @@ fn resolve_image(
         let help =
             "put it into media/ and write media/name.jpg: an image from elsewhere tells others who reads";
         problems.push(Problem::error(place.clone(), message, help));
+        return None;
+    };
+    let Some(path) = picture::path_of(&path) else {
+        let message = "the image does not lie in the media folder";
+        problems.push(Problem::error(place.clone(), message, "put it into media/ and write media/name.jpg"));
         return None;
     };
     if alt.is_empty() {

@@ -5,6 +5,7 @@
 pub mod lint;
 pub mod markdown;
 pub mod parse;
+pub mod picture;
 pub mod shown;
 
 use std::fmt;
@@ -407,6 +408,12 @@ impl Notice {
             Kind::Statement(_) => KindName::Statement,
             Kind::Action(_) => KindName::Action,
         }
+    }
+
+    /// Where the pictures that it shows lie under the site, `media/crowd.jpg`.
+    pub fn pictures(&self) -> impl Iterator<Item = String> {
+        let own = self.image.iter().map(|image| format!("media/{}", image.file));
+        own.chain(self.body.images.iter().map(|placed| placed.value.path.clone()))
     }
 
     /// The summary, or the beginning of the text.

@@ -11,7 +11,7 @@ use crate::fields::{self, Fields, Placed, Problems};
 use crate::notice::{
     ACCESS_FIELDS, Access, Call, Confidence, Event, Image, Issued, Kind, KindName, Legal, Lineage, Link,
     Notice, NoticeId, Party, Place, Precision, Press, Provenance, Relation, Signing, Site, Source, Status,
-    Tag, Translation, lint, markdown, slug,
+    Tag, Translation, lint, markdown, picture, slug,
 };
 use crate::problem::{Problem, Report};
 use crate::schedule::zone::{self, Moment, Zone};
@@ -38,6 +38,8 @@ pub struct Parsed {
     pub report: Report,
     /// The ids of other notices that it names, with their places.
     pub references: Vec<Placed<String>>,
+    /// Where the pictures that it shows lie under the site, with the places that name them.
+    pub pictures: Vec<Placed<String>>,
 }
 
 /// Larger files are refused: no notice that a person wrote comes near it.
@@ -46,11 +48,11 @@ pub const MAX_BYTES: usize = 1 << 20;
 /// Reads one file. `path` is as the person knows it and ends in `<id>.md`.
 pub fn parse(path: &str, source: &str, defaults: &Defaults) -> Parsed {
     let problems = Problems::default();
-    let mut references = Vec::new();
-    let notice = read(path, source, defaults, &problems, &mut references);
+    let (mut references, mut pictures) = (Vec::new(), Vec::new());
+    let notice = read(path, source, defaults, &problems, &mut references, &mut pictures);
     let report = Report::new(path, source, problems.into_vec());
     let notice = notice.filter(|_| !report.has_errors());
-    Parsed { notice, report, references }
+    Parsed { notice, report, references, pictures }
 }
 
 /// What can only be seen with all the files at hand: references to notices that are not there, and two files
@@ -98,6 +100,7 @@ fn read(
     defaults: &Defaults,
     problems: &Problems,
     references: &mut Vec<Placed<String>>,
+    pictures: &mut Vec<Placed<String>>,
 ) -> Option<Notice> {
     if source.len() > MAX_BYTES {
         problems.add(Problem::error(
@@ -118,7 +121,7 @@ fn read(
     let lang = read_lang(&fields, "lang").unwrap_or_else(|| defaults.lang.clone());
     let publish_at = fields.moment("publish_at", &defaults.zone).map(|placed| placed.value);
     let tags = read_tags(&fields);
-    let image = read_image(&fields);
+    let image = read_image(&fields, pictures);
     let more = fields.tables("more").into_iter().filter_map(read_link).collect();
     let campaign = fields.line("campaign").map(|line| line.value);
     let next = read_references(&fields, "next", references);
@@ -138,6 +141,8 @@ fn read(
     let (body, body_problems) = markdown::render(&source[body_at..], body_at, &defaults.base_url);
     body_problems.into_iter().for_each(|problem| problems.add(problem));
     references.extend(body.notices.iter().cloned());
+    let images = body.images.iter();
+    pictures.extend(images.map(|image| Placed { value: image.value.path.clone(), span: image.span.clone() }));
     if source[body_at..].trim().is_empty() {
         problems.add(Problem::error(
             body_at..source.len(),
@@ -259,7 +264,7 @@ fn read_tags(fields: &Fields<'_>) -> Vec<Tag> {
     tags
 }
 
-fn read_image(fields: &Fields<'_>) -> Option<Image> {
+fn read_image(fields: &Fields<'_>, pictures: &mut Vec<Placed<String>>) -> Option<Image> {
     let table = fields.table("image")?;
     let file = table.required_line("file", "\"flyer.png\"");
     let alt = table.line("alt");
@@ -272,14 +277,14 @@ fn read_image(fields: &Fields<'_>) -> Option<Image> {
     }
     table.finish();
     let file = file?;
-    if file.value.starts_with('/')
-        || file.value.contains("..")
-        || file.value.contains(':')
-        || file.value.contains('\\')
-    {
+    let path = format!("media/{}", file.value);
+    // What an address would read as something else stands for no file.
+    let is_plain = !file.value.contains(['?', '#', '%']) && picture::path_of(&path).is_some();
+    if !is_plain {
         fields.error(file.span, "the image is not in the media folder", "write its path under media/");
         return None;
     }
+    pictures.push(Placed { value: path, span: file.span });
     Some(Image { file: file.value, alt: alt?.value })
 }
 

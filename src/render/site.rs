@@ -3,8 +3,10 @@
 //! Pure. A document is a function of the published revisions and `now`. Its stamp changes whenever one of its
 //! inputs does, so that of ten thousand only the few are rendered that have changed.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher as _};
+use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
@@ -78,6 +80,19 @@ pub enum What {
     Robots,
     /// The stylesheet.
     Style,
+    /// A picture; its bytes are not rendered but read.
+    Picture(PathBuf),
+}
+
+/// A picture that a notice shows, as its file was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// The file.
+    pub file: PathBuf,
+    /// What changes with it.
+    pub stamp: u64,
+    /// Bytes of it on the site, where it is cleaned.
+    pub length: u64,
 }
 
 /// The published notices in the orders in which documents need them, at one moment.
@@ -101,6 +116,8 @@ pub struct Catalog<'a> {
     ahead: Vec<usize>,
     /// For a position, those of the notices that refer to it.
     referrers: HashMap<usize, Vec<usize>>,
+    /// Those that were found, by where they stand under the site.
+    pictures: BTreeMap<String, Picture>,
 }
 
 /// The notices of a topic, as positions in the catalog.
@@ -161,12 +178,34 @@ impl<'a> Catalog<'a> {
             ahead: ahead(&revisions, now),
             members: Vec::new(),
             referrers: HashMap::new(),
+            pictures: BTreeMap::new(),
             revisions,
             positions,
         };
         catalog.members = catalog.sort_into_topics();
         catalog.referrers = catalog.find_referrers();
         Ok(catalog)
+    }
+
+    /// Where the pictures of its notices stand under the site: of no other notice's, so that none can be guessed
+    /// before its time.
+    pub fn pictures(&self) -> BTreeSet<String> {
+        self.revisions.iter().flat_map(|revision| revision.notice().pictures()).collect()
+    }
+
+    /// The same with these of its pictures, which become documents and what feeds enclose.
+    pub fn with_pictures(self, pictures: BTreeMap<String, Picture>) -> Self {
+        let mut keys = self.keys;
+        for (key, revision) in keys.iter_mut().zip(&self.revisions) {
+            let found: Vec<u64> =
+                revision.notice().pictures().filter_map(|path| Some(pictures.get(&path)?.length)).collect();
+            if !found.is_empty() {
+                let mut hasher = DefaultHasher::new();
+                (&*key, found).hash(&mut hasher);
+                *key = hasher.finish();
+            }
+        }
+        Self { keys, pictures, ..self }
     }
 
     /// Every document, each once.
@@ -181,10 +220,15 @@ impl<'a> Catalog<'a> {
             self.add_feeds(&base, members, &mut documents);
         }
         self.add_others(&base, &mut documents);
+        documents.extend(self.pictures.iter().map(|(path, picture)| Document {
+            path: path.clone(),
+            stamp: picture.stamp,
+            what: What::Picture(picture.file.clone()),
+        }));
         documents
     }
 
-    /// The bytes of a document of this catalog.
+    /// The bytes of a document of this catalog; none of a picture, whose file has them.
     ///
     /// # Errors
     /// When a template cannot be rendered.
@@ -212,6 +256,7 @@ impl<'a> Catalog<'a> {
             What::Gone => page::gone(&frame)?,
             What::Robots => "User-agent: *\nAllow: /\n".to_owned(),
             What::Style => self.style.clone(),
+            What::Picture(_) => return Ok(Vec::new()),
         };
         Ok(text.into_bytes())
     }
@@ -279,7 +324,8 @@ impl<'a> Catalog<'a> {
 
     fn add_feeds(&self, base: &DefaultHasher, members: &Members, documents: &mut Vec<Document>) {
         let topic = &members.topic;
-        let selected = self.selected(members).into_iter().map(|revision| key(revision, self.now));
+        let position = |revision: &Revision| self.positions.get(revision.id().as_str()).copied();
+        let selected = self.selected(members).into_iter().filter_map(position).map(|at| self.keys[at]);
         let feed = stamp(base, &selected.collect::<Vec<_>>());
         for format in Format::ALL {
             documents.push(Document {
@@ -456,7 +502,8 @@ impl<'a> Catalog<'a> {
     fn feed(&self, topic: &Topic, format: Format) -> Vec<u8> {
         let entries = self.members_of(topic).map_or(Vec::new(), |members| self.selected(members));
         let title = topic.feed_title(self.site);
-        let feed = Feed { title, path: topic.feed_path(), page: topic.page_path(), entries };
+        let (path, page) = (topic.feed_path(), topic.page_path());
+        let feed = Feed { title, path, page, entries, pictures: &self.pictures };
         feed::render(self.site, &feed, format, self.now)
     }
 

@@ -22,6 +22,7 @@ mod markdown;
 mod notices;
 mod outbox;
 mod page;
+mod pictures;
 mod plan;
 mod post;
 mod postgres;
