@@ -243,6 +243,18 @@ pub struct Provenance {
     pub principles: Vec<String>,
     /// What readers are asked to send.
     pub call: Option<Call>,
+    /// Whether it may be carried further without asking.
+    pub care: Care,
+}
+
+/// Whether a practice may be carried further without asking those it comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Care {
+    /// It may.
+    #[default]
+    Public,
+    /// They want to be asked.
+    AskFirst,
 }
 
 /// A place and the years of a practice there.
@@ -261,7 +273,7 @@ pub struct Site {
 pub struct Lineage {
     /// How it relates.
     pub rel: Relation,
-    /// To what: a notice's id or a name.
+    /// To what: a notice's id, or the name of what has no notice.
     pub target: String,
     /// How sure that is.
     pub confidence: Confidence,
@@ -312,6 +324,8 @@ pub struct Source {
     pub url: Option<String>,
     /// Where a copy is.
     pub archived_url: Option<String>,
+    /// The day on which it was there as described.
+    pub accessed: Option<NaiveDate>,
 }
 
 /// What readers are asked to send, and how.
@@ -324,7 +338,7 @@ pub struct Call {
 }
 
 /// Who says it, to whom, since when.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Signing {
     /// The day it was issued, as exactly as it is known.
     pub issued: Option<Issued>,
@@ -336,8 +350,30 @@ pub struct Signing {
     pub signatories: Vec<Party>,
     /// The same statement in other languages.
     pub translations: Vec<Translation>,
-    /// Who adopted it, by what method.
-    pub adopted: Option<String>,
+    /// Who adopted it.
+    pub adopted: Option<Adoption>,
+    /// Whether others may sign it.
+    pub invitation: Option<Invitation>,
+}
+
+/// How a statement became a group's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adoption {
+    /// Who adopted it; the whole of it when the author wrote one line.
+    pub by: String,
+    /// By what method: `consensus`, …
+    pub method: Option<String>,
+    /// Where that is on record: an address, or words.
+    pub record: Option<String>,
+}
+
+/// Whether others may sign a statement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Invitation {
+    /// Whether they may now.
+    pub is_open: bool,
+    /// Until when; without an end when none.
+    pub until: Option<Moment>,
 }
 
 /// A date as exactly as it is known: EDTF level 1 (ISO 8601-2), `2020-02~` is approximately February 2020.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 
-use crate::notice::{Event, Kind, Notice, Party};
+use crate::notice::{Event, Kind, Notice, Party, Signing};
 use crate::schedule::zone::Moment;
 
 /// The notice without what is hidden at `now`: a place before its time, what has expired, and the names of
@@ -18,7 +18,7 @@ pub fn shown(notice: &Notice, now: DateTime<Utc>) -> Cow<'_, Notice> {
     let mut visible = notice.clone();
     match &mut visible.kind {
         Kind::Action(event) => hide_in_event(event, now),
-        Kind::Statement(signing) => signing.signatories.retain(Party::is_shown),
+        Kind::Statement(signing) => hide_in_statement(signing, now),
         Kind::Archive(_) => {}
     }
     Cow::Owned(visible)
@@ -26,8 +26,12 @@ pub fn shown(notice: &Notice, now: DateTime<Utc>) -> Cow<'_, Notice> {
 
 /// The first moment after `after` at which `shown` answers something else.
 pub fn next_change(notice: &Notice, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let event = notice.event()?;
-    changes(event).into_iter().flatten().map(|moment| moment.at).filter(|at| *at > after).min()
+    let changes = match &notice.kind {
+        Kind::Action(event) => changes(event).to_vec(),
+        Kind::Statement(signing) => vec![closes(signing)],
+        Kind::Archive(_) => return None,
+    };
+    changes.into_iter().flatten().map(|moment| moment.at).filter(|at| *at > after).min()
 }
 
 // Most notices hide nothing ever, and a copy of each of ten thousand would be felt.
@@ -36,9 +40,21 @@ fn may_hide(kind: &Kind) -> bool {
         Kind::Action(event) => {
             changes(event).iter().any(Option::is_some) || !event.cosponsors.iter().all(Party::is_shown)
         }
-        Kind::Statement(signing) => !signing.signatories.iter().all(Party::is_shown),
+        Kind::Statement(signing) => {
+            closes(signing).is_some() || !signing.signatories.iter().all(Party::is_shown)
+        }
         Kind::Archive(_) => false,
     }
+}
+
+fn hide_in_statement(signing: &mut Signing, now: DateTime<Utc>) {
+    signing.signatories.retain(Party::is_shown);
+    // Nobody is invited to what is over.
+    signing.invitation.take_if(|invitation| past(&invitation.until, now));
+}
+
+fn closes(signing: &Signing) -> Option<&Moment> {
+    signing.invitation.as_ref()?.until.as_ref()
 }
 
 fn hide_in_event(event: &mut Event, now: DateTime<Utc>) {

@@ -5,7 +5,8 @@
 use crate::config::Site;
 use crate::notice::markdown::plain::{COLUMNS, wrap_as_one};
 use crate::notice::{
-    self, Event, Kind, Legal, Lineage, Notice, NoticeId, Party, Place, Press, Provenance, Signing, Source,
+    self, Adoption, Event, Kind, Legal, Lineage, Notice, NoticeId, Party, Place, Press, Provenance, Signing,
+    Source,
 };
 use crate::render::words;
 use crate::render::xml::escape_html;
@@ -174,6 +175,7 @@ fn of_provenance(site: &Site, provenance: &Provenance) -> Vec<Fact> {
         fact("Principles", provenance.principles.iter().map(value)),
         fact("Sources", provenance.sources.iter().map(source)),
         fact("What we do not know", provenance.unknown.iter().map(value)),
+        fact("Care", words::care(provenance.care).map(value)),
         fact("Call", provenance.call.iter().flat_map(|call| [value(&call.what), value(&call.how)])),
     ]
 }
@@ -221,6 +223,9 @@ fn source(source: &Source) -> Value {
         pieces.push(Piece::Text(", ".to_owned()));
         pieces.push(Piece::Link { text: "archived copy".to_owned(), url: url.clone() });
     }
+    if let Some(day) = source.accessed {
+        pieces.push(Piece::Text(format!(", {}", words::accessed(day))));
+    }
     Value(pieces)
 }
 
@@ -233,9 +238,23 @@ fn of_signing(site: &Site, signing: &Signing) -> Vec<Fact> {
         fact("Issued", signing.issued.as_ref().map(|issued| value(words::issued(issued)))),
         fact("Addressed to", signing.addressed_to.iter().map(value)),
         fact("Signed by", signing.signatories.iter().map(party)),
-        fact("Adopted", signing.adopted.iter().map(value)),
+        fact("Signing", signing.invitation.iter().map(|invitation| value(words::invitation(invitation)))),
+        fact("Adopted", signing.adopted.iter().map(adoption)),
         fact("In other languages", translations),
     ]
+}
+
+fn adoption(adoption: &Adoption) -> Value {
+    let said = [Some(&adoption.by), adoption.method.as_ref()].into_iter().flatten();
+    let mut pieces = vec![Piece::Text(said.map(String::as_str).collect::<Vec<_>>().join(", "))];
+    if let Some(record) = &adoption.record {
+        pieces.push(Piece::Text(", on record: ".to_owned()));
+        pieces.push(match record.starts_with("https://") || record.starts_with("http://") {
+            true => Piece::Link { text: record.clone(), url: record.clone() },
+            false => Piece::Text(record.clone()),
+        });
+    }
+    Value(pieces)
 }
 
 fn fact(label: &'static str, values: impl IntoIterator<Item = Value>) -> Fact {

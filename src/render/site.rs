@@ -577,8 +577,9 @@ fn key(revision: &Revision, now: DateTime<Utc>) -> u64 {
         let end = event.ends_or_assumed().at;
         PHASES.iter().filter(|phase| end + **phase <= now).count().hash(&mut hasher);
         // A newer version of the zones may move what a person wrote.
-        (event.starts.at, end, crate::notice::shown::next_change(notice, now)).hash(&mut hasher);
+        (event.starts.at, end).hash(&mut hasher);
     }
+    crate::notice::shown::next_change(notice, now).hash(&mut hasher);
     hasher.finish()
 }
 

@@ -2,7 +2,11 @@
 //!
 //! Pure. A title's prefix or a time said in two ways would look like two notices.
 
-use crate::notice::{Confidence, Event, Issued, KindName, Notice, Precision, Relation, Status};
+use chrono::NaiveDate;
+
+use crate::notice::{
+    Care, Confidence, Event, Invitation, Issued, KindName, Notice, Precision, Relation, Status,
+};
 use crate::revision::{Difference, Spot};
 use crate::schedule::zone::Moment;
 
@@ -137,6 +141,28 @@ pub fn issued(issued: &Issued) -> String {
         Precision::Day => issued.first_day.format("%B %-d, %Y"),
     };
     if issued.approximate { format!("{date} (approximate)") } else { date.to_string() }
+}
+
+/// What is asked of those who carry a practice further; nothing when anybody may.
+pub fn care(care: Care) -> Option<&'static str> {
+    match care {
+        Care::Public => None,
+        Care::AskFirst => Some("Ask those it comes from before you carry it further."),
+    }
+}
+
+/// Whether others may sign a statement.
+pub fn invitation(invitation: &Invitation) -> String {
+    match &invitation.until {
+        Some(until) if invitation.is_open => format!("Open until {}", moment(until)),
+        None if invitation.is_open => "Open".to_owned(),
+        Some(_) | None => "Closed".to_owned(),
+    }
+}
+
+/// When a source was looked at: `seen on April 6, 2020`
+pub fn accessed(day: NaiveDate) -> String {
+    format!("seen on {}", day.format("%B %-d, %Y"))
 }
 
 /// How a practice relates to another, before its name.
