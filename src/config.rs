@@ -359,7 +359,7 @@ fn read_mail(table: Fields<'_>, site: Option<&Site>) -> Option<Mail> {
         mailbox
     });
     let reply_to = table.line("reply_to").and_then(|line| checked_address(&table, line));
-    let smtp = table.table("smtp").map(read_smtp);
+    let smtp = table.table("smtp").map(|table| read_smtp(table, site));
     let transport = match table.one_of("transport", &[("outbox", false), ("smtp", true)]) {
         Some(true) if smtp.is_none() => {
             table.error(
@@ -378,7 +378,7 @@ fn read_mail(table: Fields<'_>, site: Option<&Site>) -> Option<Mail> {
     Some(Mail { from_name, from_address: from.email.to_string(), reply_to, transport: transport? })
 }
 
-fn read_smtp(table: Fields<'_>) -> Option<Smtp> {
+fn read_smtp(table: Fields<'_>, site: Option<&Site>) -> Option<Smtp> {
     let host = table.required_line("host", "\"smtp.example.org\"");
     let security = table.one_of(
         "security",
@@ -391,7 +391,10 @@ fn read_smtp(table: Fields<'_>) -> Option<Smtp> {
     let ca_file = table.line("ca_file").map(|line| line.value.into());
     let connections = read_number(&table, "connections", 1..=200).unwrap_or(10);
     let per_minute = read_number(&table, "per_minute", 1..=10_000_000);
-    let hello = table.line("hello").map_or("localhost".to_owned(), |line| line.value);
+    let hello = table.line("hello").map(|line| line.value);
+    // RFC 5321 §4.1.1.1 asks for a name that resolves, and relays refuse `localhost`; the site's does resolve.
+    let domain = site.and_then(|site| site.url.domain()).unwrap_or("localhost");
+    let hello = hello.unwrap_or_else(|| domain.to_owned());
     if user.is_some() && security == Security::None {
         table.error(
             table.span_of("user"),

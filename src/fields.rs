@@ -275,6 +275,23 @@ impl<'a> Fields<'a> {
         Some(Placed { value: moment, span })
     }
 
+    /// A day, such as `2018-07-10`.
+    pub fn date(&self, key: &'static str) -> Option<Placed<NaiveDate>> {
+        let value = self.find(key)?;
+        let wanted = "a day without quotes, such as 2018-07-10";
+        let day = match value.get_ref() {
+            DeValue::Datetime(Datetime { date: Some(day), time: None, .. }) => *day,
+            other => return self.wrong_type(key, value.span(), other, wanted),
+        };
+        let date = NaiveDate::from_ymd_opt(i32::from(day.year), u32::from(day.month), u32::from(day.day));
+        date.map(|date| Placed { value: date, span: value.span() })
+    }
+
+    /// Whether what was written for the key is a table.
+    pub fn is_table(&self, key: &'static str) -> bool {
+        self.find(key).is_some_and(|value| matches!(value.get_ref(), DeValue::Table(_)))
+    }
+
     /// A table under this one.
     pub fn table(&self, key: &'static str) -> Option<Fields<'a>> {
         let value = self.find(key)?;

@@ -19,7 +19,7 @@ use crate::ledger::publishing::{Committed, Lease};
 use crate::ledger::{Dialect, Ledger};
 use crate::notice::NoticeId;
 use crate::plan::{self, Entry, History, Step};
-use crate::render::site::{Catalog, next_change};
+use crate::render::site::{Catalog, among_themselves, next_change};
 use crate::render::templates::Templates;
 use crate::revision::Revision;
 
@@ -113,7 +113,10 @@ impl Publisher {
             looked.stands_by = true;
             return Ok(looked);
         };
-        if let Some(reading) = self.folder.read()? {
+        let reading = self.folder.read()?;
+        // A picture may be another without any notice being so.
+        let is_new = reading.is_some();
+        if let Some(reading) = reading {
             tell(&reading);
             self.reading = reading;
         }
@@ -143,7 +146,7 @@ impl Publisher {
         let mut history = history;
         history.apply_all(&looked.entries, now);
         self.history = Some(history);
-        looked.written = self.write_documents(&looked.entries, now).await?;
+        looked.written = self.write_documents(&looked.entries, is_new, now).await?;
         Ok(looked)
     }
 
@@ -194,11 +197,13 @@ impl Publisher {
     async fn write_documents(
         &mut self,
         entries: &[Entry],
+        is_new: bool,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Option<Written>> {
         let revised = entries.iter().any(|entry| matches!(entry.step, Step::Revise(_)));
         let due = self.documents_change_at.is_some_and(|at| at <= now);
-        let Some(history) = self.history.as_ref().filter(|_| revised || due || self.manifest.is_none())
+        let Some(history) =
+            self.history.as_ref().filter(|_| revised || is_new || due || self.manifest.is_none())
         else {
             return Ok(None);
         };
@@ -237,13 +242,17 @@ pub fn write_site(
     now: DateTime<Utc>,
 ) -> anyhow::Result<Site> {
     let config = &installation.config;
-    let catalog = Catalog::new(&config.site, &config.lists, config.feed_entries, templates, revisions, now)?;
+    let revisions = among_themselves(&config.site, revisions);
+    let revisions: Vec<&Revision> = revisions.iter().map(AsRef::as_ref).collect();
+    let catalog = Catalog::new(&config.site, &config.lists, config.feed_entries, templates, &revisions, now)?;
     let manifest = match manifest {
         Some(manifest) => manifest,
         None => site::open(folder)?,
     };
+    let pictures = site::find_pictures(&installation.root, &manifest, catalog.pictures());
+    let catalog = catalog.with_pictures(pictures);
     let (manifest, written) = site::write(folder, manifest, &catalog, now)?;
-    Ok(Site { manifest, written, changes_at: next_change(revisions, now) })
+    Ok(Site { manifest, written, changes_at: next_change(&revisions, now) })
 }
 
 /// Looks until `stop`, at every change of the folder (within `poll` of the clock's time) and whenever

@@ -2,6 +2,7 @@
 //!
 //! Pure.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::notice::shown::shown;
+use crate::notice::shown::{shown, without_links};
 use crate::notice::{Event, Notice, NoticeId, Place, Status};
 use crate::schedule::zone::{Moment, Zone};
 
@@ -96,9 +97,9 @@ pub enum Difference {
     /// Name and address.
     Place {
         /// Before; none while it was not shown.
-        was: Option<String>,
+        was: Option<Spot>,
         /// Now; none while it is not shown.
-        is: Option<String>,
+        is: Option<Spot>,
     },
     /// Where exactly.
     MeetingPoint {
@@ -107,6 +108,15 @@ pub enum Difference {
         /// Now.
         is: Option<String>,
     },
+}
+
+/// A place in the two parts of which one may change without the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// `Sheraton Times Square`
+    pub name: String,
+    /// One line.
+    pub address: Option<String>,
 }
 
 impl Digest {
@@ -183,6 +193,12 @@ impl Revision {
                 Self { published_at, appeared_at, updated_at: published_at, ..Self::first(draft, revised_at) }
             }
         }
+    }
+
+    /// The same while some of the notices that it leads to must not be known; `hidden` are their pages, by id.
+    pub fn without_links(&self, hidden: &BTreeMap<String, String>) -> Self {
+        let notice = Arc::new(without_links(self.notice(), hidden));
+        Self { draft: Draft { notice, ..self.draft.clone() }, ..self.clone() }
     }
 
     /// The notice.
@@ -294,7 +310,7 @@ fn assembly(was: &Event, is: &Event) -> Option<Difference> {
 }
 
 fn place(was: &Event, is: &Event) -> Option<Difference> {
-    let (was, is) = (was.place.as_ref().map(Place::one_line), is.place.as_ref().map(Place::one_line));
+    let (was, is) = (was.place.as_ref().map(Spot::of), is.place.as_ref().map(Spot::of));
     (was != is).then_some(Difference::Place { was, is })
 }
 
@@ -306,6 +322,20 @@ fn meeting_point(was: &Event, is: &Event) -> Option<Difference> {
 
 fn instant(moment: &Option<Moment>) -> Option<DateTime<Utc>> {
     moment.as_ref().map(|moment| moment.at)
+}
+
+impl Spot {
+    fn of(place: &Place) -> Self {
+        Self { name: place.name.clone(), address: place.address.clone() }
+    }
+
+    /// Name and address.
+    pub fn one_line(&self) -> String {
+        match &self.address {
+            Some(address) => format!("{}, {address}", self.name),
+            None => self.name.clone(),
+        }
+    }
 }
 
 impl fmt::Display for Digest {

@@ -5,6 +5,7 @@
 //! run after a crash takes the manifest's word for every other path and looks at those again.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,9 +19,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use crate::notice::picture;
 use crate::render::calendar;
 use crate::render::feed::Format;
-use crate::render::site::{Catalog, Document};
+use crate::render::site::{Catalog, Document, Picture, What};
 use crate::render::templates;
 
 /// What is in the folder.
@@ -202,8 +204,10 @@ impl<'a> Writing<'a> {
         let documents = catalog.documents();
         let paths: HashSet<&str> = documents.iter().map(|document| document.path.as_str()).collect();
         let known: BTreeSet<&String> = manifest.documents.keys().chain(&manifest.suspects).collect();
-        let removals: Vec<String> =
-            known.into_iter().filter(|path| !paths.contains(path.as_str())).cloned().collect();
+        // The page stands on as it was when its picture's file is taken away or spoilt, and so does the picture.
+        let pictures = catalog.pictures();
+        let is_removed = |path: &&String| !paths.contains(path.as_str()) && !pictures.contains(*path);
+        let removals: Vec<String> = known.into_iter().filter(is_removed).cloned().collect();
         let is_new = |document: &Document| {
             manifest.suspects.contains(&document.path)
                 || manifest.documents.get(&document.path).is_none_or(|entry| entry.stamp != document.stamp)
@@ -293,15 +297,18 @@ impl<'a> Writing<'a> {
     }
 
     fn render_one(&self, document: &Document) -> Result<Rendered, Error> {
-        let plain = self
-            .catalog
-            .bytes(&document.what)
-            .map_err(|source| Error::Template { path: document.path.clone(), source })?;
+        let plain = if let What::Picture(file) = &document.what {
+            read_picture(&document.path, file)?
+        } else {
+            self.catalog
+                .bytes(&document.what)
+                .map_err(|source| Error::Template { path: document.path.clone(), source })?
+        };
         let etag = etag(&plain);
         let stands = !self.manifest.suspects.contains(&document.path)
             && self.manifest.documents.get(&document.path).is_some_and(|entry| entry.etag == etag);
         let forms = (!stands).then(|| Forms {
-            gzip: smaller(gzip(&plain), &plain),
+            gzip: (!is_picture(&document.path)).then(|| smaller(gzip(&plain), &plain)).flatten(),
             brotli: is_for_browsers(&document.path).then(|| smaller(brotli(&plain), &plain)).flatten(),
             plain,
         });
@@ -409,6 +416,9 @@ pub fn content_type(path: &str) -> &'static str {
     if let Some(format) = Format::ALL.into_iter().find(|format| format.extension() == end) {
         return format.content_type();
     }
+    if let Some(media_type) = picture::media_type(path) {
+        return media_type;
+    }
     match end {
         "html" => "text/html; charset=utf-8",
         "css" => "text/css; charset=utf-8",
@@ -416,6 +426,29 @@ pub fn content_type(path: &str) -> &'static str {
         calendar::EXTENSION => calendar::CONTENT_TYPE,
         _ => "text/plain; charset=utf-8",
     }
+}
+
+/// The pictures of a catalog's notices that are found in `folder`, which holds `media/`, and can be cleaned. What
+/// the manifest knows is not read again.
+pub fn find_pictures(
+    folder: &Path,
+    manifest: &Manifest,
+    names: BTreeSet<String>,
+) -> BTreeMap<String, Picture> {
+    let find = |name: String| {
+        let file = folder.join(&name);
+        let metadata = fs::metadata(&file).ok().filter(fs::Metadata::is_file)?;
+        let mut hasher = DefaultHasher::new();
+        (env!("CARGO_PKG_VERSION"), metadata.modified().ok(), metadata.len()).hash(&mut hasher);
+        let stamp = hasher.finish();
+        let known = manifest.documents.get(&name).filter(|entry| entry.stamp == stamp);
+        let length = match known {
+            Some(entry) => entry.length,
+            None => length(&read_picture(&name, &file).ok()?),
+        };
+        Some((name, Picture { file, stamp, length }))
+    };
+    names.into_iter().filter_map(find).collect()
 }
 
 /// When the folder was last written; none before the first time.
@@ -429,6 +462,18 @@ fn manifest_path(folder: &Path) -> PathBuf {
 
 fn journal_path(folder: &Path) -> PathBuf {
     folder.join(OWN).join("writing.json")
+}
+
+// Never as it is: where and by whom it was made is nobody's to read.
+fn read_picture(path: &str, file: &Path) -> Result<Vec<u8>, Error> {
+    let unreadable = |source| Error::File { path: file.to_owned(), source };
+    let bytes = fs::read(file).map_err(unreadable)?;
+    let cleaned = picture::clean(path, bytes).map_err(|unfit| unreadable(io::Error::other(unfit)))?;
+    Ok(cleaned.bytes)
+}
+
+fn is_picture(path: &str) -> bool {
+    picture::media_type(path).is_some()
 }
 
 fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, Error> {

@@ -1,10 +1,11 @@
 //! Preview: every output of one notice, before it goes out.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::Value;
@@ -22,7 +23,7 @@ use crate::plan::{self, History};
 use crate::render::email::{self, Sender, Stamp};
 use crate::render::feed::{self, Feed, Format};
 use crate::render::page::Topic;
-use crate::render::site::{Catalog, What};
+use crate::render::site::{Catalog, What, known};
 use crate::render::templates::Templates;
 use crate::render::{calendar, post, words};
 use crate::revision::{Draft, Revision, differences};
@@ -111,6 +112,8 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     let embargo = revision.notice().publish_at.as_ref().map(|moment| moment.at);
     let at = embargo.filter(|_| edit == Edit::First).map_or(now, |embargo| embargo.max(now));
     let revision = if edit == Edit::First { Revision::first(revision.draft, at) } else { revision };
+    let is_published = |id: &str| history.revisions.keys().any(|published| published.as_str() == id);
+    let revision = known(&installation.config.site, &revision, is_published).into_owned();
     let templates = installation.templates()?;
     let preview = Preview { installation, templates: &templates, history: &history, revision, edit, at };
     let outputs = preview.outputs(now)?;
@@ -123,7 +126,8 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     Ok(Ended::Well)
 }
 
-// By id, by a path into the folder, or by the path of any other file; none when it has errors, which are shown.
+// By id, by a path into the folder, or by the path of any other file; none when there is none or it has errors, which
+// is shown.
 fn find(installation: &Installation, reading: &Reading, asked: &str) -> anyhow::Result<Option<Draft>> {
     let stem = Path::new(asked).file_stem().map_or(asked, |stem| stem.to_str().unwrap_or(asked));
     let is_path = asked.ends_with(".md");
@@ -155,9 +159,13 @@ fn find(installation: &Installation, reading: &Reading, asked: &str) -> anyhow::
     }
     let ids: Vec<&str> = reading.drafts.keys().map(|id| id.as_str()).collect();
     match fields::nearest(stem, &ids) {
-        Some(near) => bail!("there is no notice {asked}, did you mean {near}?"),
-        None => bail!("there is no notice {asked}; they are in {}", installation.notices().display()),
+        Some(near) => complain(format_args!("there is no notice {asked}, did you mean {near}?")),
+        None => complain(format_args!(
+            "there is no notice {asked}; they are in {}",
+            installation.notices().display()
+        )),
     }
+    Ok(None)
 }
 
 // What the ledger says; an installation that has none yet has published nothing.
@@ -295,6 +303,7 @@ impl Preview<'_> {
             path: Topic::All.feed_path(),
             page: Topic::All.page_path(),
             entries: vec![&self.revision],
+            pictures: &BTreeMap::new(),
         };
         let document: Value = serde_json::from_slice(&feed::render(site, &feed, Format::Json, self.at))
             .context("read the feed's entry")?;

@@ -5,6 +5,7 @@
 pub mod lint;
 pub mod markdown;
 pub mod parse;
+pub mod picture;
 pub mod shown;
 
 use std::fmt;
@@ -114,8 +115,10 @@ pub struct Event {
     pub status: Status,
     /// Why the status is what it is.
     pub status_note: Option<String>,
-    /// Where; none while it is not yet shown.
+    /// Where; none when it has no place, or while that is not yet shown.
     pub place: Option<Place>,
+    /// Whether it has a place that is not yet shown.
+    pub has_place_to_come: bool,
     /// How people get in, around and through the day.
     pub access: Access,
     /// Help for those who are arrested.
@@ -240,6 +243,18 @@ pub struct Provenance {
     pub principles: Vec<String>,
     /// What readers are asked to send.
     pub call: Option<Call>,
+    /// Whether it may be carried further without asking.
+    pub care: Care,
+}
+
+/// Whether a practice may be carried further without asking those it comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Care {
+    /// It may.
+    #[default]
+    Public,
+    /// They want to be asked.
+    AskFirst,
 }
 
 /// A place and the years of a practice there.
@@ -258,7 +273,7 @@ pub struct Site {
 pub struct Lineage {
     /// How it relates.
     pub rel: Relation,
-    /// To what: a notice's id or a name.
+    /// To what: a notice's id, or the name of what has no notice.
     pub target: String,
     /// How sure that is.
     pub confidence: Confidence,
@@ -309,6 +324,8 @@ pub struct Source {
     pub url: Option<String>,
     /// Where a copy is.
     pub archived_url: Option<String>,
+    /// The day on which it was there as described.
+    pub accessed: Option<NaiveDate>,
 }
 
 /// What readers are asked to send, and how.
@@ -321,7 +338,7 @@ pub struct Call {
 }
 
 /// Who says it, to whom, since when.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Signing {
     /// The day it was issued, as exactly as it is known.
     pub issued: Option<Issued>,
@@ -333,8 +350,30 @@ pub struct Signing {
     pub signatories: Vec<Party>,
     /// The same statement in other languages.
     pub translations: Vec<Translation>,
-    /// Who adopted it, by what method.
-    pub adopted: Option<String>,
+    /// Who adopted it.
+    pub adopted: Option<Adoption>,
+    /// Whether others may sign it.
+    pub invitation: Option<Invitation>,
+}
+
+/// How a statement became a group's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adoption {
+    /// Who adopted it; the whole of it when the author wrote one line.
+    pub by: String,
+    /// By what method: `consensus`, …
+    pub method: Option<String>,
+    /// Where that is on record: an address, or words.
+    pub record: Option<String>,
+}
+
+/// Whether others may sign a statement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Invitation {
+    /// Whether they may now.
+    pub is_open: bool,
+    /// Until when; without an end when none.
+    pub until: Option<Moment>,
 }
 
 /// A date as exactly as it is known: EDTF level 1 (ISO 8601-2), `2020-02~` is approximately February 2020.
@@ -407,6 +446,12 @@ impl Notice {
         }
     }
 
+    /// Where the pictures that it shows lie under the site, `media/crowd.jpg`.
+    pub fn pictures(&self) -> impl Iterator<Item = String> {
+        let own = self.image.iter().map(|image| format!("media/{}", image.file));
+        own.chain(self.body.images.iter().map(|placed| placed.value.path.clone()))
+    }
+
     /// The summary, or the beginning of the text.
     pub fn summary_or_excerpt(&self) -> &str {
         self.summary.as_deref().unwrap_or(&self.body.excerpt)
@@ -471,6 +516,13 @@ impl Party {
     /// Whether its name may be shown.
     pub fn is_shown(&self) -> bool {
         self.confirmed && !self.withdrawn
+    }
+}
+
+impl Lineage {
+    /// The id of the notice that it comes from, when its target has the form of one; else it is a name.
+    pub fn notice(&self) -> Option<&str> {
+        NoticeId::parse(&self.target).map(|_| self.target.as_str())
     }
 }
 

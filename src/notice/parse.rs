@@ -9,9 +9,9 @@ use url::Url;
 
 use crate::fields::{self, Fields, Placed, Problems};
 use crate::notice::{
-    ACCESS_FIELDS, Access, Call, Confidence, Event, Image, Issued, Kind, KindName, Legal, Lineage, Link,
-    Notice, NoticeId, Party, Place, Precision, Press, Provenance, Relation, Signing, Site, Source, Status,
-    Tag, Translation, lint, markdown, slug,
+    ACCESS_FIELDS, Access, Adoption, Call, Care, Confidence, Event, Image, Invitation, Issued, Kind,
+    KindName, Legal, Lineage, Link, Notice, NoticeId, Party, Place, Precision, Press, Provenance, Relation,
+    Signing, Site, Source, Status, Tag, Translation, lint, markdown, picture, slug,
 };
 use crate::problem::{Problem, Report};
 use crate::schedule::zone::{self, Moment, Zone};
@@ -38,6 +38,8 @@ pub struct Parsed {
     pub report: Report,
     /// The ids of other notices that it names, with their places.
     pub references: Vec<Placed<String>>,
+    /// Where the pictures that it shows lie under the site, with the places that name them.
+    pub pictures: Vec<Placed<String>>,
 }
 
 /// Larger files are refused: no notice that a person wrote comes near it.
@@ -46,11 +48,11 @@ pub const MAX_BYTES: usize = 1 << 20;
 /// Reads one file. `path` is as the person knows it and ends in `<id>.md`.
 pub fn parse(path: &str, source: &str, defaults: &Defaults) -> Parsed {
     let problems = Problems::default();
-    let mut references = Vec::new();
-    let notice = read(path, source, defaults, &problems, &mut references);
+    let (mut references, mut pictures) = (Vec::new(), Vec::new());
+    let notice = read(path, source, defaults, &problems, &mut references, &mut pictures);
     let report = Report::new(path, source, problems.into_vec());
     let notice = notice.filter(|_| !report.has_errors());
-    Parsed { notice, report, references }
+    Parsed { notice, report, references, pictures }
 }
 
 /// What can only be seen with all the files at hand: references to notices that are not there, and two files
@@ -98,6 +100,7 @@ fn read(
     defaults: &Defaults,
     problems: &Problems,
     references: &mut Vec<Placed<String>>,
+    pictures: &mut Vec<Placed<String>>,
 ) -> Option<Notice> {
     if source.len() > MAX_BYTES {
         problems.add(Problem::error(
@@ -118,15 +121,15 @@ fn read(
     let lang = read_lang(&fields, "lang").unwrap_or_else(|| defaults.lang.clone());
     let publish_at = fields.moment("publish_at", &defaults.zone).map(|placed| placed.value);
     let tags = read_tags(&fields);
-    let image = read_image(&fields);
+    let image = read_image(&fields, pictures);
     let more = fields.tables("more").into_iter().filter_map(read_link).collect();
     let campaign = fields.line("campaign").map(|line| line.value);
     let next = read_references(&fields, "next", references);
     let supersedes = read_references(&fields, "supersedes", references).pop();
     let mut authors = values(fields.lines("authors"));
     let kind = match kind_name {
-        Some(KindName::Archive) => Some(Kind::Archive(read_provenance(&fields))),
-        Some(KindName::Statement) => Some(Kind::Statement(read_signing(&fields, references))),
+        Some(KindName::Archive) => Some(Kind::Archive(read_provenance(&fields, references))),
+        Some(KindName::Statement) => Some(Kind::Statement(read_signing(&fields, &defaults.zone, references))),
         Some(KindName::Action) => read_event(&fields, &defaults.zone).map(Box::new).map(Kind::Action),
         None => None,
     };
@@ -138,6 +141,8 @@ fn read(
     let (body, body_problems) = markdown::render(&source[body_at..], body_at, &defaults.base_url);
     body_problems.into_iter().for_each(|problem| problems.add(problem));
     references.extend(body.notices.iter().cloned());
+    let images = body.images.iter();
+    pictures.extend(images.map(|image| Placed { value: image.value.path.clone(), span: image.span.clone() }));
     if source[body_at..].trim().is_empty() {
         problems.add(Problem::error(
             body_at..source.len(),
@@ -259,7 +264,7 @@ fn read_tags(fields: &Fields<'_>) -> Vec<Tag> {
     tags
 }
 
-fn read_image(fields: &Fields<'_>) -> Option<Image> {
+fn read_image(fields: &Fields<'_>, pictures: &mut Vec<Placed<String>>) -> Option<Image> {
     let table = fields.table("image")?;
     let file = table.required_line("file", "\"flyer.png\"");
     let alt = table.line("alt");
@@ -272,14 +277,14 @@ fn read_image(fields: &Fields<'_>) -> Option<Image> {
     }
     table.finish();
     let file = file?;
-    if file.value.starts_with('/')
-        || file.value.contains("..")
-        || file.value.contains(':')
-        || file.value.contains('\\')
-    {
+    let path = format!("media/{}", file.value);
+    // What an address would read as something else stands for no file.
+    let is_plain = !file.value.contains(['?', '#', '%']) && picture::path_of(&path).is_some();
+    if !is_plain {
         fields.error(file.span, "the image is not in the media folder", "write its path under media/");
         return None;
     }
+    pictures.push(Placed { value: path, span: file.span });
     Some(Image { file: file.value, alt: alt?.value })
 }
 
@@ -375,6 +380,7 @@ fn read_event(fields: &Fields<'_>, site_zone: &Zone) -> Option<Event> {
         status,
         status_note,
         place,
+        has_place_to_come: false,
         access,
         legal,
         press,
@@ -516,15 +522,22 @@ fn read_parties(fields: &Fields<'_>, key: &'static str) -> Vec<Party> {
     parties
 }
 
-fn read_provenance(fields: &Fields<'_>) -> Provenance {
+fn read_provenance(fields: &Fields<'_>, references: &mut Vec<Placed<String>>) -> Provenance {
     Provenance {
         places: fields.tables("places").into_iter().filter_map(read_site).collect(),
         period: fields.line("period").map(|line| line.value),
-        lineage: fields.tables("lineage").into_iter().filter_map(read_lineage).collect(),
+        lineage: fields
+            .tables("lineage")
+            .into_iter()
+            .filter_map(|table| read_lineage(table, references))
+            .collect(),
         sources: fields.tables("sources").into_iter().filter_map(read_source).collect(),
         unknown: values(fields.lines("unknown")),
         principles: values(fields.lines("principles")),
         call: fields.table("call").and_then(read_call),
+        care: fields
+            .one_of("care", &[("public", Care::Public), ("ask-first", Care::AskFirst)])
+            .unwrap_or_default(),
     }
 }
 
@@ -539,7 +552,7 @@ fn read_site(table: Fields<'_>) -> Option<Site> {
     Some(Site { name: name?.value, from, to })
 }
 
-fn read_lineage(table: Fields<'_>) -> Option<Lineage> {
+fn read_lineage(table: Fields<'_>, references: &mut Vec<Placed<String>>) -> Option<Lineage> {
     table.required("rel", "\"inspired_by\"");
     table.required("confidence", "\"documented\"");
     let rel = table.one_of(
@@ -561,10 +574,24 @@ fn read_lineage(table: Fields<'_>) -> Option<Lineage> {
             ("unknown", Confidence::Unknown),
         ],
     );
-    let target = table.required_line("target", "\"…\"");
+    let target = table.required_line("target", "\"…\"").and_then(|line| checked_target(&table, line));
+    references.extend(target.iter().filter(|line| NoticeId::parse(&line.value).is_some()).cloned());
     let source = table.line("source").map(|line| line.value);
     table.finish();
     Some(Lineage { rel: rel?, target: target?.value, confidence: confidence?, source })
+}
+
+// A notice's id, or a name as people say it, which has a space or a capital. What leads elsewhere is a source.
+fn checked_target(table: &Fields<'_>, line: Placed<String>) -> Option<Placed<String>> {
+    let wrong = match line.value.strip_suffix(".md") {
+        _ if line.value.contains("://") => {
+            ("`target` is an address", "write the name here, and the address into [[sources]]".to_owned())
+        }
+        Some(id) => ("`target` is a file's name", format!("write \"{id}\", the notice's id")),
+        None => return Some(line),
+    };
+    table.error(line.span, wrong.0, wrong.1);
+    None
 }
 
 fn read_source(table: Fields<'_>) -> Option<Source> {
@@ -576,9 +603,14 @@ fn read_source(table: Fields<'_>) -> Option<Source> {
         date: table.line("date").map(|line| line.value),
         url: read_url(&table, "url"),
         archived_url: read_url(&table, "archived_url"),
+        accessed: read_date(&table, "accessed"),
     };
     table.finish();
     Some(Source { title: title?.value, ..source })
+}
+
+fn read_date(fields: &Fields<'_>, key: &'static str) -> Option<NaiveDate> {
+    fields.date(key).map(|placed| placed.value)
 }
 
 fn read_call(table: Fields<'_>) -> Option<Call> {
@@ -588,7 +620,7 @@ fn read_call(table: Fields<'_>) -> Option<Call> {
     Some(Call { what: what?.value, how: how?.value })
 }
 
-fn read_signing(fields: &Fields<'_>, references: &mut Vec<Placed<String>>) -> Signing {
+fn read_signing(fields: &Fields<'_>, zone: &Zone, references: &mut Vec<Placed<String>>) -> Signing {
     Signing {
         issued: read_issued(fields),
         stance: fields.line("stance").map(|line| line.value),
@@ -599,8 +631,30 @@ fn read_signing(fields: &Fields<'_>, references: &mut Vec<Placed<String>>) -> Si
             .into_iter()
             .filter_map(|table| read_translation(table, references))
             .collect(),
-        adopted: fields.line("adopted").map(|line| line.value),
+        adopted: read_adoption(fields, "adopted"),
+        invitation: fields.table("signing").map(|table| read_invitation(table, zone)),
     }
+}
+
+// One line says all of it; a table says it in parts.
+fn read_adoption(fields: &Fields<'_>, key: &'static str) -> Option<Adoption> {
+    if !fields.is_table(key) {
+        return Some(Adoption { by: fields.line(key)?.value, method: None, record: None });
+    }
+    let table = fields.table(key)?;
+    let by = table.required_line("by", "\"the general assembly\"");
+    let method = table.line("method").map(|line| line.value);
+    let record = table.line("record").map(|line| line.value);
+    table.finish();
+    Some(Adoption { by: by?.value, method, record })
+}
+
+fn read_invitation(table: Fields<'_>, zone: &Zone) -> Invitation {
+    let until = table.moment("until", zone).map(|placed| placed.value);
+    // Who names an end invites until then.
+    let is_open = table.flag("open").unwrap_or(until.is_some());
+    table.finish();
+    Invitation { is_open, until }
 }
 
 fn read_translation(table: Fields<'_>, references: &mut Vec<Placed<String>>) -> Option<Translation> {

@@ -3,10 +3,11 @@
 //! Pure. Every rendering begins here, so no renderer can show what is not yet or no longer to be seen.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::notice::{Event, Kind, Notice, Party};
+use crate::notice::{Event, Kind, Lineage, Notice, NoticeId, Party, Signing, markdown};
 use crate::schedule::zone::Moment;
 
 /// The notice without what is hidden at `now`: a place before its time, what has expired, and the names of
@@ -18,16 +19,55 @@ pub fn shown(notice: &Notice, now: DateTime<Utc>) -> Cow<'_, Notice> {
     let mut visible = notice.clone();
     match &mut visible.kind {
         Kind::Action(event) => hide_in_event(event, now),
-        Kind::Statement(signing) => signing.signatories.retain(Party::is_shown),
+        Kind::Statement(signing) => hide_in_statement(signing, now),
         Kind::Archive(_) => {}
     }
     Cow::Owned(visible)
 }
 
+/// The ids of the notices that this one leads to.
+pub fn leads_to(notice: &Notice) -> impl Iterator<Item = &str> {
+    let (lineage, translations) = match &notice.kind {
+        Kind::Archive(provenance) => (&provenance.lineage[..], &[][..]),
+        Kind::Statement(signing) => (&[][..], &signing.translations[..]),
+        Kind::Action(_) => (&[][..], &[][..]),
+    };
+    let named = notice.next.iter().chain(&notice.supersedes).map(NoticeId::as_str);
+    named
+        .chain(lineage.iter().filter_map(Lineage::notice))
+        .chain(translations.iter().map(|translation| translation.notice.as_str()))
+        .chain(notice.body.notices.iter().map(|linked| linked.value.as_str()))
+}
+
+/// The notice while some of those that it leads to must not be known: without what names them, and with the words
+/// alone of the links in its text. `hidden` are the pages of those, by id.
+pub fn without_links(notice: &Notice, hidden: &BTreeMap<String, String>) -> Notice {
+    let pages: Vec<String> = hidden.values().cloned().collect();
+    let mut visible = notice.clone();
+    visible.body = markdown::without_links(&notice.body, &pages);
+    visible.body.notices.retain(|linked| !hidden.contains_key(&linked.value));
+    visible.next.retain(|id| !hidden.contains_key(id.as_str()));
+    visible.supersedes.take_if(|id| hidden.contains_key(id.as_str()));
+    match &mut visible.kind {
+        Kind::Archive(provenance) => {
+            provenance.lineage.retain(|lineage| lineage.notice().is_none_or(|id| !hidden.contains_key(id)))
+        }
+        Kind::Statement(signing) => {
+            signing.translations.retain(|translation| !hidden.contains_key(translation.notice.as_str()));
+        }
+        Kind::Action(_) => {}
+    }
+    visible
+}
+
 /// The first moment after `after` at which `shown` answers something else.
 pub fn next_change(notice: &Notice, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let event = notice.event()?;
-    changes(event).into_iter().flatten().map(|moment| moment.at).filter(|at| *at > after).min()
+    let changes = match &notice.kind {
+        Kind::Action(event) => changes(event).to_vec(),
+        Kind::Statement(signing) => vec![closes(signing)],
+        Kind::Archive(_) => return None,
+    };
+    changes.into_iter().flatten().map(|moment| moment.at).filter(|at| *at > after).min()
 }
 
 // Most notices hide nothing ever, and a copy of each of ten thousand would be felt.
@@ -36,9 +76,21 @@ fn may_hide(kind: &Kind) -> bool {
         Kind::Action(event) => {
             changes(event).iter().any(Option::is_some) || !event.cosponsors.iter().all(Party::is_shown)
         }
-        Kind::Statement(signing) => !signing.signatories.iter().all(Party::is_shown),
+        Kind::Statement(signing) => {
+            closes(signing).is_some() || !signing.signatories.iter().all(Party::is_shown)
+        }
         Kind::Archive(_) => false,
     }
+}
+
+fn hide_in_statement(signing: &mut Signing, now: DateTime<Utc>) {
+    signing.signatories.retain(Party::is_shown);
+    // Nobody is invited to what is over.
+    signing.invitation.take_if(|invitation| past(&invitation.until, now));
+}
+
+fn closes(signing: &Signing) -> Option<&Moment> {
+    signing.invitation.as_ref()?.until.as_ref()
 }
 
 fn hide_in_event(event: &mut Event, now: DateTime<Utc>) {
@@ -48,6 +100,7 @@ fn hide_in_event(event: &mut Event, now: DateTime<Utc>) {
         }
         if ahead(&place.shown_from, now) {
             event.place = None;
+            event.has_place_to_come = true;
         }
     }
     event.legal.take_if(|legal| past(&legal.expires, now));

@@ -219,8 +219,8 @@ fn event_properties(site: &Site, action: &Action<'_>) -> Vec<Entry> {
         line(ICalendarProperty::Summary, &words::title(notice)),
         property(ICalendarProperty::Status, ICalendarValue::Status(action.status())),
         uri(ICalendarProperty::Url, &site.notice_address(revision.id())),
-        line(ICalendarProperty::Location, &facts::place_line(event)),
     ];
+    properties.extend(facts::place_line(event).map(|place| line(ICalendarProperty::Location, &place)));
     if !tags.is_empty() {
         properties.push(Entry::new(ICalendarProperty::Categories).with_values(tags));
     }

@@ -3,18 +3,17 @@
 //! Pure. Feeds, mail and pages share it, so none of them leaves out what another one tells.
 
 use crate::config::Site;
+use crate::notice::markdown::plain::{COLUMNS, wrap_as_one};
 use crate::notice::{
-    self, Event, Kind, Legal, Lineage, Notice, NoticeId, Party, Place, Press, Provenance, Signing, Source,
+    self, Adoption, Event, Kind, Legal, Lineage, Notice, NoticeId, Party, Place, Press, Provenance, Signing,
+    Source,
 };
 use crate::render::words;
 use crate::render::xml::escape_html;
 use crate::revision::{Change, Difference};
 
-/// What stands where a place is not known or not yet shown.
+/// What stands where a place is not yet shown.
 pub const NO_PLACE: &str = "Place to be announced";
-
-/// Columns of the plain text (RFC 3676 §4.2 advises fewer than 78, and a quoted line needs room).
-const COLUMNS: usize = 72;
 
 /// One labelled fact with its values, at least one.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,16 +119,18 @@ pub fn visible_differences(change: &Change, notice: &Notice) -> Vec<Difference> 
         .collect()
 }
 
-/// Name and address of the place, or that it will be announced.
-pub fn place_line(event: &Event) -> String {
-    event.place.as_ref().map_or(NO_PLACE.to_owned(), Place::one_line)
+/// Name and address of the place, or that it will be announced; none of an action without a place, such as a
+/// day of calls.
+pub fn place_line(event: &Event) -> Option<String> {
+    let to_come = || event.has_place_to_come.then(|| NO_PLACE.to_owned());
+    event.place.as_ref().map(Place::one_line).or_else(to_come)
 }
 
 fn of_event(event: &Event) -> Vec<Fact> {
     let meeting_point = event.place.as_ref().and_then(|place| place.meeting_point.as_deref());
     let mut facts = vec![
         fact("When", [value(words::span(event))]),
-        fact("Where", [value(place_line(event))]),
+        fact("Where", place_line(event).map(value)),
         fact("Meeting point", meeting_point.map(value)),
         fact("Gather", event.assemble_at.as_ref().map(|moment| value(words::moment(moment)))),
         fact("Status", status_line(event).map(value)),
@@ -174,6 +175,7 @@ fn of_provenance(site: &Site, provenance: &Provenance) -> Vec<Fact> {
         fact("Principles", provenance.principles.iter().map(value)),
         fact("Sources", provenance.sources.iter().map(source)),
         fact("What we do not know", provenance.unknown.iter().map(value)),
+        fact("Care", words::care(provenance.care).map(value)),
         fact("Call", provenance.call.iter().flat_map(|call| [value(&call.what), value(&call.how)])),
     ]
 }
@@ -221,6 +223,9 @@ fn source(source: &Source) -> Value {
         pieces.push(Piece::Text(", ".to_owned()));
         pieces.push(Piece::Link { text: "archived copy".to_owned(), url: url.clone() });
     }
+    if let Some(day) = source.accessed {
+        pieces.push(Piece::Text(format!(", {}", words::accessed(day))));
+    }
     Value(pieces)
 }
 
@@ -233,9 +238,23 @@ fn of_signing(site: &Site, signing: &Signing) -> Vec<Fact> {
         fact("Issued", signing.issued.as_ref().map(|issued| value(words::issued(issued)))),
         fact("Addressed to", signing.addressed_to.iter().map(value)),
         fact("Signed by", signing.signatories.iter().map(party)),
-        fact("Adopted", signing.adopted.iter().map(value)),
+        fact("Signing", signing.invitation.iter().map(|invitation| value(words::invitation(invitation)))),
+        fact("Adopted", signing.adopted.iter().map(adoption)),
         fact("In other languages", translations),
     ]
+}
+
+fn adoption(adoption: &Adoption) -> Value {
+    let said = [Some(&adoption.by), adoption.method.as_ref()].into_iter().flatten();
+    let mut pieces = vec![Piece::Text(said.map(String::as_str).collect::<Vec<_>>().join(", "))];
+    if let Some(record) = &adoption.record {
+        pieces.push(Piece::Text(", on record: ".to_owned()));
+        pieces.push(match record.starts_with("https://") || record.starts_with("http://") {
+            true => Piece::Link { text: record.clone(), url: record.clone() },
+            false => Piece::Text(record.clone()),
+        });
+    }
+    Value(pieces)
 }
 
 fn fact(label: &'static str, values: impl IntoIterator<Item = Value>) -> Fact {
@@ -295,21 +314,8 @@ fn value_text(value: &Value) -> String {
 
 // A text of several paragraphs becomes one: what it belongs to is a line of a list.
 fn wrap(out: &mut String, text: &str, first: &str, further: &str) {
-    let mut line = first.to_owned();
-    let mut is_empty = true;
-    for word in text.split_whitespace() {
-        if !is_empty && line.chars().count() + 1 + word.chars().count() > COLUMNS {
-            out.push_str(&line);
-            out.push('\n');
-            line = further.to_owned();
-            is_empty = true;
-        }
-        if !is_empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        is_empty = false;
+    for line in wrap_as_one(text, COLUMNS, first, further) {
+        out.push_str(&line);
+        out.push('\n');
     }
-    out.push_str(&line);
-    out.push('\n');
 }

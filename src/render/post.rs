@@ -10,7 +10,7 @@ use crate::edition::Content;
 use crate::notice::shown::shown;
 use crate::notice::{Event, Notice, Place, Status};
 use crate::render::{facts, words};
-use crate::revision::{Difference, Revision};
+use crate::revision::{Difference, Revision, Spot};
 use crate::schedule::zone::Moment;
 
 /// The largest body: Standard Webhooks asks for less than 20 kB.
@@ -174,7 +174,9 @@ fn changed(difference: &Difference) -> Changed {
         Difference::Time { was, is } => ("starts", Some(was.rfc3339()), Some(is.rfc3339())),
         Difference::End { was, is } => ("ends", moment(was), moment(is)),
         Difference::Assembly { was, is } => ("assemble_at", moment(was), moment(is)),
-        Difference::Place { was, is } => ("place", was.clone(), is.clone()),
+        Difference::Place { was, is } => {
+            ("place", was.as_ref().map(Spot::one_line), is.as_ref().map(Spot::one_line))
+        }
         Difference::MeetingPoint { was, is } => ("meeting_point", was.clone(), is.clone()),
     };
     Changed { what, was, is, text: words::difference(difference) }

@@ -3,13 +3,16 @@
 //! Pure. A document is a function of the published revisions and `now`. Its stamp changes whenever one of its
 //! inputs does, so that of ten thousand only the few are rendered that have changed.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher as _};
+use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::{List, Site, When};
+use crate::notice::shown::leads_to;
 use crate::notice::{Event, Kind, KindName, NoticeId, Status, Tag};
 use crate::render::feed::{self, Feed, Format};
 use crate::render::page::notice::{self, Related};
@@ -78,6 +81,19 @@ pub enum What {
     Robots,
     /// The stylesheet.
     Style,
+    /// A picture; its bytes are not rendered but read.
+    Picture(PathBuf),
+}
+
+/// A picture that a notice shows, as its file was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// The file.
+    pub file: PathBuf,
+    /// What changes with it.
+    pub stamp: u64,
+    /// Bytes of it on the site, where it is cleaned.
+    pub length: u64,
 }
 
 /// The published notices in the orders in which documents need them, at one moment.
@@ -101,6 +117,8 @@ pub struct Catalog<'a> {
     ahead: Vec<usize>,
     /// For a position, those of the notices that refer to it.
     referrers: HashMap<usize, Vec<usize>>,
+    /// Those that were found, by where they stand under the site.
+    pictures: BTreeMap<String, Picture>,
 }
 
 /// The notices of a topic, as positions in the catalog.
@@ -132,6 +150,26 @@ fn next_change_of(revision: &Revision, after: DateTime<Utc>) -> Option<DateTime<
         .min()
 }
 
+/// The published `revisions` without what leads to a notice that is not among them: one under an embargo must not
+/// be known by its name, and its page is not there.
+pub fn among_themselves<'a>(site: &Site, revisions: &[&'a Revision]) -> Vec<Cow<'a, Revision>> {
+    let published: HashSet<&str> = revisions.iter().map(|revision| revision.id().as_str()).collect();
+    revisions.iter().map(|revision| known(site, revision, |id| published.contains(id))).collect()
+}
+
+/// A revision without what leads to notices that are not published.
+pub fn known<'a>(
+    site: &Site,
+    revision: &'a Revision,
+    is_published: impl Fn(&str) -> bool,
+) -> Cow<'a, Revision> {
+    let hidden: BTreeMap<String, String> = leads_to(revision.notice())
+        .filter(|id| *id != revision.id().as_str() && !is_published(id))
+        .filter_map(|id| Some((id.to_owned(), site.notice_address(&NoticeId::parse(id)?))))
+        .collect();
+    if hidden.is_empty() { Cow::Borrowed(revision) } else { Cow::Owned(revision.without_links(&hidden)) }
+}
+
 impl<'a> Catalog<'a> {
     /// The catalog of the published `revisions`, in any order, as documents show them at `now`.
     ///
@@ -161,12 +199,34 @@ impl<'a> Catalog<'a> {
             ahead: ahead(&revisions, now),
             members: Vec::new(),
             referrers: HashMap::new(),
+            pictures: BTreeMap::new(),
             revisions,
             positions,
         };
         catalog.members = catalog.sort_into_topics();
         catalog.referrers = catalog.find_referrers();
         Ok(catalog)
+    }
+
+    /// Where the pictures of its notices stand under the site: of no other notice's, so that none can be guessed
+    /// before its time.
+    pub fn pictures(&self) -> BTreeSet<String> {
+        self.revisions.iter().flat_map(|revision| revision.notice().pictures()).collect()
+    }
+
+    /// The same with these of its pictures, which become documents and what feeds enclose.
+    pub fn with_pictures(self, pictures: BTreeMap<String, Picture>) -> Self {
+        let mut keys = self.keys;
+        for (key, revision) in keys.iter_mut().zip(&self.revisions) {
+            let found: Vec<u64> =
+                revision.notice().pictures().filter_map(|path| Some(pictures.get(&path)?.length)).collect();
+            if !found.is_empty() {
+                let mut hasher = DefaultHasher::new();
+                (&*key, found).hash(&mut hasher);
+                *key = hasher.finish();
+            }
+        }
+        Self { keys, pictures, ..self }
     }
 
     /// Every document, each once.
@@ -181,10 +241,15 @@ impl<'a> Catalog<'a> {
             self.add_feeds(&base, members, &mut documents);
         }
         self.add_others(&base, &mut documents);
+        documents.extend(self.pictures.iter().map(|(path, picture)| Document {
+            path: path.clone(),
+            stamp: picture.stamp,
+            what: What::Picture(picture.file.clone()),
+        }));
         documents
     }
 
-    /// The bytes of a document of this catalog.
+    /// The bytes of a document of this catalog; none of a picture, whose file has them.
     ///
     /// # Errors
     /// When a template cannot be rendered.
@@ -212,6 +277,7 @@ impl<'a> Catalog<'a> {
             What::Gone => page::gone(&frame)?,
             What::Robots => "User-agent: *\nAllow: /\n".to_owned(),
             What::Style => self.style.clone(),
+            What::Picture(_) => return Ok(Vec::new()),
         };
         Ok(text.into_bytes())
     }
@@ -279,7 +345,8 @@ impl<'a> Catalog<'a> {
 
     fn add_feeds(&self, base: &DefaultHasher, members: &Members, documents: &mut Vec<Document>) {
         let topic = &members.topic;
-        let selected = self.selected(members).into_iter().map(|revision| key(revision, self.now));
+        let position = |revision: &Revision| self.positions.get(revision.id().as_str()).copied();
+        let selected = self.selected(members).into_iter().filter_map(position).map(|at| self.keys[at]);
         let feed = stamp(base, &selected.collect::<Vec<_>>());
         for format in Format::ALL {
             documents.push(Document {
@@ -456,7 +523,8 @@ impl<'a> Catalog<'a> {
     fn feed(&self, topic: &Topic, format: Format) -> Vec<u8> {
         let entries = self.members_of(topic).map_or(Vec::new(), |members| self.selected(members));
         let title = topic.feed_title(self.site);
-        let feed = Feed { title, path: topic.feed_path(), page: topic.page_path(), entries };
+        let (path, page) = (topic.feed_path(), topic.page_path());
+        let feed = Feed { title, path, page, entries, pictures: &self.pictures };
         feed::render(self.site, &feed, format, self.now)
     }
 
@@ -525,13 +593,16 @@ fn key(revision: &Revision, now: DateTime<Utc>) -> u64 {
     (&revision.draft.digest, notice.id.as_str(), revision.number, revision.sequence).hash(&mut hasher);
     let times = [revision.published_at, revision.updated_at, revision.revised_at];
     (times, revision.changes.len(), &notice.lang, &notice.authors).hash(&mut hasher);
+    // One more when a notice that it leads to is published.
+    leads_to(notice).count().hash(&mut hasher);
     // Between two changes by itself a notice shows the same, and the next one names the span between.
     if let Some(event) = notice.event() {
         let end = event.ends_or_assumed().at;
         PHASES.iter().filter(|phase| end + **phase <= now).count().hash(&mut hasher);
         // A newer version of the zones may move what a person wrote.
-        (event.starts.at, end, crate::notice::shown::next_change(notice, now)).hash(&mut hasher);
+        (event.starts.at, end).hash(&mut hasher);
     }
+    crate::notice::shown::next_change(notice, now).hash(&mut hasher);
     hasher.finish()
 }
 

@@ -13,9 +13,7 @@ use tera::{Context, Kwargs, State, Tera, TeraResult};
 use thiserror::Error;
 
 use crate::fields;
-
-/// Columns of the plain text (RFC 3676 §4.2 advises fewer than 78, and a quoted line needs room).
-pub const COLUMNS: usize = 72;
+use crate::notice::markdown::plain::{COLUMNS, wrap_as_one};
 
 /// All the templates, checked: their syntax, and every name of a filter, component or template in them.
 #[derive(Debug, Clone)]
@@ -105,22 +103,6 @@ pub fn read_folder(folder: &Path) -> Result<Vec<(String, String)>, Error> {
     Ok(texts)
 }
 
-/// A text in lines of at most `columns` characters, `indent` before each; a longer word stays whole, because a
-/// broken address leads nowhere. Paragraphs become one.
-pub fn wrap(text: &str, columns: usize, indent: &str) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= columns => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            Some(_) | None => lines.push(format!("{indent}{word}")),
-        }
-    }
-    lines.join("\n")
-}
-
 fn is_template(name: &str) -> bool {
     [".html", ".txt", ".css"].iter().any(|end| name.ends_with(end))
 }
@@ -152,7 +134,7 @@ fn read_below(folder: &Path, prefix: &str, texts: &mut Vec<(String, String)>) ->
 
 fn wrap_filter(text: &str, arguments: Kwargs, _: &State) -> TeraResult<String> {
     let indent = arguments.get::<&str>("indent")?.unwrap_or("");
-    Ok(wrap(text, COLUMNS, indent))
+    Ok(wrap_as_one(text, COLUMNS + indent.len(), indent, indent).join("\n"))
 }
 
 // A line as long as the longest above it; of hyphens, because quoted-printable triples `=`.

@@ -2,8 +2,12 @@
 //!
 //! Pure. A title's prefix or a time said in two ways would look like two notices.
 
-use crate::notice::{Confidence, Event, Issued, KindName, Notice, Precision, Relation, Status};
-use crate::revision::Difference;
+use chrono::NaiveDate;
+
+use crate::notice::{
+    Care, Confidence, Event, Invitation, Issued, KindName, Notice, Precision, Relation, Status,
+};
+use crate::revision::{Difference, Spot};
 use crate::schedule::zone::Moment;
 
 /// The title as every output shows it: with its status in front when it is not as first said.
@@ -64,15 +68,38 @@ pub fn span(event: &Event) -> String {
 /// One material difference, the change said first.
 pub fn difference(difference: &Difference) -> String {
     match difference {
-        Difference::Status { is, .. } => status_sentence(*is).to_owned(),
+        Difference::Status { was, is } => status_change(*was, *is).to_owned(),
         Difference::Time { was, is } => changed("time", Some(&moment(was)), Some(&moment(is))),
         Difference::End { was, is } => changed("end", said(was).as_deref(), said(is).as_deref()),
         Difference::Assembly { was, is } => {
             changed("time to gather", said(was).as_deref(), said(is).as_deref())
         }
-        Difference::Place { was, is } => changed("place", was.as_deref(), is.as_deref()),
+        Difference::Place { was, is } => place(was.as_ref(), is.as_ref()),
         Difference::MeetingPoint { was, is } => changed("meeting point", was.as_deref(), is.as_deref()),
     }
+}
+
+/// A status that is another than before, as a sentence. What takes place as announced again may do so at
+/// another time than was first announced.
+pub fn status_change(was: Status, is: Status) -> &'static str {
+    match is {
+        Status::Scheduled if !was.takes_place() => "It takes place after all.",
+        Status::Scheduled => "It takes place as now announced.",
+        Status::Moved | Status::Rescheduled | Status::Postponed | Status::Cancelled => status_sentence(is),
+    }
+}
+
+// Of two parts only the one that differs: who reads the same name twice looks for the difference.
+fn place(was: Option<&Spot>, is: Option<&Spot>) -> String {
+    if let (Some(was), Some(is)) = (was, is) {
+        if was.name == is.name {
+            return changed("address", was.address.as_deref(), is.address.as_deref());
+        }
+        if was.address == is.address {
+            return changed("place", Some(&was.name), Some(&is.name));
+        }
+    }
+    changed("place", was.map(Spot::one_line).as_deref(), is.map(Spot::one_line).as_deref())
 }
 
 fn said(of: &Option<Moment>) -> Option<String> {
@@ -114,6 +141,28 @@ pub fn issued(issued: &Issued) -> String {
         Precision::Day => issued.first_day.format("%B %-d, %Y"),
     };
     if issued.approximate { format!("{date} (approximate)") } else { date.to_string() }
+}
+
+/// What is asked of those who carry a practice further; nothing when anybody may.
+pub fn care(care: Care) -> Option<&'static str> {
+    match care {
+        Care::Public => None,
+        Care::AskFirst => Some("Ask those it comes from before you carry it further."),
+    }
+}
+
+/// Whether others may sign a statement.
+pub fn invitation(invitation: &Invitation) -> String {
+    match &invitation.until {
+        Some(until) if invitation.is_open => format!("Open until {}", moment(until)),
+        None if invitation.is_open => "Open".to_owned(),
+        Some(_) | None => "Closed".to_owned(),
+    }
+}
+
+/// When a source was looked at: `seen on April 6, 2020`
+pub fn accessed(day: NaiveDate) -> String {
+    format!("seen on {}", day.format("%B %-d, %Y"))
 }
 
 /// How a practice relates to another, before its name.

@@ -18,6 +18,7 @@ use axum::routing::get;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::channel::site::{Entry, Manifest};
+use crate::notice::picture;
 use crate::render::page;
 use crate::web::shelf::Shelf;
 
@@ -73,7 +74,9 @@ async fn document(State(pages): State<Pages>, request: Request) -> Response<Body
     let manifest = pages.shelf.manifest();
     let asked = request.uri().path();
     let path = asked.strip_prefix(&*pages.base_path).or(asked.strip_prefix('/')).unwrap_or_default();
-    match find(&manifest, path) {
+    // A picture's name may hold a space.
+    let path = picture::unescaped(path).unwrap_or_default();
+    match find(&manifest, &path) {
         Found::Document(path, entry) => show(&pages.shelf, path, entry, request.headers()).await,
         Found::Folder => redirect(asked),
         Found::Gone => error_page(&pages.shelf, "410.html", StatusCode::GONE, request.headers()).await,

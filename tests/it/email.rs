@@ -425,6 +425,18 @@ fn a_correction_says_the_change_first_and_follows_the_original() {
     assert_eq!(headers(&message, "References"), [format!("<{original}>")]);
 }
 
+// Each edit is of the source; the sentences are all that the correction says before the notice.
+fn check_correction(edits: &[(&str, &str)], subject: &str, sentences: &[&str]) {
+    let action = action();
+    let source =
+        edits.iter().fold(action.draft.source.to_string(), |text, (old, new)| text.replace(old, new));
+    let letter = correction(&edited(&action, &action.draft.source, &source));
+    assert!(letter.subject().starts_with(subject), "{}", letter.subject());
+    let text = letter.text(&stamp()).split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = text.split("---- ").nth(1).unwrap().split(" As it stands now").next().unwrap();
+    assert_eq!(said.trim_start_matches(['-', ' ']), sentences.join(" "));
+}
+
 #[test]
 fn a_cancellation_says_so_first() {
     let cancelled = edited(
@@ -456,6 +468,42 @@ fn a_corrections_subject_names_what_decides_where_somebody_goes() {
         ),
         "New time and place"
     );
+}
+
+#[test]
+fn a_correction_says_of_the_place_what_differs_and_no_more() {
+    check_correction(
+        &[("811 7th Avenue", "813 7th Avenue")],
+        "New address: ",
+        &[
+            "The address has changed: was 811 7th Avenue at 53rd Street, New York, NY 10019, is 813 7th Avenue at \
+         53rd Street, New York, NY 10019.",
+        ],
+    );
+    check_correction(
+        &[("Sheraton Times Square", "Bryant Park")],
+        "New place: ",
+        &["The place has changed: was Sheraton Times Square, is Bryant Park."],
+    );
+    check_correction(
+        &[("Sheraton Times Square", "Bryant Park"), ("811 7th", "42nd at 6th")],
+        "New place: ",
+        &[
+            "The place has changed: was Sheraton Times Square, 811 7th Avenue at 53rd Street, New York, NY 10019, is \
+         Bryant Park, 42nd at 6th Avenue at 53rd Street, New York, NY 10019.",
+        ],
+    );
+}
+
+#[test]
+fn what_takes_place_again_is_said_before_the_new_time() {
+    let postponed = edited(&action(), "zone =", "status = \"postponed\"\nzone =");
+    let source = postponed.draft.source.replace("status = \"postponed\"\n", "").replace("09:00", "10:00");
+    let again = edited(&postponed, &postponed.draft.source, &source);
+    let text = correction(&again).text(&stamp()).split_whitespace().collect::<Vec<_>>().join(" ");
+    let first = text.find("It takes place after all. The time has changed: was Tuesday").unwrap();
+    assert!(first < text.find("When:").unwrap(), "{text}");
+    assert!(correction(&again).subject().starts_with("New time: "));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Feed: what readers get.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use handbill::notice::Kind;
 use handbill::render::facts;
@@ -21,6 +23,7 @@ fn check(entries: &[&Revision], format: Format, now: &str) -> String {
         path: "feeds/all".to_owned(),
         page: "notices/".to_owned(),
         entries: entries.to_vec(),
+        pictures: &BTreeMap::new(),
     };
     let document = String::from_utf8(render(&site(), &feed, format, at(now))).unwrap();
     match format {

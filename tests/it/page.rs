@@ -219,6 +219,35 @@ fn a_place_told_on_the_day_is_in_no_document_before() {
 }
 
 #[test]
+fn an_action_without_a_place_says_nothing_of_one() {
+    let (before, rest) = sample::ACTION.split_once("[place]\n").unwrap();
+    let source = format!("{before}[access]{}", rest.split_once("[access]").unwrap().1);
+    let call = sample::first("call", &source, "2018-07-08T22:00:00Z");
+    let told = everything(&[&call], BEFORE);
+    for word in ["announced", "Where", "LOCATION", "p-location", "and where"] {
+        assert!(!told.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn a_postponed_action_with_a_new_time_takes_place_after_all() {
+    let postponed =
+        sample::edited(&sample::action(), "zone =", "status = \"postponed\"\nzone =", "2018-07-09T12:00:00Z");
+    let html = page(&postponed, BEFORE);
+    assert!(html.contains("<strong>It is postponed; a new date is not known yet.</strong>"), "{html}");
+    let again =
+        sample::edited(&postponed, "status = \"postponed\"\nzone =", "zone =", "2018-07-09T13:00:00Z");
+    assert!(page(&again, BEFORE).contains("<strong>It takes place after all.</strong>"));
+    let later = sample::edited(
+        &again,
+        "starts = 2018-07-10 09:00",
+        "starts = 2018-07-10 09:30",
+        "2018-07-09T14:00:00Z",
+    );
+    assert!(page(&later, BEFORE).contains("<strong>What was announced has changed.</strong>"));
+}
+
+#[test]
 fn who_has_not_confirmed_is_in_no_document() {
     let everything = everything(&[&sample::action(), &sample::statement()], BEFORE);
     assert!(everything.contains("Example Coalition"));

@@ -142,6 +142,6 @@ fn a_name_that_is_nearly_right_is_answered_with_the_right_one() {
     let folder = installation();
     write(folder.path(), NOTICE);
     let ran = run(folder.path(), &["preview", "super"]);
-    assert_eq!(ran.code, 3);
+    assert_eq!(ran.code, 1);
     assert!(ran.complained.contains("there is no notice super, did you mean supper?"), "{}", ran.complained);
 }

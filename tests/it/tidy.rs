@@ -33,9 +33,9 @@ const PURE: &[(&str, &[&str])] = &[
 ];
 const IO: &[(&str, &[&str])] = &[
     ("clock", &[]),
-    ("folder", &["problem", "notice", "revision", "plan"]),
+    ("folder", &["problem", "fields", "notice", "revision", "plan"]),
     ("ledger", &["schedule", "notice", "revision", "edition", "plan", "delivery", "subscriber"]),
-    ("channel", &["delivery", "render"]),
+    ("channel", &["notice", "delivery", "render"]),
     (
         "installation",
         &["problem", "notice", "revision", "config", "subscriber", "render", "folder", "ledger"],
@@ -61,7 +61,7 @@ const IO: &[(&str, &[&str])] = &[
             "installation",
         ],
     ),
-    ("web", &["config", "subscriber", "render", "clock", "ledger", "channel", "deliver"]),
+    ("web", &["notice", "config", "subscriber", "render", "clock", "ledger", "channel", "deliver"]),
     ("serve", &["render", "clock", "ledger", "installation", "publish", "deliver", "web"]),
     (
         "command",

@@ -7,8 +7,8 @@ use comrak::arena_tree::NodeEdge;
 use comrak::nodes::{ListType, Node, NodeList, NodeValue, TableAlignment};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-// RFC 3676 §4.2 advises 78 at most; 72 leaves room for the "> " of three replies.
-const COLUMNS: usize = 72;
+/// Columns of plain text: RFC 3676 §4.2 advises 78 at most; 72 leaves room for the "> " of three replies.
+pub const COLUMNS: usize = 72;
 // However deep the nesting, a line has room for words.
 const MIN_COLUMNS: usize = 24;
 // Deeper blocks stand where their parents stand: nobody reads a seventeenth level, and a recursion over
@@ -384,8 +384,48 @@ fn is_same_address(words: &str, address: &str) -> bool {
     bare(words) == bare(address)
 }
 
-// Lines of at most `columns`, longer only for what must not be broken: a word, an address.
+/// A text that `text` wrote, without an address and its parts (`#part`) behind the words that led there.
+pub fn without_address<'t>(text: &'t str, address: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(address) {
+        let (before, after) = (&rest[..at], &rest[at + address.len()..]);
+        let part = match after.strip_prefix('#') {
+            Some(part) => 1 + part.find(|c: char| c.is_whitespace() || c == ')').unwrap_or(part.len()),
+            None => 0,
+        };
+        let after = &after[part..];
+        // Behind its words it stands in brackets, perhaps on the next line of a quote or after a title.
+        let words = |text: &'t str| text.trim_end_matches([' ', '\n', '>']);
+        let (kept, after) =
+            match (before.strip_suffix('('), words(before).strip_suffix(','), after.strip_prefix(')')) {
+                (Some(before), _, Some(after)) => (words(before), after),
+                (None, Some(title), Some(_)) => (title, after),
+                _ => (before, after),
+            };
+        out.push_str(kept);
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// A text of any number of lines as one, in lines of at most `columns` with `first` before the first and `further`
+/// before the others; longer only for what must not be broken: a word, an address, which leads nowhere when it is.
+pub fn wrap_as_one(text: &str, columns: usize, first: &str, further: &str) -> Vec<String> {
+    let prefix = |index: usize| if index == 0 { first } else { further };
+    let text = text.replace(['\n', '\r'], " ");
+    let lines = wrap_by(&text, |index| columns.saturating_sub(prefix(index).width()));
+    lines.into_iter().enumerate().map(|(index, line)| format!("{}{line}", prefix(index))).collect()
+}
+
+// Lines of at most `columns`.
 fn wrap(text: &str, columns: usize) -> Vec<String> {
+    wrap_by(text, |_| columns)
+}
+
+// Lines of at most as many columns as each may have, longer only for what must not be broken: a word, an address.
+fn wrap_by(text: &str, columns: impl Fn(usize) -> usize) -> Vec<String> {
     let mut lines = Vec::new();
     for hard_line in text.split('\n') {
         let mut line = String::new();
@@ -393,7 +433,7 @@ fn wrap(text: &str, columns: usize) -> Vec<String> {
         for (piece, space_before) in pieces(hard_line) {
             let space = usize::from(space_before && !line.is_empty());
             let width = piece.width();
-            if !line.is_empty() && used + space + width > columns {
+            if !line.is_empty() && used + space + width > columns(lines.len()) {
                 lines.push(std::mem::take(&mut line));
                 used = 0;
             } else if space == 1 {

@@ -107,8 +107,8 @@ pub struct EventView<'a> {
     short: String,
     /// `8:30 AM EDT`, or a whole date when that is on another day.
     gather: Option<String>,
-    /// `Sheraton Times Square`, or that it will be announced.
-    place: &'a str,
+    /// `Sheraton Times Square`, or that it will be announced; none when there is none.
+    place: Option<&'a str>,
     address: Option<&'a str>,
     meeting_point: Option<&'a str>,
     /// Whether people may go there at the time said.
@@ -253,7 +253,7 @@ fn of_event(event: &Event) -> EventView<'_> {
         time: time(starts, event.ends.as_ref()),
         short: short(starts),
         gather: event.assemble_at.as_ref().map(|moment| clock_after(moment, starts)),
-        place: place.map_or(facts::NO_PLACE, |place| &place.name),
+        place: place.map(|place| place.name.as_str()).or(event.has_place_to_come.then_some(facts::NO_PLACE)),
         address: place.and_then(|place| place.address.as_deref()),
         meeting_point: place.and_then(|place| place.meeting_point.as_deref()),
         takes_place: event.status.takes_place(),
@@ -344,7 +344,11 @@ fn of_change(change: &Change) -> ChangeView {
 // What decides whether and where somebody goes is said before how it came to be.
 fn change_label(differences: &[Difference]) -> &'static str {
     let off = differences.iter().find(|difference| says_it_is_off(difference));
-    let labels: Vec<&str> = differences.iter().map(label).collect();
+    // That it takes place as announced again is said of what is announced now.
+    let again =
+        |difference: &Difference| matches!(difference, Difference::Status { is: Status::Scheduled, .. });
+    let (last, first): (Vec<&Difference>, Vec<&Difference>) = differences.iter().partition(|it| again(it));
+    let labels: Vec<&str> = first.into_iter().chain(last).map(label).collect();
     let has = |wanted: &str| labels.contains(&wanted);
     match off {
         Some(difference) => label(difference),
@@ -375,12 +379,14 @@ fn label(difference: &Difference) -> &'static str {
         Difference::Status { is: Status::Postponed, .. } => "Postponed",
         Difference::Status { is: Status::Moved, .. } => NEW_PLACE,
         Difference::Status { is: Status::Rescheduled, .. } => NEW_TIME,
+        Difference::Status { is: Status::Scheduled, was } if !was.takes_place() => "Takes place after all",
         Difference::Status { is: Status::Scheduled, .. } => "As announced",
         Difference::Time { .. } => NEW_TIME,
         Difference::End { .. } => "New end",
         Difference::Assembly { .. } => "New gathering time",
         Difference::Place { was: None, is: Some(_) } => "Place announced",
         Difference::Place { is: None, .. } => "Place withdrawn",
+        Difference::Place { was: Some(was), is: Some(is) } if was.name == is.name => "New address",
         Difference::Place { .. } => NEW_PLACE,
         Difference::MeetingPoint { was: None, is: Some(_) } => "Meeting point announced",
         Difference::MeetingPoint { is: None, .. } => "Meeting point withdrawn",

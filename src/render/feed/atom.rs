@@ -50,7 +50,7 @@ fn atom_entry(site: &Site, entry: &feed::Entry<'_>) -> Entry {
         authors: entry.notice.authors.iter().map(|name| person(name)).collect(),
         contributors: contributors(&entry.notice).iter().map(|name| person(name)).collect(),
         categories: entry.categories.iter().map(category).collect(),
-        links: vec![link("alternate", entry.url.clone(), "text/html")],
+        links: entry_links(entry),
         summary: Some(text(&entry.summary)),
         content: Some(Content {
             lang: lang.clone(),
@@ -60,6 +60,15 @@ fn atom_entry(site: &Site, entry: &feed::Entry<'_>) -> Entry {
         }),
         ..Entry::default()
     }
+}
+
+fn entry_links(entry: &feed::Entry<'_>) -> Vec<Link> {
+    let enclosure = entry.enclosure.as_ref().map(|file| Link {
+        length: Some(file.length.clone()),
+        ..link("enclosure", file.url.clone(), file.media_type)
+    });
+    let alternate = link("alternate", entry.url.clone(), "text/html");
+    [alternate].into_iter().chain(enclosure).collect()
 }
 
 fn category(category: &feed::Category) -> Category {

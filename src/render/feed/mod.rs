@@ -7,14 +7,16 @@ mod json;
 mod rss;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::config::Site;
 use crate::notice::shown::shown;
-use crate::notice::{KindName, Notice};
+use crate::notice::{KindName, Notice, picture};
 use crate::render::facts;
+use crate::render::site::Picture;
 use crate::render::words;
 use crate::render::xml::{escape_html, xml_clean};
 use crate::revision::{Change, Revision};
@@ -42,6 +44,8 @@ pub struct Feed<'a> {
     pub page: String,
     /// As `select` gives them.
     pub entries: Vec<&'a Revision>,
+    /// The pictures that stand on the site, by where.
+    pub pictures: &'a BTreeMap<String, Picture>,
 }
 
 /// The largest document: Miniflux refuses 15 MiB and a phone reads it on a train.
@@ -74,7 +78,7 @@ pub fn select<'a>(
 
 /// A feed's document, at most `MAX_BYTES` long: the oldest entries give way.
 pub fn render(site: &Site, feed: &Feed<'_>, format: Format, now: DateTime<Utc>) -> Vec<u8> {
-    let mut entries = entries(site, &feed.entries, now);
+    let mut entries = entries(site, feed, now);
     loop {
         let document = match format {
             Format::Rss => rss::write(site, feed, &entries),
@@ -141,6 +145,14 @@ struct Entry<'a> {
     categories: Vec<Category>,
     published: DateTime<Utc>,
     updated: DateTime<Utc>,
+    enclosure: Option<Enclosure>,
+}
+
+/// The notice's picture as a file to fetch.
+struct Enclosure {
+    url: String,
+    length: String,
+    media_type: &'static str,
 }
 
 /// A term in a scheme.
@@ -156,14 +168,16 @@ fn newest_first(a: &Revision, b: &Revision) -> std::cmp::Ordering {
 
 // No two entries share one `updated`: readers that sort by it would show them in an order of their own. The
 // later in id order gives way into the past, since nobody has yet been in the future.
-fn entries<'a>(site: &Site, revisions: &[&'a Revision], now: DateTime<Utc>) -> Vec<Entry<'a>> {
-    let mut revisions = revisions.to_vec();
+fn entries<'a>(site: &Site, feed: &Feed<'a>, now: DateTime<Utc>) -> Vec<Entry<'a>> {
+    let mut revisions = feed.entries.clone();
     revisions.sort_by(|a, b| newest_first(a, b));
     let mut entries: Vec<Entry<'_>> = Vec::with_capacity(revisions.len());
     for revision in revisions {
         let updated = revision.updated_at.trunc_subsecs(0);
         let latest = entries.last().map(|entry| entry.updated - TimeDelta::seconds(1));
-        entries.push(entry(site, revision, latest.map_or(updated, |latest| updated.min(latest)), now));
+        let updated = latest.map_or(updated, |latest| updated.min(latest));
+        let enclosure = enclosure(site, revision.notice(), feed.pictures);
+        entries.push(Entry { enclosure, ..entry(site, revision, updated, now) });
     }
     entries
 }
@@ -179,6 +193,7 @@ fn entry<'a>(site: &Site, revision: &'a Revision, updated: DateTime<Utc>, now: D
         categories: categories(site, &notice),
         published: revision.published_at.trunc_subsecs(0),
         updated,
+        enclosure: None,
         url,
         notice,
     }
@@ -224,6 +239,13 @@ fn image_html(site: &Site, notice: &Notice) -> String {
 fn image_address(site: &Site, notice: &Notice) -> Option<String> {
     let image = notice.image.as_ref()?;
     site.url.join(&format!("media/{}", image.file)).ok().map(String::from)
+}
+
+// Only of what is there: a reader that fetches it must find as many bytes as were said.
+fn enclosure(site: &Site, notice: &Notice, pictures: &BTreeMap<String, Picture>) -> Option<Enclosure> {
+    let path = format!("media/{}", notice.image.as_ref()?.file);
+    let length = pictures.get(&path)?.length.to_string();
+    Some(Enclosure { url: image_address(site, notice)?, length, media_type: picture::media_type(&path)? })
 }
 
 fn categories(site: &Site, notice: &Notice) -> Vec<Category> {

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use rss::extension::atom::{AtomExtension, Link, NAMESPACE as ATOM};
 use rss::extension::dublincore::DublinCoreExtension;
 use rss::extension::{Extension, ExtensionMap};
-use rss::{Category, Channel, Guid, Item};
+use rss::{Category, Channel, Enclosure, Guid, Item};
 
 use crate::config::Site;
 use crate::render::feed::{self, Entry, Feed, Format, TTL_MINUTES, clean, contributors};
@@ -51,6 +51,7 @@ fn item(site: &Site, entry: &Entry<'_>) -> Item {
         description: Some(escape_html(&entry.summary).into_owned()),
         content: Some(entry.content.clone()),
         guid: Some(Guid { value: entry.id.clone(), permalink: false }),
+        enclosure: entry.enclosure.as_ref().map(enclosure),
         pub_date: Some(date(entry.published)),
         categories: entry.categories.iter().map(category).collect(),
         // RSS has no date of a change.
@@ -64,6 +65,10 @@ fn item(site: &Site, entry: &Entry<'_>) -> Item {
         }),
         ..Item::default()
     }
+}
+
+fn enclosure(file: &feed::Enclosure) -> Enclosure {
+    Enclosure { url: file.url.clone(), length: file.length.clone(), mime_type: file.media_type.to_owned() }
 }
 
 fn category(category: &feed::Category) -> Category {

@@ -469,7 +469,8 @@ struct EventEntry {
     year: String,
     clock: String,
     full_day: String,
-    place: String,
+    /// None of an action without one.
+    place: Option<String>,
     status: &'static str,
     status_prefix: Option<&'static str>,
     takes_place: bool,

@@ -13,7 +13,7 @@ use crate::render::page::{
 };
 use crate::render::templates::Error;
 use crate::render::words;
-use crate::revision::{Change, Revision};
+use crate::revision::{Change, Difference, Revision};
 use crate::schedule::zone::Moment;
 
 /// The published notices that have to do with one.
@@ -104,7 +104,8 @@ struct EventView<'a> {
     gather: Option<Time>,
     zone: &'a str,
     place: Option<PlaceView<'a>>,
-    no_place: &'static str,
+    /// What is said of a place that is not yet shown.
+    no_place: Option<&'static str>,
     takes_place: bool,
     is_over: bool,
     calendar: String,
@@ -211,11 +212,15 @@ fn banner(revision: &Revision, notice: &Notice, event: &Event) -> Option<Banner>
         return None;
     }
     let latest = revision.changes.last().map_or(Vec::new(), |change| lines(change, notice));
-    let sentence = words::status_sentence(event.status);
+    let status_was = revision.changes.last().and_then(status_before);
+    let sentence = status_was
+        .map_or(words::status_sentence(event.status), |was| words::status_change(was, event.status));
     let changes: Vec<String> = latest.into_iter().filter(|line| line != sentence).collect();
     let headline = match event.status {
         // Whoever changed the time need not have called it rescheduled.
-        Status::Scheduled if !changes.is_empty() => "What was announced has changed.".to_owned(),
+        Status::Scheduled if !changes.is_empty() && status_was.is_none() => {
+            "What was announced has changed.".to_owned()
+        }
         Status::Scheduled | Status::Postponed => sentence.to_owned(),
         Status::Cancelled => "CANCELLED".to_owned(),
         Status::Moved | Status::Rescheduled => {
@@ -223,6 +228,17 @@ fn banner(revision: &Revision, notice: &Notice, event: &Event) -> Option<Banner>
         }
     };
     Some(Banner { status: event.status.as_str(), headline, note: event.status_note.clone(), changes })
+}
+
+fn status_before(change: &Change) -> Option<Status> {
+    change.differences.iter().find_map(|difference| match difference {
+        Difference::Status { was, .. } => Some(*was),
+        Difference::Time { .. }
+        | Difference::End { .. }
+        | Difference::Assembly { .. }
+        | Difference::Place { .. }
+        | Difference::MeetingPoint { .. } => None,
+    })
 }
 
 fn event_view<'a>(
@@ -253,7 +269,7 @@ fn event_view<'a>(
             longitude: place.geo.map(|(_, longitude)| longitude.to_string()),
             meeting_point: place.meeting_point.as_deref(),
         }),
-        no_place: facts::NO_PLACE,
+        no_place: event.has_place_to_come.then_some(facts::NO_PLACE),
         takes_place: event.status.takes_place(),
         is_over: event.ends_or_assumed().at <= now,
         calendar: frame.href(&format!("notices/{}/event.ics", notice.id)),
