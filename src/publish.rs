@@ -19,7 +19,7 @@ use crate::ledger::publishing::{Committed, Lease};
 use crate::ledger::{Dialect, Ledger};
 use crate::notice::NoticeId;
 use crate::plan::{self, Entry, History, Step};
-use crate::render::site::{Catalog, next_change};
+use crate::render::site::{Catalog, among_themselves, next_change};
 use crate::render::templates::Templates;
 use crate::revision::Revision;
 
@@ -233,7 +233,9 @@ pub fn write_site(
     now: DateTime<Utc>,
 ) -> anyhow::Result<Site> {
     let config = &installation.config;
-    let catalog = Catalog::new(&config.site, &config.lists, config.feed_entries, templates, revisions, now)?;
+    let revisions = among_themselves(&config.site, revisions);
+    let revisions: Vec<&Revision> = revisions.iter().map(AsRef::as_ref).collect();
+    let catalog = Catalog::new(&config.site, &config.lists, config.feed_entries, templates, &revisions, now)?;
     let manifest = match manifest {
         Some(manifest) => manifest,
         None => site::open(folder)?,
@@ -241,7 +243,7 @@ pub fn write_site(
     let pictures = site::find_pictures(&installation.root, &manifest, catalog.pictures());
     let catalog = catalog.with_pictures(pictures);
     let (manifest, written) = site::write(folder, manifest, &catalog, now)?;
-    Ok(Site { manifest, written, changes_at: next_change(revisions, now) })
+    Ok(Site { manifest, written, changes_at: next_change(&revisions, now) })
 }
 
 /// Looks until `stop`, at every change of the folder (within `poll` of the clock's time) and whenever

@@ -2,6 +2,7 @@
 //!
 //! Pure.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::notice::shown::shown;
+use crate::notice::shown::{shown, without_links};
 use crate::notice::{Event, Notice, NoticeId, Place, Status};
 use crate::schedule::zone::{Moment, Zone};
 
@@ -192,6 +193,12 @@ impl Revision {
                 Self { published_at, appeared_at, updated_at: published_at, ..Self::first(draft, revised_at) }
             }
         }
+    }
+
+    /// The same while some of the notices that it leads to must not be known; `hidden` are their pages, by id.
+    pub fn without_links(&self, hidden: &BTreeMap<String, String>) -> Self {
+        let notice = Arc::new(without_links(self.notice(), hidden));
+        Self { draft: Draft { notice, ..self.draft.clone() }, ..self.clone() }
     }
 
     /// The notice.

@@ -23,7 +23,7 @@ use crate::plan::{self, History};
 use crate::render::email::{self, Sender, Stamp};
 use crate::render::feed::{self, Feed, Format};
 use crate::render::page::Topic;
-use crate::render::site::{Catalog, What};
+use crate::render::site::{Catalog, What, known};
 use crate::render::templates::Templates;
 use crate::render::{calendar, post, words};
 use crate::revision::{Draft, Revision, differences};
@@ -112,6 +112,8 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     let embargo = revision.notice().publish_at.as_ref().map(|moment| moment.at);
     let at = embargo.filter(|_| edit == Edit::First).map_or(now, |embargo| embargo.max(now));
     let revision = if edit == Edit::First { Revision::first(revision.draft, at) } else { revision };
+    let is_published = |id: &str| history.revisions.keys().any(|published| published.as_str() == id);
+    let revision = known(&installation.config.site, &revision, is_published).into_owned();
     let templates = installation.templates()?;
     let preview = Preview { installation, templates: &templates, history: &history, revision, edit, at };
     let outputs = preview.outputs(now)?;

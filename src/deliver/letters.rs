@@ -1,6 +1,6 @@
 //! Letters: an edition made ready, once for all its recipients.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -13,6 +13,7 @@ use crate::ledger::delivering::{Claim, Committed};
 use crate::notice::{NoticeId, shown};
 use crate::render::calendar;
 use crate::render::email::{self, Letter, Sender, Stamp};
+use crate::render::site::known;
 use crate::revision::Revision;
 use crate::subscriber::{self, Address, Purpose};
 
@@ -149,7 +150,16 @@ pub async fn revisions(office: &Office, content: &Content) -> anyhow::Result<Vec
 async fn revision(office: &Office, member: &Member) -> anyhow::Result<Revision> {
     let read = |path: &str, source: &str| office.installation.draft(path, source);
     let found = office.ledger.revision(&member.notice, read).await?;
-    found.filter(|revision| revision.number == member.number).with_context(|| missing(&member.notice))
+    let revision =
+        found.filter(|revision| revision.number == member.number).with_context(|| missing(&member.notice))?;
+    let mut published = BTreeSet::new();
+    for id in shown::leads_to(revision.notice()).filter_map(NoticeId::parse) {
+        if office.ledger.revision(&id, read).await?.is_some() {
+            published.insert(id.to_string());
+        }
+    }
+    // What is under an embargo is not known by its name, and its page is not there.
+    Ok(known(&office.installation.config.site, &revision, |id| published.contains(id)).into_owned())
 }
 
 fn missing(notice: &NoticeId) -> String {

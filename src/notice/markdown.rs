@@ -13,6 +13,7 @@ pub mod address; // where a link or an image points
 pub mod plain; // the tree as plain text
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fmt::Write as _;
@@ -115,6 +116,25 @@ pub fn for_feed(html: &str, page: &Url) -> String {
         Some(rest) => Cow::Owned(format!("<a href=\"{page}#{rest}")),
         None => Cow::Borrowed(tag),
     })
+}
+
+/// A body without its links to these pages of notices: their words stay.
+pub fn without_links(body: &Body, pages: &[String]) -> Body {
+    let is_page = |address: &str| {
+        let page = address.split('#').next().unwrap_or_default();
+        pages.iter().any(|hidden| hidden == page)
+    };
+    let is_open = Cell::new(false);
+    let html = rewrite_tags(&body.html, |tag| {
+        if tag == "</a>" && is_open.replace(false) {
+            return Cow::Borrowed("");
+        }
+        let leads_there = tag.starts_with("<a ") && attribute(tag, "href").is_some_and(is_page);
+        is_open.set(leads_there || is_open.get());
+        if leads_there { Cow::Borrowed("") } else { Cow::Borrowed(tag) }
+    });
+    let text = pages.iter().fold(body.text.clone(), |text, page| plain::without_address(&text, page));
+    Body { html, text, ..body.clone() }
 }
 
 /// The text without the characters that XML 1.0 §2.2 does not allow.

@@ -519,6 +519,13 @@ impl Party {
     }
 }
 
+impl Lineage {
+    /// The id of the notice that it comes from, when its target has the form of one; else it is a name.
+    pub fn notice(&self) -> Option<&str> {
+        NoticeId::parse(&self.target).map(|_| self.target.as_str())
+    }
+}
+
 impl Tag {
     /// A tag from what the author wrote, with or without `#`; `None` when nothing is left of it.
     pub fn parse(text: &str) -> Option<Self> {

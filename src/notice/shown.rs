@@ -3,10 +3,11 @@
 //! Pure. Every rendering begins here, so no renderer can show what is not yet or no longer to be seen.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::notice::{Event, Kind, Notice, Party, Signing};
+use crate::notice::{Event, Kind, Lineage, Notice, NoticeId, Party, Signing, markdown};
 use crate::schedule::zone::Moment;
 
 /// The notice without what is hidden at `now`: a place before its time, what has expired, and the names of
@@ -22,6 +23,41 @@ pub fn shown(notice: &Notice, now: DateTime<Utc>) -> Cow<'_, Notice> {
         Kind::Archive(_) => {}
     }
     Cow::Owned(visible)
+}
+
+/// The ids of the notices that this one leads to.
+pub fn leads_to(notice: &Notice) -> impl Iterator<Item = &str> {
+    let (lineage, translations) = match &notice.kind {
+        Kind::Archive(provenance) => (&provenance.lineage[..], &[][..]),
+        Kind::Statement(signing) => (&[][..], &signing.translations[..]),
+        Kind::Action(_) => (&[][..], &[][..]),
+    };
+    let named = notice.next.iter().chain(&notice.supersedes).map(NoticeId::as_str);
+    named
+        .chain(lineage.iter().filter_map(Lineage::notice))
+        .chain(translations.iter().map(|translation| translation.notice.as_str()))
+        .chain(notice.body.notices.iter().map(|linked| linked.value.as_str()))
+}
+
+/// The notice while some of those that it leads to must not be known: without what names them, and with the words
+/// alone of the links in its text. `hidden` are the pages of those, by id.
+pub fn without_links(notice: &Notice, hidden: &BTreeMap<String, String>) -> Notice {
+    let pages: Vec<String> = hidden.values().cloned().collect();
+    let mut visible = notice.clone();
+    visible.body = markdown::without_links(&notice.body, &pages);
+    visible.body.notices.retain(|linked| !hidden.contains_key(&linked.value));
+    visible.next.retain(|id| !hidden.contains_key(id.as_str()));
+    visible.supersedes.take_if(|id| hidden.contains_key(id.as_str()));
+    match &mut visible.kind {
+        Kind::Archive(provenance) => {
+            provenance.lineage.retain(|lineage| lineage.notice().is_none_or(|id| !hidden.contains_key(id)))
+        }
+        Kind::Statement(signing) => {
+            signing.translations.retain(|translation| !hidden.contains_key(translation.notice.as_str()));
+        }
+        Kind::Action(_) => {}
+    }
+    visible
 }
 
 /// The first moment after `after` at which `shown` answers something else.

@@ -12,6 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::{List, Site, When};
+use crate::notice::shown::leads_to;
 use crate::notice::{Event, Kind, KindName, NoticeId, Status, Tag};
 use crate::render::feed::{self, Feed, Format};
 use crate::render::page::notice::{self, Related};
@@ -147,6 +148,26 @@ fn next_change_of(revision: &Revision, after: DateTime<Utc>) -> Option<DateTime<
         .filter(|at| *at > after)
         .chain(crate::notice::shown::next_change(notice, after))
         .min()
+}
+
+/// The published `revisions` without what leads to a notice that is not among them: one under an embargo must not
+/// be known by its name, and its page is not there.
+pub fn among_themselves<'a>(site: &Site, revisions: &[&'a Revision]) -> Vec<Cow<'a, Revision>> {
+    let published: HashSet<&str> = revisions.iter().map(|revision| revision.id().as_str()).collect();
+    revisions.iter().map(|revision| known(site, revision, |id| published.contains(id))).collect()
+}
+
+/// A revision without what leads to notices that are not published.
+pub fn known<'a>(
+    site: &Site,
+    revision: &'a Revision,
+    is_published: impl Fn(&str) -> bool,
+) -> Cow<'a, Revision> {
+    let hidden: BTreeMap<String, String> = leads_to(revision.notice())
+        .filter(|id| *id != revision.id().as_str() && !is_published(id))
+        .filter_map(|id| Some((id.to_owned(), site.notice_address(&NoticeId::parse(id)?))))
+        .collect();
+    if hidden.is_empty() { Cow::Borrowed(revision) } else { Cow::Owned(revision.without_links(&hidden)) }
 }
 
 impl<'a> Catalog<'a> {
@@ -572,6 +593,8 @@ fn key(revision: &Revision, now: DateTime<Utc>) -> u64 {
     (&revision.draft.digest, notice.id.as_str(), revision.number, revision.sequence).hash(&mut hasher);
     let times = [revision.published_at, revision.updated_at, revision.revised_at];
     (times, revision.changes.len(), &notice.lang, &notice.authors).hash(&mut hasher);
+    // One more when a notice that it leads to is published.
+    leads_to(notice).count().hash(&mut hasher);
     // Between two changes by itself a notice shows the same, and the next one names the span between.
     if let Some(event) = notice.event() {
         let end = event.ends_or_assumed().at;

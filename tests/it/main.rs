@@ -17,6 +17,7 @@ mod demo;
 mod email;
 mod feed;
 mod ledger;
+mod links;
 mod lint;
 mod markdown;
 mod notices;
