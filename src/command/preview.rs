@@ -18,7 +18,7 @@ use crate::edition::{Audience, Content, Edition, Member};
 use crate::fields;
 use crate::folder::Reading;
 use crate::installation::Installation;
-use crate::notice::parse;
+use crate::notice::{Notice, parse};
 use crate::plan::{self, History};
 use crate::render::email::{self, Sender, Stamp};
 use crate::render::feed::{self, Feed, Format};
@@ -100,6 +100,9 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
         return Ok(Ended::WithProblems);
     };
     let history = published(installation, now).await?;
+    if let Some(latest) = history.revisions.get(&draft.notice.id) {
+        left_behind(latest.notice(), &draft.notice).into_iter().for_each(complain);
+    }
     let (revision, edit) = match history.revisions.get(&draft.notice.id) {
         None => (Revision::first(draft, now), Edit::First),
         Some(latest) if latest.draft.digest == draft.digest => (latest.clone(), Edit::None),
@@ -166,6 +169,24 @@ fn find(installation: &Installation, reading: &Reading, asked: &str) -> anyhow::
         )),
     }
     Ok(None)
+}
+
+// Who corrects where it is by its name and address easily leaves what says the same in other words.
+fn left_behind(before: &Notice, after: &Notice) -> Vec<String> {
+    let places =
+        before.event().zip(after.event()).and_then(|(was, is)| was.place.as_ref().zip(is.place.as_ref()));
+    let Some((was, is)) = places.filter(|(was, is)| was.one_line() != is.one_line()) else {
+        return Vec::new();
+    };
+    let same = [
+        ("geo", is.geo.is_some() && is.geo == was.geo),
+        ("meeting_point", is.meeting_point.is_some() && is.meeting_point == was.meeting_point),
+    ];
+    let same = same.into_iter().filter(|(_, is_same)| *is_same);
+    same.map(|(key, _)| {
+        format!("warning: the place is another, and `{key}` is as it was; is it still right?")
+    })
+    .collect()
 }
 
 // What the ledger says; an installation that has none yet has published nothing.

@@ -111,6 +111,28 @@ fn an_edit_of_the_place_is_material_and_its_correction_is_shown() {
 }
 
 #[test]
+fn what_was_left_as_it_was_at_another_place_is_asked_about() {
+    let folder = installation();
+    let root = folder.path();
+    let source =
+        NOTICE.replace("Street\"\n", "Street\"\ngeo = [40.7, -73.9]\nmeeting_point = \"The gate\"\n");
+    write(root, &source);
+    assert_eq!(run(root, &["publish"]).code, 0);
+    let complained = |source: &str| {
+        write(root, source);
+        run(root, &["preview", "supper"]).complained
+    };
+    assert_eq!(complained(&source), "");
+    let moved = source.replace("12 Alder", "3 Juniper");
+    assert_eq!(
+        complained(&moved),
+        "warning: the place is another, and `geo` is as it was; is it still right?\n\
+         warning: the place is another, and `meeting_point` is as it was; is it still right?\n"
+    );
+    assert_eq!(complained(&moved.replace("40.7", "40.8").replace("The gate", "The door")), "");
+}
+
+#[test]
 fn an_edit_of_the_words_alone_is_silent() {
     let (said, _) = check(&[("Bring a chair", "Please bring a chair")]);
     assert!(
