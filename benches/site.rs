@@ -1,6 +1,7 @@
 //! Site: 10,000 notices to a folder of documents, beside Hugo on the same notices; then one notice more.
 //!
-//! `cargo bench --bench site [-- count]`; needs Debian's package hugo.
+//! `cargo bench --bench site [-- count]`; needs Debian's package hugo. `-- count folder` measures only the latter,
+//! in an installation there, which is made when there is none and stays: a profiler wants it twice.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -26,7 +27,16 @@ const COUNT: usize = 10_000;
 const PUBLISHED: usize = 5;
 
 fn main() {
-    let count = env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(COUNT);
+    let arguments: Vec<String> = env::args().skip(1).filter(|it| !it.starts_with("--")).collect();
+    let count = arguments.first().and_then(|it| it.parse().ok()).unwrap_or(COUNT);
+    if let Some(folder) = arguments.get(1).map(Path::new) {
+        if !folder.exists() {
+            lay_out(folder, count);
+        }
+        let there = meter::files(&folder.join("notices"));
+        publish(folder, there);
+        return;
+    }
     let root = meter::folder();
     let (ours, hugo) = (root.path().join("handbill"), root.path().join("hugo"));
     lay_out(&ours, count);

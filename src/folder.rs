@@ -1,14 +1,14 @@
 //! Folder: the only reader of `notices/`.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::Context;
 
 use crate::fields::{self, Placed};
-use crate::notice::parse::{self, Defaults, Parsed};
+use crate::notice::parse::{self, Defaults, Named, Parsed};
 use crate::notice::picture;
 use crate::plan::Drafts;
 use crate::problem::{Problem, Report, Severity};
@@ -21,9 +21,15 @@ pub struct Folder {
     // How paths are shown: relative to the installation.
     shown_as: String,
     defaults: Defaults,
+    // By name. Apart from the files, because of ten thousand each is asked for at every look.
+    seen: HashMap<String, Seen>,
+    looks: u64,
     files: BTreeMap<String, File>,
-    /// The pictures that the files name, by where they lie under the site, as they were looked at.
+    // The pictures that the files name, by where they lie under the site, as they were looked at.
     pictures: BTreeMap<String, Picture>,
+    reading: Reading,
+    // Whether every file is in order with the others, so that a change of one is no change of another.
+    in_order: bool,
 }
 
 /// What a folder holds.
@@ -39,9 +45,17 @@ pub struct Reading {
 
 #[derive(Debug)]
 struct File {
-    stamp: Stamp,
-    parsed: Parsed,
     draft: Option<Draft>,
+    report: Report,
+    references: Vec<Placed<String>>,
+    pictures: Vec<Placed<String>>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    stamp: Stamp,
+    // The number of the look that found it last.
+    look: u64,
 }
 
 #[derive(Debug)]
@@ -71,47 +85,75 @@ impl Folder {
             path,
             shown_as: shown_as.to_owned(),
             defaults,
+            seen: HashMap::new(),
+            looks: 0,
             files: BTreeMap::new(),
             pictures: BTreeMap::new(),
+            reading: Reading::default(),
+            in_order: true,
         }
     }
 
     /// Reads what has changed since the last time; `None` when nothing has.
-    pub fn read(&mut self) -> anyhow::Result<Option<Reading>> {
-        let mut there = BTreeMap::new();
+    pub fn read(&mut self) -> anyhow::Result<Option<&Reading>> {
+        let changed = self.find_changed()?;
+        let gone = self.forget_gone();
+        if changed.is_empty() && gone.is_empty() && !self.files.is_empty() && self.pictures_are_the_same() {
+            return Ok(None);
+        }
+        let mut read = Vec::with_capacity(changed.len());
+        for (name, stamp) in changed {
+            read.push((self.read_file(&name), name.clone()));
+            self.seen.insert(name, Seen { stamp, look: self.looks });
+        }
+        self.replace(gone, read);
+        Ok(Some(&self.reading))
+    }
+
+    /// Reads all of it, once.
+    pub fn read_once(mut self) -> anyhow::Result<Reading> {
+        self.read()?;
+        Ok(self.reading)
+    }
+
+    /// What it held when it was last read.
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    // The names of the files that are new or were written to.
+    fn find_changed(&mut self) -> anyhow::Result<Vec<(String, Stamp)>> {
+        self.looks += 1;
+        let mut changed = Vec::new();
         for entry in
             fs::read_dir(&self.path).with_context(|| format!("read the folder {}", self.path.display()))?
         {
             let entry = entry.context("read the folder of notices")?;
-            let name = entry.file_name().to_string_lossy().into_owned();
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
             // Editors write `.name.md.swp` and `name.md~` beside the file.
             if name.starts_with('.') || !name.ends_with(".md") {
                 continue;
             }
-            // A file that vanished between the two calls is gone.
-            let Ok(metadata) = fs::metadata(entry.path()) else { continue };
-            if metadata.is_file() {
-                there.insert(name, Stamp { modified: metadata.modified().ok(), bytes: metadata.len() });
+            let Some(stamp) = stamp(&entry) else { continue };
+            match self.seen.get_mut(&*name) {
+                Some(seen) => {
+                    seen.look = self.looks;
+                    // It keeps its old stamp until it is read: this look may yet fail.
+                    if seen.stamp != stamp {
+                        changed.push((name.into_owned(), stamp));
+                    }
+                }
+                None => changed.push((name.into_owned(), stamp)),
             }
         }
-        let same = there.len() == self.files.len()
-            && there
-                .iter()
-                .all(|(name, stamp)| self.files.get(name).is_some_and(|file| file.stamp == *stamp));
-        let same_pictures =
-            self.pictures.iter().all(|(path, picture)| picture.stamp == stamp_of(&self.picture_file(path)));
-        if same && same_pictures && !there.is_empty() {
-            return Ok(None);
-        }
-        self.files.retain(|name, _| there.contains_key(name));
-        for (name, stamp) in there {
-            if self.files.get(&name).is_none_or(|file| file.stamp != stamp) {
-                let file = self.read_file(&name, stamp);
-                self.files.insert(name, file);
-            }
-        }
-        self.look_at_pictures();
-        Ok(Some(self.reading()))
+        Ok(changed)
+    }
+
+    // The names of the files that this look did not find.
+    fn forget_gone(&mut self) -> Vec<String> {
+        let gone = self.seen.extract_if(|_, seen| seen.look != self.looks);
+        gone.map(|(name, _)| name).collect()
     }
 
     // Beside the folder of the notices.
@@ -119,10 +161,18 @@ impl Folder {
         self.path.with_file_name(path)
     }
 
+    fn pictures_are_the_same(&self) -> bool {
+        self.pictures.iter().all(|(path, picture)| picture.stamp == stamp_of(&self.picture_file(path)))
+    }
+
     // Each once, however many notices show it, and again only when its file was written to.
     fn look_at_pictures(&mut self) {
-        let named = self.files.values().flat_map(|file| &file.parsed.pictures);
-        let named: BTreeSet<String> = named.map(|picture| picture.value.clone()).collect();
+        let named: BTreeSet<String> = self
+            .files
+            .values()
+            .flat_map(|file| &file.pictures)
+            .map(|picture| picture.value.clone())
+            .collect();
         self.pictures.retain(|path, _| named.contains(path));
         for path in named {
             let file = self.picture_file(&path);
@@ -134,9 +184,9 @@ impl Folder {
         }
     }
 
-    fn read_file(&self, name: &str, stamp: Stamp) -> File {
+    fn read_file(&self, name: &str) -> File {
         let shown = format!("{}/{name}", self.shown_as);
-        let parsed = match read_text(&self.path.join(name)) {
+        let Parsed { notice, report, references, pictures } = match read_text(&self.path.join(name)) {
             Ok(source) => parse::parse(&shown, &source, &self.defaults),
             Err(problem) => Parsed {
                 notice: None,
@@ -145,39 +195,60 @@ impl Folder {
                 pictures: Vec::new(),
             },
         };
-        let draft = parsed
-            .notice
-            .clone()
-            .map(|notice| Draft::new(notice, &parsed.report.path, &parsed.report.source));
-        File { stamp, parsed, draft }
+        let draft = notice.map(|notice| Draft::new(notice, &report.path, &report.source));
+        File { draft, report, references, pictures }
     }
 
-    fn reading(&self) -> Reading {
+    fn replace(&mut self, gone: Vec<String>, read: Vec<(File, String)>) {
+        for name in gone.iter().chain(read.iter().map(|(_, name)| name)) {
+            if let Some(draft) = self.files.remove(name).and_then(|file| file.draft) {
+                self.reading.drafts.remove(&draft.notice.id);
+            }
+        }
+        for (file, name) in read {
+            if let Some(draft) = &file.draft {
+                self.reading.drafts.insert(draft.notice.id.clone(), draft.clone());
+            }
+            self.files.insert(name, file);
+        }
+        self.look_at_pictures();
+        self.check_together();
+    }
+
+    fn check_together(&mut self) {
         let files: Vec<&File> = self.files.values().collect();
-        let parsed: Vec<&Parsed> = files.iter().map(|file| &file.parsed).collect();
+        let named: Vec<Named<'_>> = files.iter().map(|file| file.named()).collect();
         let mut together: BTreeMap<usize, Vec<Problem>> = BTreeMap::new();
-        for (index, problem) in parse::check_together(&parsed) {
+        for (index, problem) in parse::check_together(&named) {
             together.entry(index).or_default().push(problem);
         }
-        for (index, file) in parsed.iter().enumerate() {
-            let problems = file.pictures.iter().filter_map(|picture| self.picture_problem(picture));
-            together.entry(index).or_default().extend(problems);
-        }
-        let mut reading = Reading { files: files.len(), ..Reading::default() };
         for (index, file) in files.iter().enumerate() {
-            let report = &file.parsed.report;
-            let mut problems = report.problems.clone();
-            let others = together.remove(&index).unwrap_or_default();
-            let in_order = others.iter().all(|problem| problem.severity != Severity::Error);
-            problems.extend(others);
-            if !problems.is_empty() {
-                reading.reports.push(Report::new(report.path.as_str(), report.source.as_str(), problems));
-            }
-            if let Some(draft) = file.draft.as_ref().filter(|_| in_order) {
-                reading.drafts.insert(draft.notice.id.clone(), draft.clone());
+            for problem in file.pictures.iter().filter_map(|picture| self.picture_problem(picture)) {
+                together.entry(index).or_default().push(problem);
             }
         }
-        reading
+        let is_error = |problem: &Problem| problem.severity == Severity::Error;
+        let faulty: BTreeSet<usize> = together
+            .iter()
+            .filter(|(_, problems)| problems.iter().any(is_error))
+            .map(|(index, _)| *index)
+            .collect();
+        if !self.in_order || !faulty.is_empty() {
+            let in_order = files.iter().enumerate().filter(|(index, _)| !faulty.contains(index));
+            let drafts = in_order.filter_map(|(_, file)| file.draft.as_ref());
+            self.reading.drafts = drafts.map(|draft| (draft.notice.id.clone(), draft.clone())).collect();
+        }
+        self.in_order = faulty.is_empty();
+        self.reading.files = files.len();
+        self.reading.reports.clear();
+        for (index, file) in files.iter().enumerate() {
+            let others = together.remove(&index).unwrap_or_default();
+            if !file.report.problems.is_empty() || !others.is_empty() {
+                let problems = file.report.problems.iter().cloned().chain(others).collect();
+                let report = Report::new(file.report.path.as_str(), file.report.source.as_str(), problems);
+                self.reading.reports.push(report);
+            }
+        }
     }
 
     fn picture_problem(&self, named: &Placed<String>) -> Option<Problem> {
@@ -224,6 +295,27 @@ fn problem_of(path: &str, file: &Path) -> Option<PictureProblem> {
         Ok(cleaned) => cleaned.is_turned.then_some(PictureProblem::Turned),
         Err(unfit) => Some(PictureProblem::Unfit(unfit)),
     }
+}
+
+impl File {
+    fn named(&self) -> Named<'_> {
+        Named {
+            id: self.draft.as_ref().map(|draft| &draft.notice.id),
+            path: &self.report.path,
+            references: &self.references,
+        }
+    }
+}
+
+// None for what is no file; one that vanished meanwhile is gone. The folder is open: what is asked of an entry
+// of it need not be looked for from the root on, but a link must be followed.
+fn stamp(entry: &DirEntry) -> Option<Stamp> {
+    let metadata = if entry.file_type().ok()?.is_symlink() {
+        fs::metadata(entry.path()).ok()?
+    } else {
+        entry.metadata().ok()?
+    };
+    metadata.is_file().then(|| Stamp { modified: metadata.modified().ok(), bytes: metadata.len() })
 }
 
 fn read_text(path: &Path) -> Result<String, Problem> {

@@ -72,29 +72,22 @@ pub enum Step {
 
 /// What is due in (history.planned_until, now], in the order in which it is to be done.
 pub fn due(config: &Config, drafts: &Drafts, history: &History, now: DateTime<Utc>) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    // The history as it is after each of these entries: what is published now is carried and reminded of now.
-    let mut then = history.clone_light();
-    for entry in revise(drafts, history, now) {
-        then.apply(&entry);
-        entries.push(entry);
+    let mut entries = revise(drafts, history, now);
+    let revised: BTreeMap<NoticeId, Revision> = entries
+        .iter()
+        .filter_map(revision_of)
+        .map(|revision| (revision.id().clone(), revision.clone()))
+        .collect();
+    for revision in revised.values() {
+        entries.extend(announce(config, history, revision, now));
     }
-    let revised: Vec<Revision> = entries.iter().filter_map(revision_of).cloned().collect();
-    for revision in &revised {
-        for entry in announce(config, history, revision, now) {
-            then.apply(&entry);
-            entries.push(entry);
-        }
-    }
+    let then = Then { history, revised: &revised };
     for list in &config.lists {
         let When::Cut(cut) = &list.when else { continue };
-        for entry in issues(list, cut, &then, now) {
-            then.apply(&entry);
-            entries.push(entry);
-        }
+        entries.extend(issues(list, cut, &then, now));
     }
-    for revision in then.revisions.values() {
-        entries.extend(reminders(config, &then, &history.settled, revision, now));
+    for revision in then.revisions() {
+        entries.extend(reminders(config, history, revision, now));
     }
     entries.retain(|entry| !entry.is_settled(history));
     entries.sort_by(Entry::order);
@@ -182,18 +175,20 @@ impl History {
             }
         }
     }
+}
 
-    // All but `settled`, which only grows, is large after years, and is asked of the original.
-    fn clone_light(&self) -> Self {
-        Self {
-            began_at: self.began_at,
-            planned_until: self.planned_until,
-            revisions: self.revisions.clone(),
-            settled: BTreeSet::new(),
-            carries_since: self.carries_since.clone(),
-            carried: self.carried.clone(),
-            told: self.told.clone(),
-        }
+// The history with what is published now, which is carried and reminded of now. What a list has carried and
+// since when only its own issue asks, and there is one of each list at a time.
+struct Then<'a> {
+    history: &'a History,
+    revised: &'a BTreeMap<NoticeId, Revision>,
+}
+
+impl<'a> Then<'a> {
+    fn revisions(&self) -> impl Iterator<Item = &'a Revision> {
+        let revised = self.revised;
+        let stand = self.history.revisions.values().filter(|it| !revised.contains_key(it.id()));
+        stand.chain(revised.values())
     }
 }
 
@@ -235,9 +230,15 @@ fn revision_of(entry: &Entry) -> Option<&Revision> {
 
 fn revise(drafts: &Drafts, history: &History, now: DateTime<Utc>) -> Vec<Entry> {
     let mut entries = Vec::new();
+    // Both in the order of ids: ten thousand are walked through once, not looked up one by one.
+    let mut published = history.revisions.iter().peekable();
     for (id, draft) in drafts {
+        while published.next_if(|(other, _)| *other < id).is_some() {}
+        let before = published.next_if(|(other, _)| *other == id).map(|(_, revision)| revision);
+        if before.is_some_and(|latest| latest.draft.digest == draft.digest) {
+            continue;
+        }
         let embargo = draft.notice.publish_at.as_ref().map(|moment| moment.at);
-        let before = history.revisions.get(id);
         // An embargo is only for what has not been seen yet: a later one cannot take a notice back.
         if before.is_none() && embargo.is_some_and(|at| at > now) {
             continue;
@@ -246,7 +247,6 @@ fn revise(drafts: &Drafts, history: &History, now: DateTime<Utc>) -> Vec<Entry> 
         let at = embargo.filter(|at| before.is_none() && *at > history.planned_until).unwrap_or(now);
         let (revision, why) = match before {
             None => (Revision::first(draft.clone(), at), "A new notice is published.".to_owned()),
-            Some(latest) if latest.draft.digest == draft.digest => continue,
             Some(latest) => {
                 let next = latest.next(draft.clone(), at);
                 let why = match next.change() {
@@ -306,20 +306,21 @@ fn audiences<'c>(config: &'c Config, notice: &Notice, is_new: bool) -> Vec<(Audi
     lists.chain(targets.map(|target| (Audience::Target(target.name.clone()), None))).collect()
 }
 
-fn issues(list: &List, cut: &Cut, then: &History, now: DateTime<Utc>) -> Vec<Entry> {
+fn issues(list: &List, cut: &Cut, then: &Then<'_>, now: DateTime<Utc>) -> Vec<Entry> {
     let mut entries = Vec::new();
-    let since = match then.carries_since.get(&list.name) {
+    let history = then.history;
+    let since = match history.carries_since.get(&list.name) {
         Some(since) => *since,
         None => {
             // The first issue looks back one period from the first cut.
-            let after = then.planned_until;
+            let after = history.planned_until;
             let since = cut.next(after).map_or(after, |first| first.at - cut.period());
             let why = format!("The list {} is new: its first issue looks back one period.", list.name);
             entries.push(Entry { at: now, step: Step::Open { list: list.name.clone(), since }, why });
             since
         }
     };
-    let occurrences = cut.occurrences(then.planned_until, now);
+    let occurrences = cut.occurrences(history.planned_until, now);
     let Some((latest, overdue)) = occurrences.split_last() else { return entries };
     for missed in overdue {
         let why = "A later issue was due by the time the service ran again; its notices go into that one."
@@ -339,7 +340,7 @@ fn issue(
     cut: &Cut,
     occurrence: &Occurrence,
     since: DateTime<Utc>,
-    then: &History,
+    then: &Then<'_>,
     now: DateTime<Utc>,
 ) -> Entry {
     let (at, id) = (occurrence.at, EditionId::issue(&list.name, occurrence.nominal));
@@ -351,9 +352,8 @@ fn issue(
     let due_at = settle(list.quiet.as_ref(), at, now, expires_at);
     let goes_at = due_at.max(now);
     let mut members: Vec<&Revision> = then
-        .revisions
-        .values()
-        .filter(|revision| is_carried(list, revision, since, at, then) && !is_over(revision, goes_at))
+        .revisions()
+        .filter(|revision| is_carried(list, revision, since, at, then.history) && !is_over(revision, goes_at))
         .collect();
     members.sort_by(|a, b| (a.published_at, a.id()).cmp(&(b.published_at, b.id())));
     if members.is_empty() {
@@ -378,10 +378,11 @@ fn is_carried(
     revision: &Revision,
     since: DateTime<Utc>,
     cut_at: DateTime<Utc>,
-    then: &History,
+    history: &History,
 ) -> bool {
-    let in_time = revision.appeared_at <= cut_at && revision.appeared_at > since && then.may_send(revision);
-    let carried = then.carried.get(&list.name).is_some_and(|carried| carried.contains(revision.id()));
+    let in_time =
+        revision.appeared_at <= cut_at && revision.appeared_at > since && history.may_send(revision);
+    let carried = history.carried.get(&list.name).is_some_and(|carried| carried.contains(revision.id()));
     in_time && !carried && list.select.takes(revision.notice())
 }
 
@@ -389,25 +390,19 @@ fn is_carried(
 // would only send people to an empty street.
 fn is_over(revision: &Revision, goes_at: DateTime<Utc>) -> bool {
     is_cancelled(revision)
-        || revision.notice().event().is_some_and(|event| event.ends_or_assumed().at <= goes_at)
+        || revision.notice().event().is_some_and(|event| event.ends_or_assumed_at() <= goes_at)
 }
 
-fn reminders(
-    config: &Config,
-    then: &History,
-    settled: &BTreeSet<EditionId>,
-    revision: &Revision,
-    now: DateTime<Utc>,
-) -> Vec<Entry> {
-    if !then.may_send(revision) {
+fn reminders(config: &Config, history: &History, revision: &Revision, now: DateTime<Utc>) -> Vec<Entry> {
+    if !history.may_send(revision) {
         return Vec::new();
     }
     let mut by_audience: BTreeMap<Audience, Vec<Reminder<'_>>> = BTreeMap::new();
-    for reminder in reminders_of(config, revision, then.planned_until) {
+    for reminder in reminders_of(config, revision, history.planned_until) {
         // One that was sent for an earlier start does not come again, so that it overtakes none.
         let id = EditionId::reminder(reminder.audience.name(), revision.id(), reminder.before);
-        let is_open = !settled.contains(&id);
-        if is_open && reminder.at > then.planned_until && reminder.at > revision.stands_since() {
+        let is_open = !history.settled.contains(&id);
+        if is_open && reminder.at > history.planned_until && reminder.at > revision.stands_since() {
             by_audience.entry(reminder.audience.clone()).or_default().push(reminder);
         }
     }

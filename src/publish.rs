@@ -29,12 +29,13 @@ pub struct Publisher {
     ledger: Ledger,
     templates: Arc<Templates>,
     folder: Folder,
-    reading: Reading,
     holder: String,
     // The lock of an embedded ledger; PostgreSQL has the lease alone.
     lock: Option<File>,
     lease: Option<Lease>,
     history: Option<History>,
+    // Until when nothing falls due, files and history left as they are; none when that is to be asked.
+    idle_until: Option<DateTime<Utc>>,
     // When the ledger's mark was last written by us.
     marked_at: Option<DateTime<Utc>>,
     // When the documents must be looked at again, files left as they are.
@@ -79,11 +80,11 @@ impl Publisher {
             ledger: ledger.clone(),
             templates,
             folder: installation.folder(),
-            reading: Reading::default(),
             holder,
             lock: None,
             lease: None,
             history: None,
+            idle_until: None,
             marked_at: None,
             documents_change_at: None,
             manifest: None,
@@ -92,7 +93,7 @@ impl Publisher {
 
     /// Files with problems, as of the last look.
     pub fn reading(&self) -> &Reading {
-        &self.reading
+        self.folder.reading()
     }
 
     /// What has been published, as of the last look.
@@ -117,8 +118,8 @@ impl Publisher {
         // A picture may be another without any notice being so.
         let is_new = reading.is_some();
         if let Some(reading) = reading {
-            tell(&reading);
-            self.reading = reading;
+            tell(reading);
+            self.idle_until = None;
         }
         let history = self.history(now).await?;
         if history.planned_until - now > MOST_BACKWARDS {
@@ -126,7 +127,11 @@ impl Publisher {
             looked.held = true;
             return Ok(looked);
         }
-        looked.entries = plan::due(&self.installation.config, &self.reading.drafts, &history, now);
+        let config = &self.installation.config;
+        let idle_until = self.idle_until.take().filter(|until| now < *until);
+        if idle_until.is_none() {
+            looked.entries = plan::due(config, &self.folder.reading().drafts, &history, now);
+        }
         // A mark that moves by itself every few seconds would be a write for nothing.
         let mark_is_old = self.marked_at.is_none_or(|marked| now - marked > TimeDelta::minutes(1));
         if !looked.entries.is_empty() || mark_is_old {
@@ -145,6 +150,10 @@ impl Publisher {
         }
         let mut history = history;
         history.apply_all(&looked.entries, now);
+        self.idle_until = idle_until.or_else(|| {
+            let next = plan::next_due(&self.installation.config, &self.folder.reading().drafts, &history);
+            Some(next.unwrap_or(DateTime::<Utc>::MAX_UTC))
+        });
         self.history = Some(history);
         looked.written = self.write_documents(&looked.entries, is_new, now).await?;
         Ok(looked)
@@ -152,11 +161,7 @@ impl Publisher {
 
     /// When to look again at the latest, files left as they are.
     pub fn next_at(&self) -> Option<DateTime<Utc>> {
-        let due = self
-            .history
-            .as_ref()
-            .and_then(|history| plan::next_due(&self.installation.config, &self.reading.drafts, history));
-        [due, self.documents_change_at].into_iter().flatten().min()
+        [self.idle_until, self.documents_change_at].into_iter().flatten().min()
     }
 
     /// Lets another process publish, now and not when the lease ends.
@@ -183,12 +188,13 @@ impl Publisher {
         if let Some(history) = self.history.take() {
             return Ok(history);
         }
+        self.idle_until = None;
         let installation = &self.installation;
         if let Some(history) = self.ledger.history(|path, source| installation.draft(path, source)).await? {
             return Ok(history);
         }
         // The first look ever: what is there already is shown and never sent.
-        let (history, entries) = plan::begin(&self.reading.drafts, now);
+        let (history, entries) = plan::begin(&self.folder.reading().drafts, now);
         let lease = self.lease.as_ref().context("begin without the lease")?;
         self.ledger.begin(&entries, lease, now).await?;
         Ok(history)
@@ -202,20 +208,23 @@ impl Publisher {
     ) -> anyhow::Result<Option<Written>> {
         let revised = entries.iter().any(|entry| matches!(entry.step, Step::Revise(_)));
         let due = self.documents_change_at.is_some_and(|at| at <= now);
-        let Some(history) =
-            self.history.as_ref().filter(|_| revised || is_new || due || self.manifest.is_none())
-        else {
+        if !revised && !is_new && !due && self.manifest.is_some() {
             return Ok(None);
-        };
+        }
+        // Lent and not copied: of ten thousand the copy would be felt.
+        let Some(history) = self.history.take() else { return Ok(None) };
         let (installation, templates) = (self.installation.clone(), Arc::clone(&self.templates));
-        let revisions = history.revisions.clone();
         // While it is written the manifest is not known; after an error it is read again.
         let manifest = self.manifest.take();
         let task = tokio::task::spawn_blocking(move || {
-            let revisions: Vec<&Revision> = revisions.values().collect();
-            write_site(&installation, &templates, &revisions, &installation.site(), manifest, now)
+            let revisions: Vec<&Revision> = history.revisions.values().collect();
+            let folder = installation.site();
+            let site = write_site(&installation, &templates, &revisions, &folder, manifest, now);
+            (history, site)
         });
-        let site = task.await.context("write the documents")??;
+        let (history, site) = task.await.context("write the documents")?;
+        self.history = Some(history);
+        let site = site?;
         self.documents_change_at = site.changes_at;
         self.manifest = Some(site.manifest);
         Ok(Some(site.written))

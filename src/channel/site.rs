@@ -201,18 +201,20 @@ pub fn write(
 impl<'a> Writing<'a> {
     /// The writing of the catalog's documents over what the manifest says is there.
     pub fn new(folder: &'a Path, manifest: Manifest, catalog: &'a Catalog<'a>, now: DateTime<Utc>) -> Self {
-        let documents = catalog.documents();
-        let paths: HashSet<&str> = documents.iter().map(|document| document.path.as_str()).collect();
-        let known: BTreeSet<&String> = manifest.documents.keys().chain(&manifest.suspects).collect();
-        // The page stands on as it was when its picture's file is taken away or spoilt, and so does the picture.
-        let pictures = catalog.pictures();
-        let is_removed = |path: &&String| !paths.contains(path.as_str()) && !pictures.contains(*path);
-        let removals: Vec<String> = known.into_iter().filter(is_removed).cloned().collect();
-        let is_new = |document: &Document| {
+        let mut documents = catalog.documents();
+        let mut known = 0;
+        documents.retain(|document| {
+            let entry = manifest.documents.get(&document.path);
+            known += usize::from(entry.is_some());
             manifest.suspects.contains(&document.path)
-                || manifest.documents.get(&document.path).is_none_or(|entry| entry.stamp != document.stamp)
+                || entry.is_none_or(|entry| entry.stamp != document.stamp)
+        });
+        // No path occurs twice: when as many are known as the manifest has, none of its paths is left over.
+        let removals = if known == manifest.documents.len() && manifest.suspects.is_empty() {
+            Vec::new()
+        } else {
+            removals(&manifest, catalog)
         };
-        let documents: Vec<Document> = documents.into_iter().filter(is_new).collect();
         let is_done = documents.is_empty() && removals.is_empty();
         Self {
             folder,
@@ -408,6 +410,17 @@ impl Entry {
             && self.gzip.is_none_or(|length| is_long(".gz", length))
             && self.brotli.is_none_or(|length| is_long(".br", length))
     }
+}
+
+// The paths at which something stands that is no document any more.
+fn removals(manifest: &Manifest, catalog: &Catalog<'_>) -> Vec<String> {
+    let documents = catalog.documents();
+    let paths: HashSet<&str> = documents.iter().map(|document| document.path.as_str()).collect();
+    let known: BTreeSet<&String> = manifest.documents.keys().chain(&manifest.suspects).collect();
+    // A page stands on as it was when its picture's file is taken away or spoilt, and so does the picture.
+    let pictures = catalog.pictures();
+    let is_left_over = |path: &&String| !paths.contains(path.as_str()) && !pictures.contains(*path);
+    known.into_iter().filter(is_left_over).cloned().collect()
 }
 
 /// The media type of a document, by what its path ends in.

@@ -19,7 +19,7 @@ pub struct Arguments {
 
 pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clock) -> anyhow::Result<Ended> {
     let now = clock.now();
-    let reading = installation.folder().read()?.unwrap_or_default();
+    let reading = installation.folder().read_once()?;
     // What was published when is the ledger's to say; without one, the files say it.
     let history =
         match installation.config.database_url.is_some() || installation.data().join("ledger.db").exists() {

@@ -17,7 +17,7 @@ pub struct Arguments {
 }
 
 pub fn run(installation: &Installation, arguments: &Arguments) -> anyhow::Result<Ended> {
-    let reading = installation.folder().read()?.unwrap_or_default();
+    let reading = installation.folder().read_once()?;
     let problems = reading.reports.iter().map(|report| report.problems.len()).sum::<usize>();
     if arguments.json {
         let rows: Vec<_> = reading

@@ -54,8 +54,7 @@ fn found(what: &'static str, result: anyhow::Result<String>) -> Finding {
 fn notices(installation: &Installation) -> Finding {
     found(
         "notices",
-        installation.folder().read().and_then(|reading| {
-            let reading = reading.unwrap_or_default();
+        installation.folder().read_once().and_then(|reading| {
             let bad = reading.reports.iter().filter(|report| report.has_errors()).count();
             if bad > 0 {
                 anyhow::bail!("{bad} of {} have errors; `handbill check` shows them", reading.files);

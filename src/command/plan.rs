@@ -49,7 +49,7 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     if to <= from {
         bail!("the end of the plan is not after its beginning");
     }
-    let reading = installation.folder().read()?.unwrap_or_default();
+    let reading = installation.folder().read_once()?;
     let ledger = installation.ledger().await?;
     let history = ledger.history(|path, source| installation.draft(path, source)).await?;
     let history = match history.filter(|history| history.began_at <= from) {

@@ -95,7 +95,7 @@ struct Preview<'a> {
 
 pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clock) -> anyhow::Result<Ended> {
     let now = clock.now();
-    let reading = installation.folder().read()?.unwrap_or_default();
+    let reading = installation.folder().read_once()?;
     let Some(draft) = find(installation, &reading, &arguments.notice)? else {
         return Ok(Ended::WithProblems);
     };

@@ -139,10 +139,19 @@ pub fn without_links(body: &Body, pages: &[String]) -> Body {
 
 /// The text without the characters that XML 1.0 §2.2 does not allow.
 pub fn xml_clean(text: &str) -> Cow<'_, str> {
-    if text.chars().all(is_xml) {
+    if is_clean(text) {
         return Cow::Borrowed(text);
     }
     Cow::Owned(text.chars().filter(|c| is_xml(*c)).collect())
+}
+
+// Byte by byte and without a branch: only a control character, or the first byte of U+FFFE and U+FFFF, needs a
+// second look.
+fn is_clean(text: &str) -> bool {
+    let is_suspect =
+        |byte: u8| (byte < b' ') & (byte != b'\n') & (byte != b'\t') & (byte != b'\r') | (byte == 0xEF);
+    let has_suspect = text.bytes().fold(false, |found, byte| found | is_suspect(byte));
+    !has_suspect || text.chars().all(is_xml)
 }
 
 fn is_xml(c: char) -> bool {
@@ -170,26 +179,14 @@ struct Source {
 
 impl Source {
     fn new(markdown: &str, offset: usize, problems: &mut Vec<Problem>) -> Self {
-        let mut text = String::with_capacity(markdown.len());
-        for (at, c) in markdown.char_indices() {
-            if is_xml(c) {
-                text.push(c);
-                continue;
-            }
-            // As many bytes as were there, so that the places stay right.
-            text.push(if c.len_utf8() == 1 { ' ' } else { '\u{FFFD}' });
-            let span = offset + at..offset + at + c.len_utf8();
-            let message = format!("the text holds the control character U+{:04X}", u32::from(c));
-            problems.push(Problem::warning(span, message, "remove it; feeds cannot carry it"));
-        }
-        let mut line_starts = vec![0];
+        let text = match is_clean(markdown) {
+            true => markdown.to_owned(),
+            false => cleaned(markdown, offset, problems),
+        };
         let bytes = text.as_bytes();
-        for (at, byte) in bytes.iter().enumerate() {
-            let ends_line = *byte == b'\n' || *byte == b'\r' && bytes.get(at + 1) != Some(&b'\n');
-            if ends_line {
-                line_starts.push(at + 1);
-            }
-        }
+        let ends_line = |at: &usize| bytes[*at] == b'\n' || bytes.get(at + 1) != Some(&b'\n');
+        let ends = memchr::memchr2_iter(b'\n', b'\r', bytes).filter(ends_line);
+        let line_starts = std::iter::once(0).chain(ends.map(|at| at + 1)).collect();
         Self { text, offset, line_starts }
     }
 
@@ -227,6 +224,22 @@ impl Source {
     fn in_file(&self, local: Range<usize>) -> Range<usize> {
         local.start + self.offset..local.end + self.offset
     }
+}
+
+fn cleaned(markdown: &str, offset: usize, problems: &mut Vec<Problem>) -> String {
+    let mut text = String::with_capacity(markdown.len());
+    for (at, c) in markdown.char_indices() {
+        if is_xml(c) {
+            text.push(c);
+            continue;
+        }
+        // As many bytes as were there, so that the places stay right.
+        text.push(if c.len_utf8() == 1 { ' ' } else { '\u{FFFD}' });
+        let span = offset + at..offset + at + c.len_utf8();
+        let message = format!("the text holds the control character U+{:04X}", u32::from(c));
+        problems.push(Problem::warning(span, message, "remove it; feeds cannot carry it"));
+    }
+    text
 }
 
 // An HTML parser looks through all the open elements at every new one: 20,000 levels took it four seconds.
@@ -296,6 +309,9 @@ fn is_comment(html: &str) -> bool {
 // Puts the definitions at the end, in the order of their first mention, under names that no other notice
 // on the same page or in the same mail has.
 fn settle_footnotes(root: Node<'_>, source: &Source, problems: &mut Vec<Problem>) {
+    if !source.text.contains("[^") {
+        return;
+    }
     let mut prefix = String::new();
     for byte in Sha256::digest(source.text.as_bytes()).iter().take(4) {
         let _ = write!(prefix, "{byte:02x}");

@@ -10,7 +10,7 @@ pub mod shown;
 
 use std::fmt;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::notice::markdown::Body;
 use crate::schedule::zone::Moment;
@@ -147,6 +147,9 @@ pub enum Status {
     /// Not at all.
     Cancelled,
 }
+
+/// How long an action is when nobody said when it ends.
+const ASSUMED_LENGTH: TimeDelta = TimeDelta::hours(2);
 
 /// Where an action is.
 #[derive(Debug, Clone, PartialEq)]
@@ -496,9 +499,14 @@ impl Status {
 impl Event {
     /// The end, or two hours after the start when none was said (the calendar says that it is assumed).
     pub fn ends_or_assumed(&self) -> Moment {
-        self.ends.clone().unwrap_or_else(|| {
-            Moment::from_instant(self.starts.at + chrono::TimeDelta::hours(2), self.starts.zone.clone())
-        })
+        self.ends
+            .clone()
+            .unwrap_or_else(|| Moment::from_instant(self.ends_or_assumed_at(), self.starts.zone.clone()))
+    }
+
+    /// The instant of that end.
+    pub fn ends_or_assumed_at(&self) -> DateTime<Utc> {
+        self.ends.as_ref().map_or(self.starts.at + ASSUMED_LENGTH, |ends| ends.at)
     }
 }
 

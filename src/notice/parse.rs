@@ -2,7 +2,7 @@
 //!
 //! Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 
 use chrono::{Datelike, NaiveDate};
 use url::Url;
@@ -42,6 +42,28 @@ pub struct Parsed {
     pub pictures: Vec<Placed<String>>,
 }
 
+/// What the files say of each other.
+#[derive(Debug, Clone, Copy)]
+pub struct Named<'a> {
+    /// Its notice's id; none when it has errors.
+    pub id: Option<&'a NoticeId>,
+    /// The file as the person knows it.
+    pub path: &'a str,
+    /// The ids of other notices that it names, with their places.
+    pub references: &'a [Placed<String>],
+}
+
+impl Parsed {
+    /// What it says of the other files.
+    pub fn named(&self) -> Named<'_> {
+        Named {
+            id: self.notice.as_ref().map(|notice| &notice.id),
+            path: &self.report.path,
+            references: &self.references,
+        }
+    }
+}
+
 /// Larger files are refused: no notice that a person wrote comes near it.
 pub const MAX_BYTES: usize = 1 << 20;
 
@@ -57,27 +79,28 @@ pub fn parse(path: &str, source: &str, defaults: &Defaults) -> Parsed {
 
 /// What can only be seen with all the files at hand: references to notices that are not there, and two files
 /// with one id. Each problem with the index of its file.
-pub fn check_together(files: &[&Parsed]) -> Vec<(usize, Problem)> {
-    let mut paths: BTreeMap<&NoticeId, &str> = BTreeMap::new();
+pub fn check_together(files: &[Named<'_>]) -> Vec<(usize, Problem)> {
+    let mut paths: HashMap<&str, &str> = HashMap::with_capacity(files.len());
     let mut found = Vec::new();
     for (index, file) in files.iter().enumerate() {
-        let Some(notice) = &file.notice else { continue };
-        if let Some(first) = paths.get(&notice.id) {
-            let message = format!("the id {} is taken by {first}", notice.id);
+        let Some(id) = file.id else { continue };
+        let first = *paths.entry(id.as_str()).or_insert(file.path);
+        if first != file.path {
+            let message = format!("the id {id} is taken by {first}");
             found.push((index, Problem::error(0..0, message, "give this one another name, or another `id`")));
-        } else {
-            paths.insert(&notice.id, &file.report.path);
         }
     }
     // A file that cannot be read now still is what others refer to.
-    let unread = files.iter().filter(|file| file.notice.is_none()).map(|file| stem(&file.report.path));
-    let known: BTreeSet<&str> = paths.keys().map(|id| id.as_str()).chain(unread).collect();
+    let unread: HashSet<&str> =
+        files.iter().filter(|file| file.id.is_none()).map(|file| stem(file.path)).collect();
     for (index, file) in files.iter().enumerate() {
-        for reference in &file.references {
-            if known.contains(reference.value.as_str()) {
+        for reference in file.references {
+            let name = reference.value.as_str();
+            if paths.contains_key(name) || unread.contains(name) {
                 continue;
             }
-            let names: Vec<&str> = known.iter().copied().collect();
+            let mut names: Vec<&str> = paths.keys().chain(&unread).copied().collect();
+            names.sort_unstable();
             let help = match fields::nearest(&reference.value, &names) {
                 Some(near) => format!("did you mean {near}?"),
                 None => "write the name of a file of this folder, without `.md`".to_owned(),

@@ -56,8 +56,9 @@ pub fn calendar(
 ) -> Vec<u8> {
     let mut actions: Vec<Action<'_>> = revisions
         .iter()
+        // Asked first: of years of actions nearly all are past, and each would be a copy.
+        .filter(|revision| revision.notice().event().is_some_and(|event| is_kept(event, now)))
         .filter_map(|revision| Action::of(revision, now))
-        .filter(|a| a.is_kept(now))
         .collect();
     actions.sort_by(|a, b| (a.event.starts.at, a.revision.id()).cmp(&(b.event.starts.at, b.revision.id())));
 
@@ -120,14 +121,6 @@ impl<'a> Action<'a> {
         self.stamp
     }
 
-    fn is_kept(&self, now: DateTime<Utc>) -> bool {
-        let kept = match self.event.status {
-            Status::Cancelled => CANCELLED_KEPT,
-            Status::Scheduled | Status::Moved | Status::Rescheduled | Status::Postponed => KEPT,
-        };
-        now < self.event.ends_or_assumed().at + kept
-    }
-
     fn status(&self) -> ICalendarStatus {
         match self.event.status {
             Status::Scheduled | Status::Moved | Status::Rescheduled => ICalendarStatus::Confirmed,
@@ -135,6 +128,14 @@ impl<'a> Action<'a> {
             Status::Cancelled => ICalendarStatus::Cancelled,
         }
     }
+}
+
+fn is_kept(event: &Event, now: DateTime<Utc>) -> bool {
+    let kept = match event.status {
+        Status::Cancelled => CANCELLED_KEPT,
+        Status::Scheduled | Status::Moved | Status::Rescheduled | Status::Postponed => KEPT,
+    };
+    now < event.ends_or_assumed_at() + kept
 }
 
 fn head() -> Vec<Entry> {

@@ -127,7 +127,7 @@ struct Members {
     topic: Topic,
     /// Those of its index, oldest first.
     index: Vec<usize>,
-    /// Those of its feed, newest first by `updated_at`.
+    /// All of them as its feed wants them, newest first.
     feed: Vec<usize>,
     /// Those of its calendar.
     actions: Vec<usize>,
@@ -140,7 +140,7 @@ pub fn next_change(revisions: &[&Revision], after: DateTime<Utc>) -> Option<Date
 
 fn next_change_of(revision: &Revision, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let notice = revision.notice();
-    let phases = notice.event().map(|event| PHASES.map(|phase| event.ends_or_assumed().at + phase));
+    let phases = notice.event().map(|event| PHASES.map(|phase| event.ends_or_assumed_at() + phase));
     phases
         .into_iter()
         .flatten()
@@ -345,9 +345,7 @@ impl<'a> Catalog<'a> {
 
     fn add_feeds(&self, base: &DefaultHasher, members: &Members, documents: &mut Vec<Document>) {
         let topic = &members.topic;
-        let position = |revision: &Revision| self.positions.get(revision.id().as_str()).copied();
-        let selected = self.selected(members).into_iter().filter_map(position).map(|at| self.keys[at]);
-        let feed = stamp(base, &selected.collect::<Vec<_>>());
+        let feed = stamp(base, &self.keys_of(self.selected(members)));
         for format in Format::ALL {
             documents.push(Document {
                 path: format!("{}.{}", topic.feed_path(), format.extension()),
@@ -392,38 +390,26 @@ impl<'a> Catalog<'a> {
     }
 
     fn sort_into_topics(&self) -> Vec<Members> {
-        let mut by_update: Vec<usize> = (0..self.revisions.len()).collect();
-        by_update.sort_by_key(|at| std::cmp::Reverse(self.revisions[*at].updated_at));
         let mut topics = vec![Members::of(Topic::All)];
         topics.extend(KindName::ALL.map(|kind| Members::of(Topic::Kind(kind))));
         let mut tags: BTreeMap<&str, Members> = BTreeMap::new();
         for (at, revision) in self.revisions.iter().enumerate() {
+            let notice = revision.notice();
+            let kind = notice.kind_name();
+            let mut of_all =
+                topics.iter_mut().filter(|it| it.topic == Topic::All || it.topic == Topic::Kind(kind));
+            of_all.by_ref().for_each(|members| members.add(at, kind));
             // The oldest spelling of a tag is its name, so that a new notice renames no feed.
-            for tag in distinct(&revision.notice().tags) {
-                tags.entry(&tag.slug).or_insert_with(|| Members::of(Topic::Tag(tag.clone()))).index.push(at);
+            for tag in distinct(&notice.tags) {
+                let members = tags.entry(&tag.slug).or_insert_with(|| Members::of(Topic::Tag(tag.clone())));
+                members.add(at, kind);
             }
-        }
-        for at in by_update {
-            for tag in distinct(&self.revisions[at].notice().tags) {
-                if let Some(members) = tags.get_mut(tag.slug.as_str()) {
-                    members.feed.push(at);
-                }
-            }
-            let kind = self.revisions[at].notice().kind_name();
-            for members in &mut topics {
-                if matches!(members.topic, Topic::All) || members.topic == Topic::Kind(kind) {
-                    members.feed.push(at);
-                }
-            }
-        }
-        for members in &mut topics {
-            members.index = members.feed.clone();
-            members.index.sort_unstable();
         }
         topics.extend(tags.into_values());
         for members in &mut topics {
-            let is_action = |at: &usize| self.revisions[*at].notice().event().is_some();
-            members.actions = members.index.iter().copied().filter(is_action).collect();
+            // Nearly in that order already, since few notices change materially.
+            members.feed = members.index.iter().rev().copied().collect();
+            members.feed.sort_by(|a, b| feed::newest_first(self.revisions[*a], self.revisions[*b]));
             if members.topic == Topic::Kind(KindName::Action) {
                 members.index = self.past();
             }
@@ -521,15 +507,16 @@ impl<'a> Catalog<'a> {
     }
 
     fn feed(&self, topic: &Topic, format: Format) -> Vec<u8> {
-        let entries = self.members_of(topic).map_or(Vec::new(), |members| self.selected(members));
+        let entries = self.members_of(topic).map_or(Vec::new(), |members| self.pick(self.selected(members)));
         let title = topic.feed_title(self.site);
         let (path, page) = (topic.feed_path(), topic.page_path());
         let feed = Feed { title, path, page, entries, pictures: &self.pictures };
         feed::render(self.site, &feed, format, self.now)
     }
 
-    fn selected(&self, members: &Members) -> Vec<&'a Revision> {
-        feed::select(members.feed.iter().map(|at| self.revisions[*at]), self.feed_entries, self.now)
+    fn selected<'m>(&self, members: &'m Members) -> &'m [usize] {
+        let updated_at = |at: &usize| self.revisions[*at].updated_at;
+        feed::select(&members.feed, updated_at, self.feed_entries, self.now)
     }
 
     fn calendar(&self, topic: &Topic) -> Vec<u8> {
@@ -585,19 +572,27 @@ impl Members {
     fn of(topic: Topic) -> Self {
         Self { topic, index: Vec::new(), feed: Vec::new(), actions: Vec::new() }
     }
+
+    fn add(&mut self, at: usize, kind: KindName) {
+        self.index.push(at);
+        if kind == KindName::Action {
+            self.actions.push(at);
+        }
+    }
 }
 
 fn key(revision: &Revision, now: DateTime<Utc>) -> u64 {
     let mut hasher = DefaultHasher::new();
     let notice = revision.notice();
-    (&revision.draft.digest, notice.id.as_str(), revision.number, revision.sequence).hash(&mut hasher);
+    // What the author left to the site is in what every document follows from.
+    (revision.draft.digest.short(), notice.id.as_str(), revision.number, revision.sequence).hash(&mut hasher);
     let times = [revision.published_at, revision.updated_at, revision.revised_at];
-    (times, revision.changes.len(), &notice.lang, &notice.authors).hash(&mut hasher);
+    (times, revision.changes.len()).hash(&mut hasher);
     // One more when a notice that it leads to is published.
     leads_to(notice).count().hash(&mut hasher);
     // Between two changes by itself a notice shows the same, and the next one names the span between.
     if let Some(event) = notice.event() {
-        let end = event.ends_or_assumed().at;
+        let end = event.ends_or_assumed_at();
         PHASES.iter().filter(|phase| end + **phase <= now).count().hash(&mut hasher);
         // A newer version of the zones may move what a person wrote.
         (event.starts.at, end).hash(&mut hasher);
@@ -628,7 +623,7 @@ fn ahead(revisions: &[&Revision], now: DateTime<Utc>) -> Vec<usize> {
 }
 
 fn ahead_until(event: &Event) -> DateTime<Utc> {
-    let end = event.ends_or_assumed().at;
+    let end = event.ends_or_assumed_at();
     match event.status {
         Status::Postponed => end + POSTPONED_KEPT,
         Status::Scheduled | Status::Moved | Status::Rescheduled | Status::Cancelled => end,

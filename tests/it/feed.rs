@@ -184,7 +184,10 @@ fn a_selection_has_the_newest_and_all_of_the_last_two_weeks() {
     let revisions: Vec<Revision> =
         (0..30).map(|day| first(&format!("n{day:02}"), &source, &seen(day))).collect();
     let ids = |limit: usize| -> Vec<String> {
-        select(revisions.iter(), limit, now).iter().map(|revision| revision.id().to_string()).collect()
+        select(&revisions, |revision| revision.updated_at, limit, now)
+            .iter()
+            .map(|revision| revision.id().to_string())
+            .collect()
     };
     assert_eq!(ids(3).len(), 14, "those of the last 14 days, the day 14 days ago is over");
     assert_eq!(ids(20).len(), 20);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use handbill::notice::parse::{check_together, parse};
+use handbill::notice::parse::{Parsed, check_together, parse};
 use handbill::notice::shown::{leads_to, shown};
 use handbill::notice::{Kind, Notice, markdown};
 use handbill::render::facts::facts_text;
@@ -110,7 +110,10 @@ fn a_lineage_leads_to_a_notice_that_is_there_or_has_a_name() {
         let files = [("calling", &*source), ("secret-march", OTHER), ("open-kitchen", OTHER)]
             .map(|(id, source)| parse(&format!("notices/{id}.md"), source, &sample::site().defaults()));
         let own = files[0].report.problems.clone();
-        let all = check_together(&files.each_ref()).into_iter().map(|(_, problem)| problem).chain(own);
+        let all = check_together(&files.each_ref().map(Parsed::named))
+            .into_iter()
+            .map(|(_, problem)| problem)
+            .chain(own);
         all.map(|problem| format!("{} | {}", problem.message, problem.help)).collect::<Vec<_>>()
     };
     assert_eq!(problem("secret-march"), Vec::<String>::new());

@@ -199,7 +199,7 @@ fn read(folders: &[&str]) -> Vec<Parsed> {
             files.push(parse(&path, &text(&path), &defaults));
         }
     }
-    let problems = check_together(&files.iter().collect::<Vec<_>>());
+    let problems = check_together(&files.iter().map(Parsed::named).collect::<Vec<_>>());
     assert!(problems.is_empty(), "{problems:?}");
     files
 }

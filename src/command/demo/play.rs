@@ -165,7 +165,7 @@ impl Player<'_> {
     }
 
     fn drafts(&self) -> anyhow::Result<Drafts> {
-        let reading = self.stage.installation.folder().read()?.unwrap_or_default();
+        let reading = self.stage.installation.folder().read_once()?;
         if let Some(report) = reading.reports.iter().find(|report| report.has_errors()) {
             bail!("a notice of the demo has errors: {report}");
         }

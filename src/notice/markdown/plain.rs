@@ -333,7 +333,11 @@ impl Line {
 
     // A character reference may stand for a line break, which is a space here as it is in HTML.
     fn push(&mut self, literal: &str) {
-        self.out.extend(literal.chars().map(|c| if matches!(c, '\n' | '\r') { ' ' } else { c }));
+        if literal.contains(['\n', '\r']) {
+            self.out.extend(literal.chars().map(|c| if matches!(c, '\n' | '\r') { ' ' } else { c }));
+        } else {
+            self.out.push_str(literal);
+        }
     }
 
     // Only the outermost is marked, and nothing that holds an address: mail programs would take the sign
@@ -432,7 +436,7 @@ fn wrap_by(text: &str, columns: impl Fn(usize) -> usize) -> Vec<String> {
         let mut used = 0;
         for (piece, space_before) in pieces(hard_line) {
             let space = usize::from(space_before && !line.is_empty());
-            let width = piece.width();
+            let width = if piece.is_ascii() { piece.len() } else { piece.width() };
             if !line.is_empty() && used + space + width > columns(lines.len()) {
                 lines.push(std::mem::take(&mut line));
                 used = 0;
@@ -457,6 +461,11 @@ fn wrap_by(text: &str, columns: impl Fn(usize) -> usize) -> Vec<String> {
 fn pieces(line: &str) -> Vec<(&str, bool)> {
     let mut pieces = Vec::new();
     for word in line.split(is_breakable_space).filter(|word| !word.is_empty()) {
+        // No ASCII character is ideographic, and most words are of nothing else.
+        if word.is_ascii() {
+            pieces.push((word, true));
+            continue;
+        }
         let mut start = 0;
         let mut before: Option<char> = None;
         let is_address = word.contains("://");

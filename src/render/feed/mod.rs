@@ -7,6 +7,7 @@ mod json;
 mod rss;
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
@@ -42,7 +43,7 @@ pub struct Feed<'a> {
     pub path: String,
     /// Where the page that it mirrors stands under the site.
     pub page: String,
-    /// As `select` gives them.
+    /// What `select` gives of its topic.
     pub entries: Vec<&'a Revision>,
     /// The pictures that stand on the site, by where.
     pub pictures: &'a BTreeMap<String, Picture>,
@@ -62,18 +63,21 @@ const MAX_CONTENT_BYTES: usize = MAX_BYTES / 2;
 /// Minutes between two visits of an RSS reader: longer would make a change of an action a day late.
 const TTL_MINUTES: u32 = 15;
 
-/// The notices of a subscription document: the newest `limit` by `updated_at` and all of the last 14 days,
-/// the newest first.
-pub fn select<'a>(
-    revisions: impl Iterator<Item = &'a Revision>,
+/// Those of a subscription document: the newest `limit` and all of the last 14 days. `all` are in the order of
+/// `newest_first`.
+pub fn select<T>(
+    all: &[T],
+    updated_at: impl Fn(&T) -> DateTime<Utc>,
     limit: usize,
     now: DateTime<Utc>,
-) -> Vec<&'a Revision> {
-    let mut selected: Vec<&Revision> = revisions.collect();
-    selected.sort_by(|a, b| newest_first(a, b));
-    let recent = selected.partition_point(|revision| revision.updated_at > now - RECENT);
-    selected.truncate(limit.max(recent));
-    selected
+) -> &[T] {
+    let recent = all.partition_point(|one| updated_at(one) > now - RECENT);
+    &all[..all.len().min(limit.max(recent))]
+}
+
+/// The order of a feed: by `updated_at`, then by id.
+pub fn newest_first(a: &Revision, b: &Revision) -> Ordering {
+    b.updated_at.cmp(&a.updated_at).then_with(|| a.id().cmp(b.id()))
 }
 
 /// A feed's document, at most `MAX_BYTES` long: the oldest entries give way.
@@ -160,10 +164,6 @@ struct Category {
     term: String,
     scheme: String,
     label: String,
-}
-
-fn newest_first(a: &Revision, b: &Revision) -> std::cmp::Ordering {
-    b.updated_at.cmp(&a.updated_at).then_with(|| a.id().cmp(b.id()))
 }
 
 // No two entries share one `updated`: readers that sort by it would show them in an order of their own. The

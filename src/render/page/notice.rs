@@ -271,7 +271,7 @@ fn event_view<'a>(
         }),
         no_place: event.has_place_to_come.then_some(facts::NO_PLACE),
         takes_place: event.status.takes_place(),
-        is_over: event.ends_or_assumed().at <= now,
+        is_over: event.ends_or_assumed_at() <= now,
         calendar: frame.href(&format!("notices/{}/event.ics", notice.id)),
     }
 }
