@@ -344,7 +344,7 @@ impl Room {
         if self.way().closed > 0 {
             return 1;
         }
-        if self.rate.is_some() { self.connections * 2 } else { (self.connections * 20).clamp(100, 500) }
+        if self.rate.is_some() { self.connections * 2 } else { (self.connections * 40).clamp(200, 1_000) }
     }
 
     fn take(&self) -> Option<Job> {
