@@ -67,8 +67,15 @@ impl Letters {
 }
 
 impl Ready {
-    /// The whole message for one recipient.
-    pub fn message(&self, office: &Office, claim: &Claim, address: &Address, now: DateTime<Utc>) -> Vec<u8> {
+    /// Adds the whole message for one recipient to `out`.
+    pub fn message(
+        &self,
+        office: &Office,
+        claim: &Claim,
+        address: &Address,
+        now: DateTime<Utc>,
+        out: &mut Vec<u8>,
+    ) {
         let site = &office.installation.config.site;
         let token = |purpose, list: &str| {
             // By the day, so that a resend within it has the same bytes.
@@ -85,9 +92,7 @@ impl Ready {
             unsubscribe_mailto: None,
             in_reply_to: self.follows.get(&claim.recipient).map(|id| message_id(office, id, claim.recipient)),
         };
-        let mut message = Vec::new();
-        self.letter.splice(&stamp, &mut message);
-        message
+        self.letter.splice(&stamp, out);
     }
 
     fn is_current(&self, committed: &Committed, now: DateTime<Utc>) -> bool {

@@ -1,8 +1,11 @@
 //! Recorder: the receipts of all connections in shared commits.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::error;
 
@@ -14,6 +17,17 @@ use crate::ledger::delivering::{Receipt, Recording};
 #[derive(Debug, Clone)]
 pub struct Recorder {
     sender: mpsc::Sender<Waiting>,
+    under_way: Arc<AtomicUsize>,
+}
+
+/// A message on its way: while this lives, its receipt is expected.
+#[derive(Debug)]
+pub struct UnderWay(Arc<AtomicUsize>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 // A receipt, and who waits for it.
@@ -32,6 +46,13 @@ const SOON: Duration = Duration::from_millis(2);
 const RETRY: Duration = Duration::from_secs(1);
 
 impl Recorder {
+    /// Says that a message goes out now. Keep what this answers until `record` has returned: other receipts wait
+    /// a moment for its own, so that they share a commit.
+    pub fn begin(&self) -> UnderWay {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        UnderWay(Arc::clone(&self.under_way))
+    }
+
     /// Returns when the receipt is durable.
     pub async fn record(&self, receipt: Receipt) {
         let (done, durable) = oneshot::channel();
@@ -60,16 +81,18 @@ impl Recorder {
 /// Starts the one task that writes receipts; it ends when every `Recorder` is dropped.
 pub fn start(office: &Office, tasks: &TaskTracker) -> Recorder {
     let (sender, mut receiver) = mpsc::channel::<Waiting>(MOST_IN_A_COMMIT);
+    let under_way = Arc::new(AtomicUsize::new(0));
+    let recorder = Recorder { sender, under_way: Arc::clone(&under_way) };
     let office = office.clone();
     tasks.spawn(async move {
         while let Some(first) = receiver.recv().await {
             let mut first = Some(first);
             while let Some(waiting) = first.take() {
-                first = record_in_turn(&office, &mut receiver, waiting).await;
+                first = record_in_turn(&office, &mut receiver, &under_way, waiting).await;
             }
         }
     });
-    Recorder { sender }
+    recorder
 }
 
 // Keeps the ledger's writer while receipts follow one another: to give it back and to ask for it costs as much as
@@ -77,6 +100,7 @@ pub fn start(office: &Office, tasks: &TaskTracker) -> Recorder {
 async fn record_in_turn(
     office: &Office,
     receiver: &mut mpsc::Receiver<Waiting>,
+    under_way: &AtomicUsize,
     first: Waiting,
 ) -> Option<Waiting> {
     let mut turn = None;
@@ -84,8 +108,11 @@ async fn record_in_turn(
     for _ in 0..MOST_IN_A_TURN {
         let (first, done) = next;
         let (mut receipts, mut waiting) = (vec![first], vec![done]);
+        let until = Instant::now() + SOON;
         while receipts.len() < MOST_IN_A_COMMIT {
-            let Ok((receipt, done)) = receiver.try_recv() else { break };
+            let Some((receipt, done)) = another(receiver, under_way, receipts.len(), until).await else {
+                break;
+            };
             receipts.push(receipt);
             waiting.push(done);
         }
@@ -107,6 +134,23 @@ async fn record_in_turn(
         next = tokio::time::timeout(SOON, receiver.recv()).await.ok().flatten()?;
     }
     Some(next)
+}
+
+// A receipt for the same commit. Under FULL a commit is dear and its price is the same for all: what is on its way is
+// waited for, but not long, as a relay may be slow.
+async fn another(
+    receiver: &mut mpsc::Receiver<Waiting>,
+    under_way: &AtomicUsize,
+    have: usize,
+    until: Instant,
+) -> Option<Waiting> {
+    if let Ok(waiting) = receiver.try_recv() {
+        return Some(waiting);
+    }
+    if have >= under_way.load(Ordering::Relaxed) {
+        return None;
+    }
+    tokio::time::timeout_at(until, receiver.recv()).await.ok().flatten()
 }
 
 async fn record(office: &Office, turn: &mut Option<Recording>, receipts: &[Receipt]) -> anyhow::Result<()> {
