@@ -694,9 +694,10 @@ async fn a_record_that_is_broken_off_stands_in_no_way(place: Place) {
     let receipts: Vec<Receipt> = claims.iter().map(sent).collect();
     // Each time somewhat later.
     for turns in 0..20 {
+        let mut recording = town.ledger.recording().await.unwrap();
         tokio::select! {
             biased;
-            done = town.ledger.record(&receipts) => done.unwrap(),
+            done = recording.record(&receipts) => done.unwrap(),
             () = async { for _ in 0..turns { tokio::task::yield_now().await } } => {}
         }
     }
