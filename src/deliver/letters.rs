@@ -99,7 +99,7 @@ impl Letters {
 }
 
 impl Ready {
-    /// The whole message for one recipient, an answer to the earlier edition that it follows.
+    /// Adds the whole message for one recipient to `out`, an answer to the earlier edition that it follows.
     pub fn message(
         &self,
         office: &Office,
@@ -107,7 +107,8 @@ impl Ready {
         address: &Address,
         follows: Option<&EditionId>,
         now: DateTime<Utc>,
-    ) -> Vec<u8> {
+        out: &mut Vec<u8>,
+    ) {
         let site = &office.installation.config.site;
         let token = |purpose, list: &str| {
             // By the day, so that a resend within it has the same bytes.
@@ -124,9 +125,7 @@ impl Ready {
             unsubscribe_mailto: None,
             in_reply_to: follows.map(|id| message_id(office, id, claim.recipient)),
         };
-        let mut message = Vec::new();
-        self.letter.splice(&stamp, &mut message);
-        message
+        self.letter.splice(&stamp, out);
     }
 
     /// When what is to be sent now goes out: now, or after quiet hours that have begun meanwhile.

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
@@ -87,6 +89,10 @@ enum Turn {
 // Ten refusals at the dot in a row are about us (a block, a policy), not about ten people.
 const MOST_OF_OUR_FAULTS: u32 = 10;
 
+// Connections that share a task share its wake-ups: with a task for each, most of the time went into waking and
+// parking threads. More than these have work for another core.
+const MOST_IN_A_TASK: usize = 16;
+
 // An idle connection is closed before the relay does it (RFC 5321 §4.5.3.2.7 gives 5 minutes).
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -144,15 +150,23 @@ pub async fn start(office: &Office, recorder: Recorder, tasks: &TaskTracker) -> 
         Transport::Outbox => None,
         Transport::Smtp(smtp) => Some(Arc::new(relay(&office.installation, smtp)?)),
     };
-    for _ in 0..connections {
-        let (room, relay) = (Arc::clone(&room), relay.clone());
-        let outbox = Outbox::new(office.installation.outbox(), true);
-        tasks.spawn(async move {
-            match relay {
-                Some(relay) => room.send_by(&relay).await,
-                None => room.put_into(&outbox).await,
-            }
-        });
+    let mut left = connections;
+    while left > 0 {
+        let group = left.min(MOST_IN_A_TASK);
+        left -= group;
+        let work: FuturesUnordered<_> = (0..group)
+            .map(|_| {
+                let (room, relay) = (Arc::clone(&room), relay.clone());
+                let outbox = Outbox::new(office.installation.outbox(), true);
+                async move {
+                    match relay {
+                        Some(relay) => room.send_by(&relay).await,
+                        None => room.put_into(&outbox).await,
+                    }
+                }
+            })
+            .collect();
+        tasks.spawn(work.collect::<()>());
     }
     tasks.spawn(async move { room.claim().await });
     Ok(())
@@ -362,7 +376,7 @@ impl Room {
         if self.way().closed > 0 {
             return 1;
         }
-        if self.rate.is_some() { self.connections * 2 } else { (self.connections * 20).clamp(100, 500) }
+        if self.rate.is_some() { self.connections * 2 } else { (self.connections * 40).clamp(200, 1_000) }
     }
 
     fn take(&self) -> Option<Job> {
@@ -414,8 +428,8 @@ impl Room {
             let Some(job) = self.next_job().await else { continue };
             let now = self.office.clock.now();
             let Some(job) = self.still_good(job, now).await else { continue };
-            let message =
-                job.ready.message(&self.office, &job.claim, &job.address, job.follows.as_ref(), now);
+            let mut message = Vec::new();
+            job.ready.message(&self.office, &job.claim, &job.address, job.follows.as_ref(), now, &mut message);
             // The recipient's number and not the address: names of files are seen.
             let key = format!("{} {}", job.ready.committed.id, job.claim.recipient);
             match outbox.put(&key, &message).await {
@@ -431,6 +445,8 @@ impl Room {
     async fn send_by(&self, relay: &Relay) {
         let mut connection: Option<Connection> = None;
         let mut announced: Option<Job> = None;
+        // One for all mails: pieces of some 20 kB are dear to allocate.
+        let mut message = Vec::new();
         while !self.office.stop.is_cancelled() {
             let is_announced = announced.is_some();
             let job = match announced.take() {
@@ -457,7 +473,7 @@ impl Room {
                 continue;
             };
             match connection.as_mut() {
-                Some(connection) => announced = self.send(connection, job, now).await,
+                Some(connection) => announced = self.send(connection, job, &mut message, now).await,
                 // It stops.
                 None => self.office.give_back(&[job.claim], now).await,
             }
@@ -494,8 +510,14 @@ impl Room {
         now + self.office.clock.scaled(closed_for)
     }
 
-    // Sends one and records it; answers the job that was announced behind it.
-    async fn send(&self, connection: &mut Connection, job: Job, now: DateTime<Utc>) -> Option<Job> {
+    // Sends one, by way of the buffer, and records it; answers the job that was announced behind it.
+    async fn send(
+        &self,
+        connection: &mut Connection,
+        job: Job,
+        message: &mut Vec<u8>,
+        now: DateTime<Utc>,
+    ) -> Option<Job> {
         let envelope = match self.envelope(&job) {
             Ok(envelope) => envelope,
             Err(text) => {
@@ -506,9 +528,11 @@ impl Room {
         // Under a rate limit the next one's turn has not come yet.
         let next = if self.rate.is_none() && !self.office.stop.is_cancelled() { self.take() } else { None };
         let next_envelope = next.as_ref().and_then(|next| self.envelope(next).ok());
-        let message = job.ready.message(&self.office, &job.claim, &job.address, job.follows.as_ref(), now);
+        message.clear();
+        job.ready.message(&self.office, &job.claim, &job.address, job.follows.as_ref(), now, message);
+        let under_way = self.recorder.begin();
         let (answer, next) = {
-            let mut sending = std::pin::pin!(connection.send(&envelope, &message, next_envelope.as_ref()));
+            let mut sending = std::pin::pin!(connection.send(&envelope, message, next_envelope.as_ref()));
             match tokio::time::timeout(LONGEST_BEHIND, &mut sending).await {
                 Ok(answer) => (answer, next),
                 Err(_) => {
@@ -518,6 +542,7 @@ impl Room {
             }
         };
         self.settle(job, answer).await;
+        drop(under_way);
         next
     }
 

@@ -1,23 +1,46 @@
 //! Recorder: the receipts of all connections in shared commits.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
 use crate::deliver::Office;
 use crate::delivery::{Next, Outcome, State};
-use crate::ledger::delivering::Receipt;
+use crate::ledger::delivering::{Receipt, Recording};
 
 /// Hands receipts over and waits until they are on disk.
 #[derive(Debug, Clone)]
 pub struct Recorder {
-    sender: mpsc::Sender<(Receipt, oneshot::Sender<()>)>,
+    sender: mpsc::Sender<Waiting>,
+    under_way: Arc<AtomicUsize>,
 }
+
+/// A message on its way: while this lives, its receipt is expected.
+#[derive(Debug)]
+pub struct UnderWay(Arc<AtomicUsize>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+// A receipt, and who waits for it.
+type Waiting = (Receipt, oneshot::Sender<()>);
 
 // More would only make one statement longer.
 const MOST_IN_A_COMMIT: usize = 500;
+
+// Claims and subscribers wait for the writer meanwhile: this many commits are some 30 ms.
+const MOST_IN_A_TURN: usize = 16;
+
+// A connection that was told of its receipt has the next answer within about this time, when the relay is near.
+const SOON: Duration = Duration::from_millis(2);
 
 // So much of what was sent is at risk when a copy of the ledger is restored after a crash.
 const RAISE_EVERY: Duration = Duration::from_secs(60);
@@ -26,6 +49,13 @@ const RAISE_EVERY: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_secs(1);
 
 impl Recorder {
+    /// Says that a message goes out now. Keep what this answers until `record` has returned: other receipts wait
+    /// a moment for its own, so that they share a commit.
+    pub fn begin(&self) -> UnderWay {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        UnderWay(Arc::clone(&self.under_way))
+    }
+
     /// Returns when the receipt is durable.
     pub async fn record(&self, receipt: Receipt) {
         let (done, durable) = oneshot::channel();
@@ -53,43 +83,96 @@ impl Recorder {
 
 /// Starts the one task that writes receipts; it ends when every `Recorder` is dropped.
 pub fn start(office: &Office, tasks: &TaskTracker) -> Recorder {
-    let (sender, mut receiver) = mpsc::channel::<(Receipt, oneshot::Sender<()>)>(MOST_IN_A_COMMIT);
+    let (sender, mut receiver) = mpsc::channel::<Waiting>(MOST_IN_A_COMMIT);
+    let under_way = Arc::new(AtomicUsize::new(0));
+    let recorder = Recorder { sender, under_way: Arc::clone(&under_way) };
     let office = office.clone();
     tasks.spawn(async move {
         let mut raised = Raised::Never;
         while let Some(first) = receiver.recv().await {
-            let (mut receipts, mut waiting) = (vec![first.0], vec![first.1]);
-            while receipts.len() < MOST_IN_A_COMMIT {
-                let Ok((receipt, done)) = receiver.try_recv() else { break };
-                receipts.push(receipt);
-                waiting.push(done);
+            let mut first = Some(first);
+            while let Some(waiting) = first.take() {
+                first = record_in_turn(&office, &mut receiver, &under_way, waiting).await;
+                raised = match raised {
+                    Raised::At(at, _) if at.elapsed() < RAISE_EVERY => Raised::At(at, Since::Receipts),
+                    Raised::At(..) | Raised::Never => {
+                        raise(&office).await;
+                        Raised::At(Instant::now(), Since::Nothing)
+                    }
+                };
             }
-            while let Err(err) = office.ledger.record(&receipts).await {
-                error!(
-                    receipts = receipts.len(),
-                    error = format!("{err:#}"),
-                    "Receipts could not be recorded; trying again."
-                );
-                tokio::time::sleep(RETRY).await;
-            }
-            receipts.iter().for_each(|receipt| count(&office, receipt));
-            waiting.into_iter().for_each(|done| {
-                // The connection may be gone already.
-                let _ = done.send(());
-            });
-            raised = match raised {
-                Raised::At(at, _) if at.elapsed() < RAISE_EVERY => Raised::At(at, Since::Receipts),
-                Raised::At(..) | Raised::Never => {
-                    raise(&office).await;
-                    Raised::At(Instant::now(), Since::Nothing)
-                }
-            };
         }
         if matches!(raised, Raised::At(_, Since::Receipts)) {
             raise(&office).await;
         }
     });
-    Recorder { sender }
+    recorder
+}
+
+// Keeps the ledger's writer while receipts follow one another: to give it back and to ask for it costs as much as
+// a record. Answers the receipt that waits for the next turn.
+async fn record_in_turn(
+    office: &Office,
+    receiver: &mut mpsc::Receiver<Waiting>,
+    under_way: &AtomicUsize,
+    first: Waiting,
+) -> Option<Waiting> {
+    let mut turn = None;
+    let mut next = first;
+    for _ in 0..MOST_IN_A_TURN {
+        let (first, done) = next;
+        let (mut receipts, mut waiting) = (vec![first], vec![done]);
+        let until = Instant::now() + SOON;
+        while receipts.len() < MOST_IN_A_COMMIT {
+            let Some((receipt, done)) = another(receiver, under_way, receipts.len(), until).await else {
+                break;
+            };
+            receipts.push(receipt);
+            waiting.push(done);
+        }
+        while let Err(err) = record(office, &mut turn, &receipts).await {
+            // Its end takes back what was half done.
+            turn = None;
+            error!(
+                receipts = receipts.len(),
+                error = format!("{err:#}"),
+                "Receipts could not be recorded; trying again."
+            );
+            tokio::time::sleep(RETRY).await;
+        }
+        receipts.iter().for_each(|receipt| count(office, receipt));
+        waiting.into_iter().for_each(|done| {
+            // The connection may be gone already.
+            let _ = done.send(());
+        });
+        next = tokio::time::timeout(SOON, receiver.recv()).await.ok().flatten()?;
+    }
+    Some(next)
+}
+
+// A receipt for the same commit. Under FULL a commit is dear and its price is the same for all: what is on its way is
+// waited for, but not long, as a relay may be slow.
+async fn another(
+    receiver: &mut mpsc::Receiver<Waiting>,
+    under_way: &AtomicUsize,
+    have: usize,
+    until: Instant,
+) -> Option<Waiting> {
+    if let Ok(waiting) = receiver.try_recv() {
+        return Some(waiting);
+    }
+    if have >= under_way.load(Ordering::Relaxed) {
+        return None;
+    }
+    tokio::time::timeout_at(until, receiver.recv()).await.ok().flatten()
+}
+
+async fn record(office: &Office, turn: &mut Option<Recording>, receipts: &[Receipt]) -> anyhow::Result<()> {
+    let turn = match turn {
+        Some(turn) => turn,
+        None => turn.insert(office.ledger.recording().await?),
+    };
+    turn.record(receipts).await
 }
 
 // When the epoch was raised, and what came since.

@@ -1,15 +1,17 @@
 //! Delivering: claims under a lease, and the record of what came of them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use sqlx::{AnyConnection, Row};
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection, Connection as _, Row};
 
 use crate::delivery::{Answer, Next, Outcome, State};
 use crate::edition::{Audience, Content, EditionId, Lane, Member};
 use crate::ledger::publishing::audience_of;
-use crate::ledger::{Ledger, instant, millis, rows_text, small};
+use crate::ledger::{Dialect, Ledger, instant, millis, rows_text, small};
 use crate::notice::NoticeId;
 use crate::schedule::reminder::Before;
 use crate::subscriber::SubscriberId;
@@ -67,6 +69,15 @@ pub struct Receipt {
     pub at: DateTime<Utc>,
 }
 
+/// The ledger's writer, held for several records, each a commit of its own. SQLite has only this one: nobody else
+/// writes meanwhile.
+#[derive(Debug)]
+pub struct Recording {
+    dialect: Dialect,
+    connection: PoolConnection<Any>,
+    is_torn: bool,
+}
+
 impl Ledger {
     /// Claims up to `most` mails of a lane that are due, the oldest first. Those who have left since are
     /// recorded so and not among them.
@@ -108,7 +119,7 @@ impl Ledger {
                 None => left.push(Receipt { claim, answer: None, next: Next::Done(State::Left), at: now }),
             }
         }
-        record(&mut transaction, self, &left).await?;
+        record(&mut transaction, self.dialect, &left).await?;
         pass_on(&mut transaction, self, &left, now).await?;
         transaction.commit().await.context("end a claim")?;
         Ok(claims)
@@ -158,7 +169,7 @@ impl Ledger {
         }
         let (word, detail): (String, String) = (row.try_get(3)?, row.try_get(4)?);
         let Some(content) = content_of(&word, &detail, carried) else {
-            anyhow::bail!("the ledger holds an edition that this program does not know: {word} {detail}");
+            bail!("the ledger holds an edition that this program does not know: {word} {detail}");
         };
         Ok(Some(Committed {
             number,
@@ -174,9 +185,13 @@ impl Ledger {
     /// Writes down what came of claims, all in one commit. A delivery that was claimed again since is passed
     /// over; its try is written down all the same, because it was made.
     pub async fn record(&self, receipts: &[Receipt]) -> anyhow::Result<()> {
-        let mut transaction = self.write.begin().await.context("begin a record")?;
-        record(&mut transaction, self, receipts).await?;
-        transaction.commit().await.context("end a record")
+        self.recording().await?.record(receipts).await
+    }
+
+    /// Waits for the writer and keeps it for several records.
+    pub async fn recording(&self) -> anyhow::Result<Recording> {
+        let connection = self.write.acquire().await.context("begin a record")?;
+        Ok(Recording { dialect: self.dialect, connection, is_torn: false })
     }
 
     /// Gives back claims that were not tried: due at once, as if never claimed.
@@ -249,6 +264,53 @@ impl Ledger {
             .await
             .context("ask what is due next")?;
         Ok(next.map(instant))
+    }
+}
+
+impl Recording {
+    /// As `Ledger::record`. After an error the writer has to be asked for anew.
+    pub async fn record(&mut self, receipts: &[Receipt]) -> anyhow::Result<()> {
+        if receipts.is_empty() {
+            return Ok(());
+        }
+        if self.is_torn {
+            bail!("an earlier record was broken off");
+        }
+        // Until the end is known: this may be dropped at any await.
+        self.is_torn = true;
+        match self.dialect {
+            Dialect::Sqlite => self.record_at_once(receipts).await?,
+            Dialect::Postgres => {
+                let mut transaction = self.connection.begin().await.context("begin a record")?;
+                record(&mut transaction, self.dialect, receipts).await?;
+                transaction.commit().await.context("end a record")?;
+            }
+        }
+        self.is_torn = false;
+        Ok(())
+    }
+
+    // All in one go to the thread that SQLite runs on: each further one would cost two changes of threads, and
+    // together they would cost more than what SQLite does.
+    async fn record_at_once(&mut self, receipts: &[Receipt]) -> anyhow::Result<()> {
+        let rows: Vec<_> = receipts.iter().map(receipt_row).collect();
+        let [deliveries, attempts] = record_statements(self.dialect);
+        let statements = format!("BEGIN IMMEDIATE; {deliveries}; {attempts}; COMMIT");
+        sqlx::query(sqlx::AssertSqlSafe(statements))
+            .bind(rows_text(&rows)?)
+            .execute(&mut *self.connection)
+            .await
+            .context("record deliveries and attempts")?;
+        Ok(())
+    }
+}
+
+// Statements may stand half done on the connection; its end takes them back.
+impl Drop for Recording {
+    fn drop(&mut self) {
+        if self.is_torn {
+            self.connection.close_on_drop();
+        }
     }
 }
 
@@ -364,50 +426,36 @@ async fn pass_on(
     Ok(())
 }
 
-async fn record(connection: &mut AnyConnection, ledger: &Ledger, receipts: &[Receipt]) -> anyhow::Result<()> {
+async fn record(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    receipts: &[Receipt],
+) -> anyhow::Result<()> {
     if receipts.is_empty() {
         return Ok(());
     }
-    let rows: Vec<_> = receipts
-        .iter()
-        .map(|receipt| {
-            let (state, due_at) = match receipt.next {
-                Next::Done(state) => (state, receipt.at),
-                Next::Retry(at) => (State::Due, at),
-            };
-            (
-                receipt.claim.edition,
-                receipt.claim.recipient,
-                receipt.claim.fence,
-                state.number(),
-                millis(due_at),
-            )
-        })
-        .collect();
-    let source = ledger.dialect.rows(&[
+    let rows: Vec<_> = receipts.iter().map(receipt_row).collect();
+    let rows = rows_text(&rows)?;
+    for (statement, context) in
+        record_statements(dialect).into_iter().zip(["record deliveries", "record attempts"])
+    {
+        sqlx::query(sqlx::AssertSqlSafe(statement))
+            .bind(rows.as_str())
+            .execute(&mut *connection)
+            .await
+            .context(context)?;
+    }
+    Ok(())
+}
+
+// What is written to `delivery` and to `attempt`, both from the rows in $1.
+fn record_statements(dialect: Dialect) -> [String; 2] {
+    let source = dialect.rows(&[
         ("edition", "BIGINT"),
         ("recipient", "BIGINT"),
         ("fence", "BIGINT"),
         ("state", "BIGINT"),
         ("due_at", "BIGINT"),
-    ]);
-    let statement = format!(
-        "UPDATE delivery SET state = v.state, due_at = v.due_at FROM {source} v
-         WHERE delivery.edition = v.edition AND delivery.recipient = v.recipient
-           AND delivery.fence = v.fence AND delivery.state = 1"
-    );
-    sqlx::query(sqlx::AssertSqlSafe(statement))
-        .bind(rows_text(&rows)?)
-        .execute(&mut *connection)
-        .await
-        .context("record deliveries")?;
-    let attempts: Vec<_> = receipts.iter().filter_map(attempt_row).collect();
-    if attempts.is_empty() {
-        return Ok(());
-    }
-    let source = ledger.dialect.rows(&[
-        ("edition", "BIGINT"),
-        ("recipient", "BIGINT"),
         ("number", "BIGINT"),
         ("at", "BIGINT"),
         ("outcome", "TEXT"),
@@ -416,43 +464,58 @@ async fn record(connection: &mut AnyConnection, ledger: &Ledger, receipts: &[Rec
         ("text", "TEXT"),
         ("took_ms", "BIGINT"),
     ]);
-    let statement = format!(
-        "INSERT INTO attempt (edition, recipient, number, at, outcome, code, enhanced, text, took_ms)
-         SELECT edition, recipient, number, at, outcome, code, enhanced, text, took_ms FROM {source} v WHERE true
-         ON CONFLICT (edition, recipient, number) DO NOTHING"
+    let deliveries = format!(
+        "UPDATE delivery SET state = v.state, due_at = v.due_at FROM {source} v
+         WHERE delivery.edition = v.edition AND delivery.recipient = v.recipient
+           AND delivery.fence = v.fence AND delivery.state = 1"
     );
-    sqlx::query(sqlx::AssertSqlSafe(statement))
-        .bind(rows_text(&attempts)?)
-        .execute(connection)
-        .await
-        .context("record attempts")?;
-    Ok(())
+    let attempts = format!(
+        "INSERT INTO attempt (edition, recipient, number, at, outcome, code, enhanced, text, took_ms)
+         SELECT edition, recipient, number, at, outcome, code, enhanced, text, took_ms FROM {source} v
+         WHERE outcome IS NOT NULL ON CONFLICT (edition, recipient, number) DO NOTHING"
+    );
+    [deliveries, attempts]
 }
 
-type AttemptRow<'r> = (i64, i64, u32, i64, &'static str, u16, &'r str, String, u64);
+// In the order of the columns above; `outcome` is null when nothing was tried.
+type ReceiptRow<'r> =
+    (i64, i64, i64, i64, i64, u32, i64, Option<&'static str>, u16, &'r str, Cow<'r, str>, u64);
 
-fn attempt_row(receipt: &Receipt) -> Option<AttemptRow<'_>> {
-    let answer = receipt.answer.as_ref()?;
-    let outcome = match answer.outcome {
+fn receipt_row(receipt: &Receipt) -> ReceiptRow<'_> {
+    let Receipt { claim, answer, next, at } = receipt;
+    let (state, due_at) = match *next {
+        Next::Done(state) => (state, *at),
+        Next::Retry(at) => (State::Due, at),
+    };
+    let answer = answer.as_ref();
+    let took_ms = answer.map_or(0, |answer| u64::try_from(answer.took.as_millis()).unwrap_or(u64::MAX));
+    let enhanced = answer.and_then(|answer| answer.enhanced.as_deref()).unwrap_or_default();
+    let text = answer.map_or("", |answer| &answer.text);
+    // PostgreSQL's text holds no NUL.
+    let text = if text.contains('\0') { Cow::Owned(text.replace('\0', "")) } else { Cow::Borrowed(text) };
+    (
+        claim.edition,
+        claim.recipient,
+        claim.fence,
+        state.number(),
+        millis(due_at),
+        claim.attempts,
+        millis(*at),
+        answer.map(|answer| word(answer.outcome)),
+        answer.and_then(|answer| answer.code).unwrap_or(0),
+        enhanced,
+        text,
+        took_ms,
+    )
+}
+
+fn word(outcome: Outcome) -> &'static str {
+    match outcome {
         Outcome::Sent => "sent",
         Outcome::Deferred(_) => "deferred",
         Outcome::Bounced(_) => "bounced",
         Outcome::Uncertain => "uncertain",
-    };
-    let took_ms = u64::try_from(answer.took.as_millis()).unwrap_or(u64::MAX);
-    // PostgreSQL's text holds no NUL.
-    let text = answer.text.replace('\0', "");
-    Some((
-        receipt.claim.edition,
-        receipt.claim.recipient,
-        receipt.claim.attempts,
-        millis(receipt.at),
-        outcome,
-        answer.code.unwrap_or(0),
-        answer.enhanced.as_deref().unwrap_or_default(),
-        text,
-        took_ms,
-    ))
+    }
 }
 
 fn content_of(word: &str, detail: &str, mut members: Vec<Member>) -> Option<Content> {

@@ -1,8 +1,8 @@
 //! Ledger: the durable record of revisions, editions, deliveries and subscribers; the only SQL.
 //!
-//! One text for SQLite and PostgreSQL. They differ in two places: how a claim passes over rows that another
-//! claims (`Dialect::skip_locked`), and how a batch of rows comes in as one parameter (`Dialect::rows`); and in
-//! how a table is made (`schema`).
+//! One text for SQLite and PostgreSQL. They differ in three places: how a claim passes over rows that another
+//! claims (`Dialect::skip_locked`), how a batch of rows comes in as one parameter (`Dialect::rows`), and whether
+//! a transaction goes over whole (`delivering::Recording`); and in how a table is made (`schema`).
 //! Times are milliseconds since 1970 in UTC.
 
 pub mod auditing;
@@ -98,6 +98,8 @@ impl Ledger {
             AnyPoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(Duration::from_secs(60))
+                // A file does not hang up, and to ask is two changes of threads.
+                .test_before_acquire(false)
                 .after_connect(|connection, _| {
                     Box::pin(async move {
                         // The time-out first: to change the journal mode is to wait for others, too.

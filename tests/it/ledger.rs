@@ -96,6 +96,7 @@ on_both! {
     an_edition_is_read_back_with_each_notice_at_its_latest_revision
     an_urgent_lane_does_not_see_a_digest_and_the_oldest_is_claimed_first
     a_claim_that_runs_out_is_due_again_and_the_late_answer_changes_nothing
+    a_record_that_is_broken_off_stands_in_no_way
     a_claim_that_is_given_back_is_due_at_once_and_was_no_try
     after_a_crash_every_claim_of_the_last_run_is_due
     a_deferred_delivery_is_due_when_it_was_told_and_keeps_count
@@ -729,6 +730,29 @@ async fn a_claim_that_runs_out_is_due_again_and_the_late_answer_changes_nothing(
     // That it was tried is true whoever holds it.
     let tries: Vec<String> = outcomes(&town, first[0].edition).await;
     assert_eq!(tries, ["2 bounced", "1 sent"]);
+}
+
+async fn a_record_that_is_broken_off_stands_in_no_way(place: Place) {
+    let mut town = Town::new(&place).await;
+    for name in ["ada", "bela"] {
+        town.confirmed(name, &["alerts"]).await;
+    }
+    town.look(&march(), "2018-07-08T22:00Z").await;
+    let claims = town.claim(Lane::Urgent, "2018-07-08T22:00Z").await;
+    let sent = |claim| receipt(claim, Some(Outcome::Sent), Next::Done(State::Sent), at("2018-07-08T22:01Z"));
+    let receipts: Vec<Receipt> = claims.iter().map(sent).collect();
+    // Each time somewhat later.
+    for turns in 0..20 {
+        let mut recording = town.ledger.recording().await.unwrap();
+        tokio::select! {
+            biased;
+            done = recording.record(&receipts) => done.unwrap(),
+            () = async { for _ in 0..turns { tokio::task::yield_now().await } } => {}
+        }
+    }
+    town.ledger.record(&receipts).await.unwrap();
+    assert!(town.tallies().await.starts_with("alert/alerts/march open: 2 sent\n"));
+    assert_eq!(outcomes(&town, claims[0].edition).await, ["1 sent", "1 sent"]);
 }
 
 async fn outcomes(town: &Town, edition: i64) -> Vec<String> {
