@@ -7,7 +7,6 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 
-use crate::fields::Placed;
 use crate::notice::parse::{self, Defaults, Named, Parsed};
 use crate::plan::Drafts;
 use crate::problem::{Problem, Report};
@@ -42,9 +41,9 @@ pub struct Reading {
 
 #[derive(Debug)]
 struct File {
+    // Its notice is in the draft.
+    parsed: Parsed,
     draft: Option<Draft>,
-    report: Report,
-    references: Vec<Placed<String>>,
 }
 
 #[derive(Debug)]
@@ -140,14 +139,15 @@ impl Folder {
 
     fn read_file(&self, name: &str) -> File {
         let shown = format!("{}/{name}", self.shown_as);
-        let Parsed { notice, report, references } = match read_text(&self.path.join(name)) {
+        let mut parsed = match read_text(&self.path.join(name)) {
             Ok(source) => parse::parse(&shown, &source, &self.defaults),
             Err(problem) => {
                 Parsed { notice: None, report: Report::new(shown, "", vec![problem]), references: Vec::new() }
             }
         };
-        let draft = notice.map(|notice| Draft::new(notice, &report.path, &report.source));
-        File { draft, report, references }
+        let notice = parsed.notice.take();
+        let draft = notice.map(|notice| Draft::new(notice, &parsed.report.path, &parsed.report.source));
+        File { parsed, draft }
     }
 
     fn replace(&mut self, gone: Vec<String>, read: Vec<(File, String)>) {
@@ -182,9 +182,10 @@ impl Folder {
         self.reading.reports.clear();
         for (index, file) in files.iter().enumerate() {
             let others = together.remove(&index).unwrap_or_default();
-            if !file.report.problems.is_empty() || !others.is_empty() {
-                let problems = file.report.problems.iter().cloned().chain(others).collect();
-                let report = Report::new(file.report.path.as_str(), file.report.source.as_str(), problems);
+            let report = &file.parsed.report;
+            if !report.problems.is_empty() || !others.is_empty() {
+                let problems = report.problems.iter().cloned().chain(others).collect();
+                let report = Report::new(report.path.as_str(), report.source.as_str(), problems);
                 self.reading.reports.push(report);
             }
         }
@@ -193,11 +194,7 @@ impl Folder {
 
 impl File {
     fn named(&self) -> Named<'_> {
-        Named {
-            id: self.draft.as_ref().map(|draft| &draft.notice.id),
-            path: &self.report.path,
-            references: &self.references,
-        }
+        Named { id: self.draft.as_ref().map(|draft| &draft.notice.id), ..self.parsed.named() }
     }
 }
 
