@@ -45,10 +45,9 @@ pub struct Reading {
 
 #[derive(Debug)]
 struct File {
+    // Its notice is in the draft.
+    parsed: Parsed,
     draft: Option<Draft>,
-    report: Report,
-    references: Vec<Placed<String>>,
-    pictures: Vec<Placed<String>>,
 }
 
 #[derive(Debug)]
@@ -170,7 +169,7 @@ impl Folder {
         let named: BTreeSet<String> = self
             .files
             .values()
-            .flat_map(|file| &file.pictures)
+            .flat_map(|file| &file.parsed.pictures)
             .map(|picture| picture.value.clone())
             .collect();
         self.pictures.retain(|path, _| named.contains(path));
@@ -186,7 +185,7 @@ impl Folder {
 
     fn read_file(&self, name: &str) -> File {
         let shown = format!("{}/{name}", self.shown_as);
-        let Parsed { notice, report, references, pictures } = match read_text(&self.path.join(name)) {
+        let mut parsed = match read_text(&self.path.join(name)) {
             Ok(source) => parse::parse(&shown, &source, &self.defaults),
             Err(problem) => Parsed {
                 notice: None,
@@ -195,8 +194,9 @@ impl Folder {
                 pictures: Vec::new(),
             },
         };
-        let draft = notice.map(|notice| Draft::new(notice, &report.path, &report.source));
-        File { draft, report, references, pictures }
+        let notice = parsed.notice.take();
+        let draft = notice.map(|notice| Draft::new(notice, &parsed.report.path, &parsed.report.source));
+        File { parsed, draft }
     }
 
     fn replace(&mut self, gone: Vec<String>, read: Vec<(File, String)>) {
@@ -223,7 +223,7 @@ impl Folder {
             together.entry(index).or_default().push(problem);
         }
         for (index, file) in files.iter().enumerate() {
-            for problem in file.pictures.iter().filter_map(|picture| self.picture_problem(picture)) {
+            for problem in file.parsed.pictures.iter().filter_map(|picture| self.picture_problem(picture)) {
                 together.entry(index).or_default().push(problem);
             }
         }
@@ -243,9 +243,10 @@ impl Folder {
         self.reading.reports.clear();
         for (index, file) in files.iter().enumerate() {
             let others = together.remove(&index).unwrap_or_default();
-            if !file.report.problems.is_empty() || !others.is_empty() {
-                let problems = file.report.problems.iter().cloned().chain(others).collect();
-                let report = Report::new(file.report.path.as_str(), file.report.source.as_str(), problems);
+            let report = &file.parsed.report;
+            if !report.problems.is_empty() || !others.is_empty() {
+                let problems = report.problems.iter().cloned().chain(others).collect();
+                let report = Report::new(report.path.as_str(), report.source.as_str(), problems);
                 self.reading.reports.push(report);
             }
         }
@@ -299,11 +300,7 @@ fn problem_of(path: &str, file: &Path) -> Option<PictureProblem> {
 
 impl File {
     fn named(&self) -> Named<'_> {
-        Named {
-            id: self.draft.as_ref().map(|draft| &draft.notice.id),
-            path: &self.report.path,
-            references: &self.references,
-        }
+        Named { id: self.draft.as_ref().map(|draft| &draft.notice.id), ..self.parsed.named() }
     }
 }
 

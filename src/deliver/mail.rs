@@ -429,7 +429,14 @@ impl Room {
             let now = self.office.clock.now();
             let Some(job) = self.still_good(job, now).await else { continue };
             let mut message = Vec::new();
-            job.ready.message(&self.office, &job.claim, &job.address, job.follows.as_ref(), now, &mut message);
+            job.ready.message(
+                &self.office,
+                &job.claim,
+                &job.address,
+                job.follows.as_ref(),
+                now,
+                &mut message,
+            );
             // The recipient's number and not the address: names of files are seen.
             let key = format!("{} {}", job.ready.committed.id, job.claim.recipient);
             match outbox.put(&key, &message).await {
