@@ -155,7 +155,7 @@ impl<R: Read + Seek> Roster<R> {
         let any = reader.read_byte_record(&mut first)?;
         let headings: Vec<String> = first.iter().map(heading).collect();
         // The last field: a name in front of the address may hold a comma.
-        if any && first.iter().last().and_then(address_of).is_some() {
+        if any && first.iter().next_back().and_then(address_of).is_some() {
             reader.seek(Position::new())?;
             let columns = Columns::default();
             return Ok(Self { form: Form::Mailman, columns, reader, record: first });
@@ -190,7 +190,7 @@ impl<R: Read + Seek> Roster<R> {
 
     fn person(&self) -> Result<Person, Fault> {
         let field = match self.form {
-            Form::Mailman => self.record.iter().last().unwrap_or_default(),
+            Form::Mailman => self.record.iter().next_back().unwrap_or_default(),
             Form::Handbill | Form::Listmonk | Form::Mailchimp | Form::Keila => {
                 self.bytes(Some(self.columns.address))
             }

@@ -4,9 +4,9 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::thread;
 use std::time::Duration;
 
+use handbill::ledger::Ledger;
 use tempfile::TempDir;
 
 /// An installation without its sample subscribers.
@@ -116,16 +116,11 @@ fn an_import_that_was_killed_goes_on_where_it_was() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    // Killed when something is in and something is not: both are looked for, however fast the machine is.
-    let half = loop {
-        let stats = done(handbill(root.path(), &["subscribers", "stats", "--json"]));
-        if stats.contains("\"count\"") || child.try_wait().unwrap().is_some() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            break exported(root.path(), "half.csv").len() - 1;
-        }
-        thread::sleep(Duration::from_millis(5));
-    };
+    // Killed when something is in and something is not.
+    wait_for_the_first(root.path());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let half = exported(root.path(), "half.csv").len() - 1;
     assert!(half > 0 && half < PEOPLE, "{half} were in at the kill");
     let output = handbill(root.path(), &import);
     let (said, complaint) =
@@ -135,4 +130,13 @@ fn an_import_that_was_killed_goes_on_where_it_was() {
     assert_eq!(exported(root.path(), "whole.csv").len() - 1, PEOPLE);
     let again = done(handbill(root.path(), &import));
     assert_eq!(again, format!("0 new subscribers, {PEOPLE} known already, 0 lines left out.\n"));
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn wait_for_the_first(root: &Path) {
+    let ledger = Ledger::open(None, &root.join("data")).await.unwrap();
+    while ledger.last_subscriber().await.unwrap() == 0 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    ledger.close().await;
 }

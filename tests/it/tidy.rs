@@ -75,6 +75,7 @@ const IO: &[(&str, &[&str])] = &[
             "edition",
             "plan",
             "subscriber",
+            "roster",
             "render",
             "clock",
             "folder",
