@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod deliver;
 mod demo;
+mod dkim;
 mod doctor;
 mod edition;
 mod hold;
@@ -73,6 +74,8 @@ pub enum Command {
     Edition(edition::Arguments),
     /// Who is subscribed, in counts; import from a file.
     Subscribers(subscribers::Arguments),
+    /// Keys that sign the mails, and the records that publish them.
+    Dkim(dkim::Arguments),
     /// Look for what would keep things from going out.
     Doctor(doctor::Arguments),
     /// Stop all sending; pages stay.
@@ -95,6 +98,7 @@ impl Command {
             | Self::Queue(_)
             | Self::Edition(_)
             | Self::Subscribers(_)
+            | Self::Dkim(_)
             | Self::Doctor(_)
             | Self::Demo(_)
             | Self::Preview(_)
@@ -158,6 +162,7 @@ async fn dispatch(cli: Cli, clock: Clock) -> anyhow::Result<Ended> {
         Command::Queue(arguments) => queue::run(&Installation::open(&root)?, &arguments).await,
         Command::Edition(arguments) => edition::run(&Installation::open(&root)?, &arguments).await,
         Command::Subscribers(arguments) => subscribers::run(&Installation::open(&root)?, &arguments).await,
+        Command::Dkim(arguments) => dkim::run(&Installation::open(&root)?, &arguments, &clock),
         Command::Doctor(arguments) => doctor::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Pause => hold::pause(&Installation::open(&root)?, &clock).await,
         Command::Resume => hold::resume(&Installation::open(&root)?, &clock).await,

@@ -87,6 +87,10 @@ impl Ready {
         };
         let mut message = Vec::new();
         self.letter.splice(&stamp, &mut message);
+        if let Some(signer) = &office.signer {
+            // The time of its Date, so that a resend is the same bytes.
+            signer.sign(&mut message, self.committed.due_at);
+        }
         message
     }
 
