@@ -147,6 +147,13 @@ impl Clinic {
     }
 }
 
+// What a busy machine's clock and disk are warned of is not of these tests.
+fn wrong(finding: &Finding) -> Option<String> {
+    let is_of_the_machine = matches!(finding.what.as_str(), "clock" | "disk" | "fsync");
+    let is_fine = finding.state == "ok" || (finding.state == "warn" && is_of_the_machine);
+    (!is_fine).then(|| format!("{}: {}", finding.what, finding.says))
+}
+
 fn line(finding: &Finding) -> String {
     assert!(finding.state == "ok" || finding.help.as_ref().is_some_and(|help| !help.is_empty()));
     let record = finding.record.as_ref().map(|record| format!(" -> {} {}", record["name"], record["value"]));
@@ -167,12 +174,7 @@ fn handbill(world: &World, arguments: &[&str]) -> (i32, String) {
 fn a_domain_with_all_its_records_is_well() {
     let clinic = Clinic::new();
     let (code, findings) = clinic.look(&clinic.zone());
-    let bad: Vec<String> = findings
-        .iter()
-        .filter(|found| found.state != "ok" && found.what != "clock")
-        .map(|found| format!("{}: {}", found.what, found.says))
-        .collect();
-    assert_eq!(bad, Vec::<String>::new());
+    assert_eq!(findings.iter().filter_map(wrong).collect::<Vec<_>>(), Vec::<String>::new());
     assert_eq!(code, 0);
     let what: Vec<&str> = findings.iter().map(|found| found.what.as_str()).collect();
     for looked_at in
