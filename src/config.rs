@@ -72,6 +72,28 @@ pub struct Mail {
     pub reply_to: Option<String>,
     /// What takes the bytes.
     pub transport: Transport,
+    /// How mails are signed; none leaves it to the relay.
+    pub dkim: Option<Dkim>,
+}
+
+/// How mails are signed (RFC 6376): by one key or both.
+#[derive(Debug, Clone)]
+pub struct Dkim {
+    /// The domain that signs: that of `from`, or one above it.
+    pub domain: String,
+    /// The RSA key.
+    pub rsa: Option<DkimKey>,
+    /// The Ed25519 key.
+    pub ed25519: Option<DkimKey>,
+}
+
+/// A key to sign with.
+#[derive(Debug, Clone)]
+pub struct DkimKey {
+    /// Names its record in DNS.
+    pub selector: String,
+    /// Where it is, relative to the file.
+    pub file: PathBuf,
 }
 
 /// What takes the bytes of a mail.
@@ -360,6 +382,8 @@ fn read_mail(table: Fields<'_>, site: Option<&Site>) -> Option<Mail> {
     });
     let reply_to = table.line("reply_to").and_then(|line| checked_address(&table, line));
     let smtp = table.table("smtp").map(|table| read_smtp(table, site));
+    let from_domain = from.as_ref().map_or(String::new(), |from| ascii_domain(from.email.domain()));
+    let dkim = table.table("dkim").map(|table| read_dkim(table, &from_domain));
     let transport = match table.one_of("transport", &[("outbox", false), ("smtp", true)]) {
         Some(true) if smtp.is_none() => {
             table.error(
@@ -375,7 +399,88 @@ fn read_mail(table: Fields<'_>, site: Option<&Site>) -> Option<Mail> {
     table.finish();
     let from = from?;
     let from_name = from.name.unwrap_or_else(|| site.map_or(String::new(), |site| site.title.clone()));
-    Some(Mail { from_name, from_address: from.email.to_string(), reply_to, transport: transport? })
+    Some(Mail {
+        from_name,
+        from_address: from.email.to_string(),
+        reply_to,
+        transport: transport?,
+        dkim: dkim.flatten(),
+    })
+}
+
+fn read_dkim(table: Fields<'_>, from_domain: &str) -> Option<Dkim> {
+    let domain =
+        table.line("domain").map(|line| Placed { value: ascii_domain(&line.value), span: line.span });
+    if let Some(domain) = &domain
+        && !is_within(from_domain, &domain.value)
+    {
+        table.error(
+            domain.span.clone(),
+            format!("`from` is in {from_domain}, which is not in {}", domain.value),
+            format!("write {from_domain} or a domain above it: else DMARC does not count the signature"),
+        );
+    }
+    let rsa = dkim_key(&table, "rsa", table.line("rsa_selector"), table.line("rsa_key_file"));
+    let ed25519 = dkim_key(&table, "ed25519", table.line("ed25519_selector"), table.line("ed25519_key_file"));
+    if rsa.is_none() && ed25519.is_none() {
+        table.error(
+            table.span(),
+            "there is no key to sign with",
+            "`handbill dkim keygen` says what to write",
+        );
+    }
+    if let (Some(one), Some(other)) = (&rsa, &ed25519)
+        && one.selector == other.selector
+    {
+        // RFC 6376 §3.6.2.2: two records under one name are undefined.
+        let help = "each key has a record of its own: write another name";
+        table.error(table.span_of("ed25519_selector"), "both keys have the same selector", help);
+    }
+    table.finish();
+    Some(Dkim { domain: domain.map_or(from_domain.to_owned(), |line| line.value), rsa, ed25519 })
+}
+
+fn dkim_key(
+    table: &Fields<'_>,
+    kind: &str,
+    selector: Option<Placed<String>>,
+    file: Option<Placed<String>>,
+) -> Option<DkimKey> {
+    let (selector, file) = match (selector, file) {
+        (Some(selector), Some(file)) => (selector, file),
+        (None, None) => return None,
+        (Some(selector), None) => {
+            let help = "a selector names a key: add its file";
+            table.error(selector.span, format!("`{kind}_key_file` is missing"), help);
+            return None;
+        }
+        (None, Some(file)) => {
+            let help = "add the name under which its record stands in DNS";
+            table.error(file.span, format!("`{kind}_selector` is missing"), help);
+            return None;
+        }
+    };
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if !selector.value.split('.').all(is_label) {
+        let message = format!("`{kind}_selector` cannot stand in DNS");
+        table.error(selector.span, message, "use letters, digits and hyphens, such as \"notices-2026\"");
+        return None;
+    }
+    Some(DkimKey { selector: selector.value, file: file.value.into() })
+}
+
+fn is_within(domain: &str, above: &str) -> bool {
+    domain == above || domain.strip_suffix(above).is_some_and(|rest| rest.ends_with('.'))
+}
+
+// As DNS has it.
+fn ascii_domain(domain: &str) -> String {
+    url::Host::parse(domain).map_or_else(|_| domain.to_lowercase(), |host| host.to_string())
 }
 
 fn read_smtp(table: Fields<'_>, site: Option<&Site>) -> Option<Smtp> {

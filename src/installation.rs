@@ -8,12 +8,14 @@ use anyhow::{Context, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, DkimKey};
 use crate::folder::Folder;
 use crate::ledger::Ledger;
 use crate::notice::parse;
 use crate::problem::Report;
 use crate::render::email;
+use crate::render::email::dkim::{self, Signer};
+use crate::render::email::mime::ascii_domain;
 use crate::render::templates::{self, Templates};
 use crate::revision::Draft;
 use crate::subscriber::Key;
@@ -127,6 +129,24 @@ impl Installation {
             .filter(|line| !line.is_empty() && !line.starts_with('#'))
             .map(str::to_owned)
             .collect())
+    }
+
+    /// What signs the mails; `None` leaves it to the relay. An error when others can read a key.
+    pub fn signer(&self) -> anyhow::Result<Option<Signer>> {
+        let Some(config) = &self.config.mail.dkim else { return Ok(None) };
+        let read = |key: &DkimKey, parse: fn(&str, &str) -> Result<dkim::Key, dkim::BadKey>| {
+            let pem = read_secret(&self.root.join(&key.file))?;
+            parse(&key.selector, &pem).with_context(|| format!("read {}", key.file.display()))
+        };
+        let mut keys = Vec::new();
+        if let Some(key) = &config.rsa {
+            keys.push(read(key, dkim::Key::rsa)?);
+        }
+        if let Some(key) = &config.ed25519 {
+            keys.push(read(key, dkim::Key::ed25519)?);
+        }
+        let from_domain = self.config.mail.from_address.rsplit('@').next().unwrap_or_default();
+        Ok(Some(Signer::new(config.domain.clone(), &ascii_domain(from_domain), keys)))
     }
 }
 

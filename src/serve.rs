@@ -178,6 +178,7 @@ async fn start_delivering(
         ledger: ledger.clone(),
         templates: Arc::clone(templates),
         key,
+        signer: installation.signer().context("read the keys of DKIM")?.map(Arc::new),
         clock: options.clock.clone(),
         counts: Arc::clone(counts),
         wake: Arc::clone(wake),

@@ -8,6 +8,7 @@ mod build;
 mod check;
 mod deliver;
 mod demo;
+mod dkim;
 mod doctor;
 mod edition;
 mod hold;
@@ -76,6 +77,8 @@ pub enum Command {
     Subscribers(subscribers::Arguments),
     /// Show what operators did.
     Audit(audit::Arguments),
+    /// Keys that sign the mails, and the records that publish them.
+    Dkim(dkim::Arguments),
     /// Look for what would keep things from going out.
     Doctor(doctor::Arguments),
     /// Stop all sending; pages stay.
@@ -99,6 +102,7 @@ impl Command {
             | Self::Edition(_)
             | Self::Subscribers(_)
             | Self::Audit(_)
+            | Self::Dkim(_)
             | Self::Doctor(_)
             | Self::Demo(_)
             | Self::Preview(_)
@@ -165,6 +169,7 @@ async fn dispatch(cli: Cli, clock: Clock) -> anyhow::Result<Ended> {
             subscribers::run(&Installation::open(&root)?, &arguments, &clock).await
         }
         Command::Audit(arguments) => audit::run(&Installation::open(&root)?, &arguments).await,
+        Command::Dkim(arguments) => dkim::run(&Installation::open(&root)?, &arguments, &clock),
         Command::Doctor(arguments) => doctor::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Pause => hold::pause(&Installation::open(&root)?, &clock).await,
         Command::Resume => hold::resume(&Installation::open(&root)?, &clock).await,

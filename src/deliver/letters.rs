@@ -99,7 +99,7 @@ impl Letters {
 }
 
 impl Ready {
-    /// Adds the whole message for one recipient to `out`, an answer to the earlier edition that it follows.
+    /// Puts the whole message for one recipient into `out`, which is empty: an answer to the earlier edition that it follows.
     pub fn message(
         &self,
         office: &Office,
@@ -126,6 +126,10 @@ impl Ready {
             in_reply_to: follows.map(|id| message_id(office, id, claim.recipient)),
         };
         self.letter.splice(&stamp, out);
+        if let Some(signer) = &office.signer {
+            // The time of its Date, so that a resend is the same bytes.
+            signer.sign(out, self.committed.due_at);
+        }
     }
 
     /// When what is to be sent now goes out: now, or after quiet hours that have begun meanwhile.

@@ -25,6 +25,7 @@ use crate::delivery::{self, Answer, Outcome, Policy};
 use crate::installation::Installation;
 use crate::ledger::Ledger;
 use crate::ledger::delivering::Claim;
+use crate::render::email::dkim::Signer;
 use crate::render::templates::Templates;
 use crate::subscriber::Key;
 
@@ -39,6 +40,8 @@ pub struct Office {
     pub templates: Arc<Templates>,
     /// What opens the addresses.
     pub key: Key,
+    /// What signs the mails, when the relay does not.
+    pub signer: Option<Arc<Signer>>,
     /// What time it is.
     pub clock: Clock,
     /// How it went so far.

@@ -3,6 +3,7 @@
 //! Pure. What is the same for all recipients is rendered, inlined and encoded once; then a message is copied
 //! together from it and the recipient's own values.
 
+pub mod dkim; // signatures
 pub mod mime; // headers and parts as bytes
 pub mod sample; // an edition of every mail, to try the templates on
 pub mod view; // what the templates can say

@@ -126,6 +126,7 @@ fn mail() -> Mail {
         from_address: "notices@example.org".to_owned(),
         reply_to: Some("council@example.org".to_owned()),
         transport: Transport::Outbox,
+        dkim: None,
     }
 }
 

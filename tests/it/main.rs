@@ -14,6 +14,8 @@ mod crash;
 mod deliver;
 mod delivery;
 mod demo;
+mod dkim;
+mod doctor;
 mod email;
 mod feed;
 mod import;

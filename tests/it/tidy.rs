@@ -461,7 +461,7 @@ fn keys_of(path: &str) -> BTreeSet<String> {
     static ASKED: LazyLock<Regex> = LazyLock::new(|| {
         let asks =
             "line|required_line|required|text|lines|flag|integer|numbers|one_of|moment|table|tables|has";
-        Regex::new(&format!(r#"\b(?:{asks}|read_\w+)\(\s*(?:&?\w+,\s*)?"([a-z_]+)""#)).unwrap()
+        Regex::new(&format!(r#"\b(?:{asks}|read_\w+)\(\s*(?:&?\w+,\s*)?"([a-z0-9_]+)""#)).unwrap()
     });
     let text = read(path);
     ASKED.captures_iter(&text).map(|asked| asked[1].to_owned()).collect()

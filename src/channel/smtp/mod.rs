@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod body;
+pub mod certificate;
 pub mod envelope;
 mod open;
 pub mod relay;
@@ -15,6 +16,7 @@ use std::error::Error as _;
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use tokio::time::timeout;
@@ -43,6 +45,7 @@ pub struct Connection {
     needs_reset: bool,
     commands: String,
     message: Vec<u8>,
+    certificate: Option<Vec<u8>>,
 }
 
 /// What an exchange came to.
@@ -58,7 +61,7 @@ impl Connection {
     pub async fn open(relay: &Relay) -> Result<Self, Answer> {
         let started = Instant::now();
         let opened = open(relay).await;
-        let Opened { reader, wire, offers } =
+        let Opened { reader, wire, offers, certificate } =
             opened.map_err(|heard| answer(Stage::Open, &heard, "", started.elapsed()))?;
         Ok(Self {
             reader,
@@ -70,6 +73,7 @@ impl Connection {
             needs_reset: false,
             commands: String::new(),
             message: Vec::new(),
+            certificate,
         })
     }
 
@@ -90,6 +94,11 @@ impl Connection {
     /// Whether `send` may be called again. False for good after a lost reply, a 421 or a cancelled `send`.
     pub fn is_usable(&self) -> bool {
         self.in_step
+    }
+
+    /// Until when the relay's certificate is good; `None` without TLS.
+    pub fn certificate_ends_at(&self) -> Option<DateTime<Utc>> {
+        self.certificate.as_deref().and_then(certificate::ends_at)
     }
 
     /// The envelope that the next `send` must be for, if one was announced.

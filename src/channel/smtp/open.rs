@@ -38,13 +38,17 @@ pub(crate) struct Opened {
     pub(crate) reader: AsyncSmtpConnection,
     pub(crate) wire: Wire,
     pub(crate) offers: Offers,
+    // Of the relay itself, in DER.
+    pub(crate) certificate: Option<Vec<u8>>,
 }
 
 /// Connects, secures, greets, authenticates.
 pub(crate) async fn open(relay: &Relay) -> Result<Opened, Heard> {
     let stream = connect(relay).await?;
     let is_private = is_private(&stream, &relay.security);
-    let wire = Wire::new(secure(relay, stream).await?);
+    let socket = secure(relay, stream).await?;
+    let certificate = socket.certificate();
+    let wire = Wire::new(socket);
     let hello = AsyncSmtpConnection::connect_with_transport(Box::new(wire.clone()), &relay.hello_name);
     let mut reader = within(relay.deadlines.ehlo, "EHLO", hello).await?.map_err(heard)?;
     let offers = Offers::read(&String::from_utf8_lossy(&wire.take_transcript()));
@@ -52,7 +56,7 @@ pub(crate) async fn open(relay: &Relay) -> Result<Opened, Heard> {
         return Err(Heard::Lost("credentials are not sent in plaintext to another machine".to_owned()));
     }
     authenticate(relay, &wire, &mut reader).await?;
-    Ok(Opened { reader, wire, offers })
+    Ok(Opened { reader, wire, offers, certificate })
 }
 
 impl Offers {

@@ -51,6 +51,16 @@ struct Shared {
     allowance: usize,
 }
 
+impl Socket {
+    /// The other side's certificate in DER.
+    pub(crate) fn certificate(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => Some(stream.get_ref().1.peer_certificates()?.first()?.to_vec()),
+        }
+    }
+}
+
 impl Wire {
     /// The wire over a socket whose greeting has been read.
     pub(crate) fn new(socket: Socket) -> Self {

@@ -81,6 +81,7 @@ impl Samples {
                 from_address: "notices@example.org".to_owned(),
                 reply_to: None,
                 transport: Transport::Outbox,
+                dkim: None,
             },
             list: List {
                 name: "sample".to_owned(),

@@ -1,0 +1,194 @@
+//! Doctor: looks for what would keep things from going out.
+
+mod finding;
+mod machine;
+mod names;
+mod spf;
+mod tags;
+
+use std::net::SocketAddr;
+
+use crate::channel::dns::Resolver;
+use crate::channel::smtp::Connection;
+use crate::clock::Clock;
+use crate::command::Ended;
+use crate::command::doctor::finding::{Finding, State};
+use crate::command::terminal::{say, say_json};
+use crate::config::{Security, Smtp, Transport};
+use crate::deliver::mail::relay;
+use crate::installation::Installation;
+use crate::render::email::dkim::Signer;
+use crate::schedule::zone::tzdb_version;
+
+/// Options of `doctor`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// For a machine.
+    #[arg(long)]
+    pub json: bool,
+    /// A name server to ask instead of this machine's; SPF, DKIM, DMARC and MX are then looked up even while
+    /// mails are put into the outbox.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub resolver: Option<SocketAddr>,
+}
+
+// A certificate of 90 days is renewed when a third of it is left; with half of that gone somebody has to look.
+const FEW_DAYS: i64 = 14;
+
+// Where the findings begin: the longest word before them, and two spaces.
+const WHAT: usize = 11;
+const MARK: usize = 6;
+
+pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clock) -> anyhow::Result<Ended> {
+    let mut findings = vec![notices(installation), key(installation)];
+    findings.extend(machine::disk(&installation.data()));
+    findings.push(machine::clock());
+    findings.extend(ledger(installation, clock).await);
+    findings.extend(mail(installation, clock).await);
+    let signer = installation.signer();
+    findings.extend(signing_keys(installation, &signer));
+    findings.extend(domain(installation, arguments, signer.ok().flatten().as_ref()).await);
+    findings.extend(targets(installation));
+    findings.push(Finding::ok("zone data", tzdb_version()));
+    if arguments.json {
+        say_json(&findings)?;
+    } else {
+        findings.iter().try_for_each(tell)?;
+    }
+    let failed = findings.iter().any(|finding| finding.state == State::Fail);
+    Ok(if failed { Ended::WithProblems } else { Ended::Well })
+}
+
+fn tell(finding: &Finding) -> anyhow::Result<()> {
+    let mark = match finding.state {
+        State::Ok => "ok",
+        State::Warn => "warn",
+        State::Fail => "FAIL",
+    };
+    say(format_args!("{mark:<MARK$}{:<WHAT$}{}", finding.what, finding.says))?;
+    let indent = " ".repeat(MARK + WHAT);
+    if let Some(help) = &finding.help {
+        say(format_args!("{indent}{help}"))?;
+    }
+    if let Some(record) = &finding.record {
+        say(format_args!("{indent}{}", record.zone_line()))?;
+    }
+    Ok(())
+}
+
+fn notices(installation: &Installation) -> Finding {
+    Finding::of(
+        "notices",
+        installation.folder().read_once().and_then(|reading| {
+            let bad = reading.reports.iter().filter(|report| report.has_errors()).count();
+            if bad > 0 {
+                anyhow::bail!("{bad} of {} have errors; `handbill check` shows them", reading.files);
+            }
+            Ok(format!("{} without an error", reading.files))
+        }),
+    )
+}
+
+fn key(installation: &Installation) -> Finding {
+    let file = installation.root.join(&installation.config.key_file);
+    if file.starts_with(installation.data()) {
+        let says = "it lies in the data folder, so that a copy of that opens every address";
+        return Finding::fail("key", says, "put it elsewhere, and write `key_file` in [ledger]");
+    }
+    Finding::of("key", installation.key().map(|_| "there, and only its owner can read it".to_owned()))
+}
+
+fn signing_keys(installation: &Installation, signer: &anyhow::Result<Option<Signer>>) -> Option<Finding> {
+    installation.config.mail.dkim.as_ref()?;
+    Some(match signer {
+        Ok(_) => Finding::ok("DKIM keys", "there, and only their owner can read them"),
+        Err(err) => Finding::of("DKIM keys", Err(anyhow::anyhow!("{err:#}"))),
+    })
+}
+
+async fn ledger(installation: &Installation, clock: &Clock) -> Vec<Finding> {
+    let ledger = match installation.ledger().await {
+        Ok(ledger) => ledger,
+        Err(err) => return vec![Finding::of("ledger", Err(err))],
+    };
+    let held = ledger.held().await.and_then(|held| match held {
+        Some(held) => anyhow::bail!("{held}; `handbill resume` lets it go on"),
+        None => Ok("goes on".to_owned()),
+    });
+    let history = ledger.history(|_, _| None).await;
+    // Read after the mark: a service that runs may have moved it meanwhile.
+    let now = clock.now();
+    let mark = history.and_then(|history| match history {
+        Some(history) if history.planned_until > now => {
+            anyhow::bail!("planned until {}, which is ahead of this machine's clock", history.planned_until)
+        }
+        Some(history) => Ok(format!("began {}, planned until {}", history.began_at, history.planned_until)),
+        None => Ok("has not begun".to_owned()),
+    });
+    vec![Finding::of("ledger", mark), Finding::of("sending", held)]
+}
+
+async fn mail(installation: &Installation, clock: &Clock) -> Vec<Finding> {
+    let smtp = match &installation.config.mail.transport {
+        Transport::Outbox => {
+            let says = format!("put into {} until SMTP is configured", installation.outbox().display());
+            return vec![Finding::ok("mail", says)];
+        }
+        Transport::Smtp(smtp) => smtp,
+    };
+    let relay = match relay(installation, smtp) {
+        Ok(relay) => relay,
+        Err(err) => return vec![Finding::of("mail", Err(err))],
+    };
+    let connection = match Connection::open(&relay).await {
+        Ok(connection) => connection,
+        Err(answer) => {
+            let says = format!("{}:{}: {}", smtp.host, smtp.port, answer.text);
+            return vec![Finding::of("mail", Err(anyhow::anyhow!(says)))];
+        }
+    };
+    let ends_at = connection.certificate_ends_at();
+    connection.quit().await;
+    let taken = Finding::ok("mail", format!("{}:{} takes mail", smtp.host, smtp.port));
+    vec![taken, certificate(smtp, ends_at.map(|ends_at| (ends_at - clock.now()).num_days()))]
+}
+
+fn certificate(smtp: &Smtp, days: Option<i64>) -> Finding {
+    match (smtp.security, days) {
+        (Security::None, _) => Finding::ok("TLS", "off, as configured for a relay on this machine"),
+        (Security::StartTls | Security::Tls, None) => {
+            Finding::ok("TLS", "on; until when the certificate is good cannot be read")
+        }
+        (Security::StartTls | Security::Tls, Some(days)) if days < FEW_DAYS => {
+            let says = format!("the certificate of {} is good for {days} days", smtp.host);
+            Finding::warn("TLS", says, "have it renewed: without it no mail goes out")
+        }
+        (Security::StartTls | Security::Tls, Some(days)) => {
+            Finding::ok("TLS", format!("the certificate of {} is good for {days} days", smtp.host))
+        }
+    }
+}
+
+async fn domain(installation: &Installation, arguments: &Arguments, signer: Option<&Signer>) -> Vec<Finding> {
+    let resolver = match (arguments.resolver, &installation.config.mail.transport) {
+        (Some(server), _) => Resolver::at(server),
+        (None, Transport::Smtp(_)) => Resolver::system(),
+        (None, Transport::Outbox) => {
+            let says = "not asked while mails are put into the outbox; --resolver asks for them";
+            return vec![Finding::ok("DNS", says)];
+        }
+    };
+    match resolver {
+        Ok(resolver) => names::look(&installation.config, signer, &resolver).await,
+        Err(err) => vec![Finding::of("DNS", Err(err.into()))],
+    }
+}
+
+fn targets(installation: &Installation) -> Vec<Finding> {
+    let targets = &installation.config.targets;
+    let try_one = |target: &crate::config::Target| {
+        crate::deliver::post::endpoint(installation, target)
+            .map(|endpoint| format!("{} posts to {}", target.name, endpoint.origin()))
+    };
+    targets.iter().map(|target| Finding::of("target", try_one(target))).collect()
+}
