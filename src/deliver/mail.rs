@@ -241,9 +241,9 @@ impl Room {
     async fn enqueue(&self, letters: &mut Letters, lane: Lane, mut claims: Vec<Claim>, now: DateTime<Utc>) {
         let claimed = Instant::now();
         claims.sort_by_key(|claim| claim.edition);
-        for claims in claims.chunk_by(|a, b| a.edition == b.edition) {
+        for claims in claims.chunk_by(|a, b| a.edition == b.edition && !a.personal) {
             let Some(first) = claims.first() else { continue };
-            let ready = match letters.ready(&self.office, first.edition, now).await {
+            let ready = match letters.ready(&self.office, first, now).await {
                 Ok(ready) => ready,
                 Err(err) => {
                     // Ours to repair: nobody is lost, and the other editions go on.

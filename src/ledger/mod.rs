@@ -5,7 +5,10 @@
 //! how a table is made (`schema`).
 //! Times are milliseconds since 1970 in UTC.
 
+pub mod asking;
+pub mod choosing;
 pub mod delivering;
+pub mod forgetting;
 pub mod looking;
 pub mod publishing;
 pub mod recalling;
@@ -99,6 +102,8 @@ impl Ledger {
                             "busy_timeout = 30000",
                             "journal_mode = WAL",
                             "synchronous = FULL",
+                            // What is erased is overwritten, and not only marked as free.
+                            "secure_delete = ON",
                             // 64 MiB: the lookup hashes of subscribers come in no order, and their index outgrows
                             // the 2 MB that are SQLite's own. A million imported: 142 s before, 37 s with it (once
                             // each, on a busy machine).

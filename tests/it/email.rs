@@ -138,6 +138,7 @@ fn list(title: &str) -> List {
         when: When::AtOnce,
         remind: Vec::new(),
         quiet: None,
+        digest: None,
     }
 }
 

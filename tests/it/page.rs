@@ -356,6 +356,7 @@ pub fn lists() -> Vec<List> {
         when: When::AtOnce,
         remind: Vec::new(),
         quiet: None,
+        digest: None,
     }]
 }
 

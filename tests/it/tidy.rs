@@ -60,7 +60,7 @@ const IO: &[(&str, &[&str])] = &[
         ],
     ),
     ("web", &["config", "subscriber", "render", "clock", "ledger", "channel", "deliver"]),
-    ("serve", &["render", "clock", "ledger", "installation", "publish", "deliver", "web"]),
+    ("serve", &["config", "render", "clock", "ledger", "installation", "publish", "deliver", "web"]),
     (
         "command",
         &[

@@ -488,8 +488,10 @@ struct LinkView {
     href: String,
 }
 
+/// What a list sends, and when, in words.
 #[derive(Debug, Serialize)]
-struct ListView<'a> {
+pub struct ListView<'a> {
+    name: &'a str,
     title: &'a str,
     description: &'a str,
     what: String,
@@ -643,7 +645,8 @@ fn day(moment: &Moment) -> Time {
     Time { machine: moment.rfc3339(), text: moment.wall.format("%B %-d, %Y").to_string() }
 }
 
-fn list_view(list: &List) -> ListView<'_> {
+/// What a list sends, and when, in words.
+pub fn list_view(list: &List) -> ListView<'_> {
     let kinds: Vec<&str> = match &list.select.kinds[..] {
         [] => KindName::ALL.iter().map(|kind| words::kind_plural(*kind)).collect(),
         kinds => kinds.iter().map(|kind| words::kind_plural(*kind)).collect(),
@@ -651,6 +654,7 @@ fn list_view(list: &List) -> ListView<'_> {
     let tags: Vec<String> = list.select.tags.iter().map(|tag| format!("#{tag}")).collect();
     let remind: Vec<String> = list.remind.iter().map(|before| before.describe()).collect();
     ListView {
+        name: &list.name,
         title: &list.title,
         description: &list.description,
         what: match &tags[..] {
