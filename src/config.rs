@@ -1,7 +1,8 @@
 //! Config: what the operator decided, `handbill.toml`.
 //!
-//! Pure.
+//! Pure but for the names of IP addresses, which it parses.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use url::Url;
@@ -32,6 +33,8 @@ pub struct Config {
     pub feed_entries: usize,
     /// Where `serve` listens, `127.0.0.1:8080`.
     pub listen: String,
+    /// Proxies whose X-Forwarded-For is believed.
+    pub proxies: Vec<IpAddr>,
     /// Where the record is: a `postgres://` address, or none for SQLite in the data folder.
     pub database_url: Option<String>,
     /// Where the record, the outbox and the built documents are, relative to the file.
@@ -147,6 +150,8 @@ pub struct Subscribe {
     pub per_hour: u32,
     /// Confirmations in an hour at most to the addresses of one domain.
     pub per_domain_per_hour: u32,
+    /// Requests in an hour at most from one network.
+    pub per_network_per_hour: u32,
 }
 
 impl Default for Subscribe {
@@ -156,6 +161,8 @@ impl Default for Subscribe {
             per_hour: 1_000,
             // 4,800 a day: Gmail counts who sends 5,000 a day as a bulk sender.
             per_domain_per_hour: 200,
+            // The same hall behind one address; the caps above hold whoever asks from wherever.
+            per_network_per_hour: 240,
         }
     }
 }
@@ -282,11 +289,7 @@ fn read(fields: Fields<'_>) -> Option<Config> {
         table.finish();
         entries
     });
-    let listen = fields.table("web").and_then(|table| {
-        let listen = table.line("listen");
-        table.finish();
-        listen
-    });
+    let (listen, proxies) = fields.table("web").map(read_web).unwrap_or_default();
     let ledger = fields.table("ledger");
     let database_url = ledger.as_ref().and_then(|table| table.line("url"));
     let data = ledger.as_ref().and_then(|table| table.line("data"));
@@ -303,7 +306,9 @@ fn read(fields: Fields<'_>) -> Option<Config> {
         subscribe,
         feed_entries: feed_entries
             .map_or(30, |placed| usize::try_from(placed.value).unwrap_or(30).clamp(1, 200)),
-        listen: listen.map_or("127.0.0.1:8080".to_owned(), |line| line.value),
+        listen: listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
+        // Whoever is on this machine already can do more than to say who asks.
+        proxies: proxies.unwrap_or_else(|| vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]),
         database_url: database_url.map(|line| line.value),
         data: data.map_or("data".to_owned(), |line| line.value).into(),
         key_file: key_file.map_or("handbill.key".to_owned(), |line| line.value).into(),
@@ -506,6 +511,24 @@ fn read_list(table: Fields<'_>, zone: &Zone) -> Option<List> {
     })
 }
 
+fn read_web(table: Fields<'_>) -> (Option<String>, Option<Vec<IpAddr>>) {
+    let listen = table.line("listen").map(|line| line.value);
+    let proxies = table.has("proxies").then(|| {
+        let lines = table.lines("proxies").into_iter();
+        let parsed = lines.filter_map(|line| match line.value.parse() {
+            Ok(address) => Some(address),
+            Err(_) => {
+                let help = "write one such as 127.0.0.1";
+                table.error(line.span, format!("{} is not an IP address", line.value), help);
+                None
+            }
+        });
+        parsed.collect()
+    });
+    table.finish();
+    (listen, proxies)
+}
+
 fn read_subscribe(table: Fields<'_>) -> Subscribe {
     let usual = Subscribe::default();
     let number =
@@ -515,6 +538,10 @@ fn read_subscribe(table: Fields<'_>) -> Subscribe {
         per_domain_per_hour: number(
             read_number(&table, "per_domain_per_hour", 1..=1_000_000),
             usual.per_domain_per_hour,
+        ),
+        per_network_per_hour: number(
+            read_number(&table, "per_network_per_hour", 1..=1_000_000),
+            usual.per_network_per_hour,
         ),
     };
     table.finish();

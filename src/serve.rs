@@ -20,6 +20,7 @@ use crate::publish::{self, Publisher};
 use crate::render::templates::Templates;
 use crate::web;
 use crate::web::live::{self, Live};
+use crate::web::networks::Networks;
 use crate::web::shelf::Shelf;
 
 /// Which parts run here.
@@ -107,12 +108,15 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
             key: installation.key().ok(),
             counts: Arc::clone(&counts),
             clock: options.clock.clone(),
+            wake: Arc::clone(&wake),
+            networks: Arc::new(Networks::new(installation.config.subscribe.per_network_per_hour)),
         };
         if !options.parts.publish {
             let (shelf, stop) = (Arc::clone(&shelf), stop.clone());
             tasks.spawn(async move { shelf.watch(ANOTHER_WRITES, stop).await });
         }
         let router = web::router(shelf, installation.config.site.url.path(), live::router(live));
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
         tasks.spawn(async move {
             if let Err(err) = served.await {

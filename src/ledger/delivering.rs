@@ -1,6 +1,6 @@
 //! Delivering: claims under a lease, and the record of what came of them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use anyhow::Context;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
@@ -119,30 +119,19 @@ impl Ledger {
         Ok(claims)
     }
 
-    /// Those of some claims whose recipient has left since, or wants no more of it: asked again just before the
-    /// mail goes out, because a claim may wait for its turn.
-    pub async fn unwanted(
-        &self,
-        claims: &[&Claim],
-        now: DateTime<Utc>,
-    ) -> anyhow::Result<HashSet<(i64, i64)>> {
-        let rows: Vec<_> = claims.iter().map(|claim| (claim.edition, claim.recipient)).collect();
-        let source = self.dialect.rows(&[("edition", "BIGINT"), ("recipient", "BIGINT")]);
-        let statement = format!(
-            "SELECT v.edition, v.recipient FROM {source} v
-             JOIN edition e ON e.id = v.edition JOIN subscriber s ON s.id = v.recipient WHERE {STILL_WANTED}"
-        );
-        let wanted = sqlx::query(sqlx::AssertSqlSafe(statement))
-            .bind(rows_text(&rows)?)
+    /// Whether the recipient of a claim still wants it: asked again just before the mail goes out, because a claim
+    /// waits for its turn and its reader may have left meanwhile.
+    pub async fn is_wanted(&self, claim: &Claim, now: DateTime<Utc>) -> anyhow::Result<bool> {
+        let statement =
+            format!("SELECT s.id FROM edition e JOIN subscriber s ON s.id = $3 WHERE e.id = $1 AND {STILL_WANTED}");
+        let wanted: Option<i64> = sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
+            .bind(claim.edition)
             .bind(millis(now))
-            .fetch_all(&self.read)
+            .bind(claim.recipient)
+            .fetch_optional(&self.read)
             .await
-            .context("ask who still wants it")?;
-        let mut unwanted: HashSet<(i64, i64)> = rows.into_iter().collect();
-        for row in wanted {
-            unwanted.remove(&(row.try_get(0)?, row.try_get(1)?));
-        }
-        Ok(unwanted)
+            .context("ask whether it is still wanted")?;
+        Ok(wanted.is_some())
     }
 
     /// Claims up to `most` posts to a target that are due. Of one notice only the oldest that is not done:
