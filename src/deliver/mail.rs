@@ -431,7 +431,8 @@ impl Room {
             }
             let now = self.office.clock.now();
             // Of what was announced the transaction has begun: who leaves now comes too late.
-            let wanted = match connection.as_ref().is_some_and(|connection| connection.announced().is_some()) {
+            let wanted = match connection.as_ref().is_some_and(|connection| connection.announced().is_some())
+            {
                 true => Some(job),
                 false => self.still_wanted(job, now).await,
             };
@@ -465,7 +466,10 @@ impl Room {
                 None
             }
             Err(err) => {
-                warn!(error = format!("{err:#}"), "Whether a mail is still wanted cannot be asked; it waits.");
+                warn!(
+                    error = format!("{err:#}"),
+                    "Whether a mail is still wanted cannot be asked; it waits."
+                );
                 self.office.give_back(&[job.claim], now).await;
                 self.pause(RETRY).await;
                 None

@@ -122,8 +122,9 @@ impl Ledger {
     /// Whether the recipient of a claim still wants it: asked again just before the mail goes out, because a claim
     /// waits for its turn and its reader may have left meanwhile.
     pub async fn is_wanted(&self, claim: &Claim, now: DateTime<Utc>) -> anyhow::Result<bool> {
-        let statement =
-            format!("SELECT s.id FROM edition e JOIN subscriber s ON s.id = $3 WHERE e.id = $1 AND {STILL_WANTED}");
+        let statement = format!(
+            "SELECT s.id FROM edition e JOIN subscriber s ON s.id = $3 WHERE e.id = $1 AND {STILL_WANTED}"
+        );
         let wanted: Option<i64> = sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
             .bind(claim.edition)
             .bind(millis(now))

@@ -110,12 +110,8 @@ impl Live {
         let page = self.templates.plain("web/style.css").and_then(|style| {
             let style = site::style_path(&style);
             let takes_mail = !self.config.lists.is_empty();
-            let frame = Frame {
-                site: &self.config.site,
-                templates: &self.templates,
-                style: &style,
-                takes_mail,
-            };
+            let frame =
+                Frame { site: &self.config.site, templates: &self.templates, style: &style, takes_mail };
             render(&frame)
         });
         match page {

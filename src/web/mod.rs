@@ -39,12 +39,13 @@ const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 /// take it off.
 pub fn router(shelf: Arc<Shelf>, base_path: &str, others: Router) -> Router {
     let pages = Pages { shelf, base_path: Arc::from(base_path) };
-    let router =
-        Router::new()
+    let router = Router::new()
         .route("/healthz", get(healthz))
         // A document at whose address a form is taken, too.
         .route("/subscribe", get(document))
-        .fallback(document).with_state(pages).merge(others);
+        .fallback(document)
+        .with_state(pages)
+        .merge(others);
     security_headers().into_iter().fold(router, |router, (name, value)| {
         router.layer(SetResponseHeaderLayer::if_not_present(name, value))
     })

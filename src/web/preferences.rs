@@ -44,7 +44,8 @@ pub async fn show(State(live): State<Live>, Path(token): Path<String>) -> Respon
 pub async fn act(State(live): State<Live>, Path(token): Path<String>, body: Bytes) -> Response {
     let Some(claim) = live.claim(&token, Purpose::Preferences) else { return dead(&live) };
     let Some(form) = read(&body) else {
-        return page(&live, &claim, StatusCode::UNPROCESSABLE_ENTITY, Some("The form was not understood.")).await;
+        return page(&live, &claim, StatusCode::UNPROCESSABLE_ENTITY, Some("The form was not understood."))
+            .await;
     };
     let Some(address) = owner(&live, &claim, &form.address).await else {
         let text = "Write the address that this link was sent to: so nobody to whom the mail was passed on can change what you get.";
@@ -146,7 +147,8 @@ async fn held(live: &Live, claim: &Claim, address: &Address) -> Response {
         Ok(None) => return dead(live),
         Err(err) => return failed(&err, "Somebody could not see what is held about them."),
     };
-    let text = serde_json::to_string_pretty(&serde_json::json!({ "address": address.as_str(), "held": held }));
+    let text =
+        serde_json::to_string_pretty(&serde_json::json!({ "address": address.as_str(), "held": held }));
     match text {
         Ok(text) => {
             let headers = [

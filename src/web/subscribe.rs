@@ -73,9 +73,7 @@ pub async fn form(
         }
     }
     match take(&live, peer, &headers, &asked).await {
-        Outcome::Taken => {
-            live.answer(StatusCode::OK, |frame| person::asked(frame, PENDING_LIFE.num_hours()))
-        }
+        Outcome::Taken => live.answer(StatusCode::OK, |frame| person::asked(frame, PENDING_LIFE.num_hours())),
         Outcome::Wrong(wrong) => {
             let filled = Filled {
                 address: asked.address,
@@ -112,7 +110,11 @@ pub async fn api(
         Ok(asked) => asked,
         // Where it is wrong and not what stands there: an answer never repeats an address.
         Err(err) => {
-            let text = format!("this is not the JSON that is read here (line {}, column {})", err.line(), err.column());
+            let text = format!(
+                "this is not the JSON that is read here (line {}, column {})",
+                err.line(),
+                err.column()
+            );
             return say(StatusCode::BAD_REQUEST, "error", &text);
         }
     };

@@ -32,6 +32,7 @@ mod simulation;
 mod site;
 mod smtp;
 mod subscriber;
+mod subscribing;
 mod target;
 mod tidy;
 mod web;

@@ -86,11 +86,7 @@ impl Terms {
             Transport::Outbox => None,
             Transport::Smtp(smtp) => Some(smtp.host.clone()).filter(|host| !is_here(host)),
         };
-        Self {
-            relay,
-            has_database: config.database_url.is_some(),
-            contact: config.site.contact.clone(),
-        }
+        Self { relay, has_database: config.database_url.is_some(), contact: config.site.contact.clone() }
     }
 }
 
@@ -99,12 +95,7 @@ fn is_here(host: &str) -> bool {
 }
 
 /// What the lists send and how often, the form to subscribe, what becomes of an address, and the ways that need none.
-pub fn subscribe(
-    frame: &Frame<'_>,
-    lists: &[List],
-    terms: &Terms,
-    filled: &Filled,
-) -> Result<String, Error> {
+pub fn subscribe(frame: &Frame<'_>, lists: &[List], terms: &Terms, filled: &Filled) -> Result<String, Error> {
     #[derive(Serialize)]
     struct Row<'a> {
         list: ListView<'a>,
