@@ -56,7 +56,7 @@ pub enum Content {
     Reminder(Member, Before),
     /// An action that is not any more as it was told.
     Correction(Member, Sequence),
-    /// Answers to single people, of a day in UTC: nobody gets two of an occasion on one day.
+    /// Mails to single people, of a day in UTC: nobody gets two of an occasion on one day.
     Personal(Occasion, NaiveDate),
 }
 
@@ -117,7 +117,7 @@ impl EditionId {
         Self(format!("reminder/{audience}/{notice}/{before}"))
     }
 
-    /// The id of the answers of a day in UTC, such as `confirmation/2018-07-08`.
+    /// The id of the personal mails of a day in UTC, such as `confirmation/2018-07-08`.
     pub fn personal(occasion: Occasion, day: NaiveDate) -> Self {
         Self(format!("{}/{}", occasion.word(), day.format("%Y-%m-%d")))
     }

@@ -70,7 +70,7 @@ pub struct Step {
     pub mail: Option<Reply>,
 }
 
-/// A mail that answers one person.
+/// A mail to one person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
     /// Asks whether it was them; to who is subscribed to all of it already it says that.

@@ -12,7 +12,7 @@ use crate::edition::{Audience, Content, Edition, EditionId, Member, Occasion};
 use crate::ledger::delivering::{Claim, Committed};
 use crate::notice::{NoticeId, shown};
 use crate::render::calendar;
-use crate::render::email::personal::{self, Answer, Desk};
+use crate::render::email::personal::{self, Desk, Personal};
 use crate::render::email::{self, Letter, Sender, Stamp};
 use crate::revision::Revision;
 use crate::subscriber::{self, Address, PENDING_LIFE, Purpose, SubscriberId};
@@ -44,7 +44,7 @@ const MOST_READY: usize = 32;
 
 impl Letters {
     /// The letter of a claim's edition at the latest revisions of its notices; made when it is not there or not
-    /// current. An answer is made for its one person.
+    /// current. A personal one is made for its one person.
     pub async fn ready(
         &mut self,
         office: &Office,
@@ -54,7 +54,7 @@ impl Letters {
         let number = claim.edition;
         let committed = office.ledger.edition(number).await?.context("a delivery is of no edition")?;
         if let Content::Personal(occasion, _) = committed.content {
-            return Ok(Arc::new(answer(office, committed, occasion, claim.recipient, now).await?));
+            return Ok(Arc::new(personal(office, committed, occasion, claim.recipient, now).await?));
         }
         if let Some(ready) = self.ready.get(&number).filter(|ready| ready.is_current(&committed, now)) {
             return Ok(Arc::clone(ready));
@@ -123,7 +123,7 @@ fn link(
     office.installation.config.site.address(&format!("{folder}/{}", office.key.token(&claim)))
 }
 
-async fn answer(
+async fn personal(
     office: &Office,
     committed: Committed,
     occasion: Occasion,
@@ -131,7 +131,7 @@ async fn answer(
     now: DateTime<Utc>,
 ) -> anyhow::Result<Ready> {
     let config = &office.installation.config;
-    let person = office.ledger.person(recipient).await?.context("an answer is to nobody")?;
+    let person = office.ledger.person(recipient).await?.context("a personal mail is to nobody")?;
     let named = |names: &[String]| -> Vec<List> {
         names.iter().map(|name| config.list(name).cloned().unwrap_or_else(|| forgotten(name))).collect()
     };
@@ -140,7 +140,7 @@ async fn answer(
     let hour = DateTime::from_timestamp(now.timestamp() / 3_600 * 3_600, 0).unwrap_or(now);
     let date = person.asked_at.unwrap_or(hour);
     let until = date + PENDING_LIFE;
-    let answer = Answer {
+    let mail = Personal {
         occasion,
         asked: asked.iter().collect(),
         lists: lists.iter().collect(),
@@ -153,7 +153,7 @@ async fn answer(
         date,
     };
     let desk = Desk { site: &config.site, mail: &config.mail, templates: &office.templates };
-    let letter = personal::letter(&desk, &answer).with_context(|| format!("render {}", committed.id))?;
+    let letter = personal::letter(&desk, &mail).with_context(|| format!("render {}", committed.id))?;
     let follows = HashMap::new();
     Ok(Ready { list: String::new(), committed, letter, changes_at: None, follows })
 }

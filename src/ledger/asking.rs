@@ -1,4 +1,4 @@
-//! Asking: requests for mail, their confirmation, and the answers to single people.
+//! Asking: requests for mail, their confirmation, and the mails to single people.
 
 use anyhow::Context;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -67,7 +67,7 @@ impl Ledger {
         let granted = mail.is_some() && subscriber::may_confirm(caps, &sent);
         write_request(&mut transaction, self, request, granted, now).await?;
         let to = Some(request.lookup.as_slice()).filter(|_| granted);
-        answer(&mut transaction, Occasion::Confirmation, to, now).await?;
+        write_to(&mut transaction, Occasion::Confirmation, to, now).await?;
         transaction.commit().await.context("end a request")
     }
 
@@ -119,7 +119,7 @@ impl Ledger {
             .await
             .context("confirm")?;
         let to = step.mail.map(|_| lookup.as_slice());
-        answer(&mut transaction, Occasion::Welcome, to, now).await?;
+        write_to(&mut transaction, Occasion::Welcome, to, now).await?;
         transaction.commit().await.context("end to confirm")?;
         Ok(true)
     }
@@ -134,7 +134,7 @@ impl Ledger {
         .fetch_optional(&mut *transaction)
         .await
         .context("find whom to probe")?;
-        let asked = answer(&mut transaction, Occasion::Probe, lookup.as_deref(), now).await?;
+        let asked = write_to(&mut transaction, Occasion::Probe, lookup.as_deref(), now).await?;
         transaction.commit().await.context("end a probe")?;
         Ok(asked > 0)
     }
@@ -294,8 +294,8 @@ async fn write_request(
 }
 
 // One more recipient of the day's edition, or with none the same statements for nothing. The edition's key and the
-// recipient are the delivery's key: the day's second answer is no row.
-async fn answer(
+// recipient are the delivery's key: the day's second mail is no row.
+async fn write_to(
     connection: &mut AnyConnection,
     occasion: Occasion,
     lookup: Option<&[u8]>,
@@ -349,12 +349,12 @@ fn expires_at(occasion: Occasion, day: NaiveDate) -> DateTime<Utc> {
     let ends = day.and_time(chrono::NaiveTime::MIN).and_utc() + TimeDelta::days(1);
     match occasion {
         Occasion::Confirmation => ends + PENDING_LIFE,
-        Occasion::Welcome | Occasion::Probe => ends + ANSWER_LIFE,
+        Occasion::Welcome | Occasion::Probe => ends + PERSONAL_LIFE,
     }
 }
 
-// What came later than a week after would answer nothing that anybody remembers.
-const ANSWER_LIFE: TimeDelta = TimeDelta::days(7);
+// What came later than a week after would say nothing to anybody.
+const PERSONAL_LIFE: TimeDelta = TimeDelta::days(7);
 
 fn why(occasion: Occasion) -> &'static str {
     match occasion {

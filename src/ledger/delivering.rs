@@ -32,7 +32,7 @@ pub struct Claim {
     pub lookup: Vec<u8>,
     /// The sealed address.
     pub sealed: Vec<u8>,
-    /// Whether it is an answer to this one person.
+    /// Whether it is personal: of an edition in which each mail is its own.
     pub personal: bool,
 }
 

@@ -4,7 +4,7 @@
 //! together from it and the recipient's own values.
 
 pub mod mime; // headers and parts as bytes
-pub mod personal; // an answer to one person
+pub mod personal; // a mail to one person
 pub mod sample; // an edition of every mail, to try the templates on
 pub mod view; // what the templates can say
 

@@ -45,7 +45,7 @@ fn event_type(content: &Content, notice: &Notice) -> &'static str {
             "notice.cancelled"
         }
         Content::Correction(..) => "notice.corrected",
-        // No target gets an answer to a person.
+        // No target gets a personal mail.
         Content::Alert(_) | Content::Issue { .. } | Content::Personal(..) => "notice.published",
     }
 }

@@ -40,7 +40,7 @@ pub struct Live {
     pub counts: Arc<Counts>,
     /// What time it is.
     pub clock: Clock,
-    /// Wakes the deliverer for an answer.
+    /// Wakes the deliverer for a personal mail.
     pub wake: Arc<Notify>,
     /// How often each network has asked.
     pub networks: Arc<Networks>,

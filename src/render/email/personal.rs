@@ -1,4 +1,4 @@
-//! Personal: an answer to one person: a confirmation, a welcome or a probe.
+//! Personal: a mail to one person: a confirmation, a welcome or a probe.
 //!
 //! Pure.
 
@@ -29,7 +29,7 @@ pub struct Desk<'a> {
 
 /// What one person is written.
 #[derive(Debug, Clone)]
-pub struct Answer<'a> {
+pub struct Personal<'a> {
     /// Why.
     pub occasion: Occasion,
     /// Lists that wait for their confirmation.
@@ -69,33 +69,33 @@ struct View<'a> {
     archive_url: String,
 }
 
-/// The letter of an answer. The person's links are in it already; only what is in the headers is missing.
-pub fn letter(desk: &Desk<'_>, answer: &Answer<'_>) -> Result<Letter, Error> {
+/// The letter to one person. Their links are in it already; only what is in the headers is missing.
+pub fn letter(desk: &Desk<'_>, personal: &Personal<'_>) -> Result<Letter, Error> {
     let site = desk.site;
-    let until = Moment::from_instant(answer.until, site.zone.clone());
+    let until = Moment::from_instant(personal.until, site.zone.clone());
     let mut view = View {
         lang: &site.lang,
         dir: direction(&site.lang),
         subject: String::new(),
         site: of_site(site),
-        asked: answer.asked.iter().map(|list| list_view(list)).collect(),
-        lists: answer.lists.iter().map(|list| list_view(list)).collect(),
+        asked: personal.asked.iter().map(|list| list_view(list)).collect(),
+        lists: personal.lists.iter().map(|list| list_view(list)).collect(),
         until: words::moment(&until),
-        hours: answer.hours,
-        confirm_url: &answer.confirm_url,
-        stay_url: &answer.stay_url,
-        unsubscribe_url: &answer.unsubscribe_url,
-        preferences_url: &answer.preferences_url,
+        hours: personal.hours,
+        confirm_url: &personal.confirm_url,
+        stay_url: &personal.stay_url,
+        unsubscribe_url: &personal.unsubscribe_url,
+        preferences_url: &personal.preferences_url,
         archive_url: site.address("notices/"),
     };
-    let mail = answer.occasion.word();
+    let mail = personal.occasion.word();
     let render = |part: &str, view: &View<'_>| desk.templates.render(&format!("email/{mail}/{part}"), view);
     view.subject = one_line(&render("subject.txt", &view)?);
     let html = inlined(&render("body.html", &view)?)?;
     let text = tidy(&render("body.txt", &view)?);
     let marker = marker(&[&html, &text]);
     let mut letter = Letter { subject: view.subject, text, html, marker, message: Segments::default() };
-    letter.message = message(&letter, desk, answer);
+    letter.message = message(&letter, desk, personal);
     Ok(letter)
 }
 
@@ -108,10 +108,10 @@ fn marker(parts: &[&str]) -> String {
     marker
 }
 
-fn message(letter: &Letter, desk: &Desk<'_>, answer: &Answer<'_>) -> Segments {
+fn message(letter: &Letter, desk: &Desk<'_>, personal: &Personal<'_>) -> Segments {
     let mut message = Segments::default();
     let Desk { mail, .. } = desk;
-    message.line(&format!("Date: {}", answer.date.format("%a, %d %b %Y %H:%M:%S +0000")));
+    message.line(&format!("Date: {}", personal.date.format("%a, %d %b %Y %H:%M:%S +0000")));
     let from = header_value(&ascii_address(&mail.from_address));
     mime::named_header(&mut message.bytes, "From", &mail.from_name, &from);
     message.bytes.extend_from_slice(b"To: ");
@@ -124,7 +124,7 @@ fn message(letter: &Letter, desk: &Desk<'_>, answer: &Answer<'_>) -> Segments {
     message.bytes.extend_from_slice(b"Message-ID: <");
     message.slot(Slot::MessageId);
     message.line(">");
-    match answer.occasion {
+    match personal.occasion {
         // Who has not subscribed has nothing to leave.
         Occasion::Confirmation => {}
         Occasion::Welcome | Occasion::Probe => message.slot(Slot::ListUnsubscribe),

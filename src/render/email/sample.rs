@@ -8,7 +8,7 @@ use url::Url;
 use crate::config::{List, Mail, Select, Site, Transport, When};
 use crate::edition::{Audience, Content, Edition, Member, Occasion};
 use crate::notice::parse::parse;
-use crate::render::email::personal::{self, Answer, Desk};
+use crate::render::email::personal::{self, Desk, Personal};
 use crate::render::email::{Error, Sender, letter};
 use crate::render::templates::Templates;
 use crate::revision::{Draft, Revision};
@@ -53,10 +53,10 @@ pub fn try_out(templates: &Templates) -> Result<(), Error> {
     write(Content::Correction(member(cancelled), cancelled.sequence), &[cancelled], Some(b""))?;
     let members = vec![member(action), member(statement)];
     write(Content::Issue { cut: *cut, members }, &[action, statement], None)?;
-    answers(&samples, templates)
+    try_personal(&samples, templates)
 }
 
-fn answers(samples: &Samples, templates: &Templates) -> Result<(), Error> {
+fn try_personal(samples: &Samples, templates: &Templates) -> Result<(), Error> {
     let Samples { site, mail, list, action, .. } = samples;
     let desk = Desk { site, mail, templates };
     let address = |path: &str| site.address(path);
@@ -65,7 +65,7 @@ fn answers(samples: &Samples, templates: &Templates) -> Result<(), Error> {
         .into_iter()
         .flat_map(|occasion| asked.iter().map(move |asked| (occasion, asked.clone())))
     {
-        let answer = Answer {
+        let mail = Personal {
             occasion,
             asked,
             lists: vec![list],
@@ -77,7 +77,7 @@ fn answers(samples: &Samples, templates: &Templates) -> Result<(), Error> {
             preferences_url: address("preferences/token"),
             date: action.revised_at,
         };
-        personal::letter(&desk, &answer)?;
+        personal::letter(&desk, &mail)?;
     }
     Ok(())
 }

@@ -185,7 +185,7 @@ impl Ledger {
         };
         let (recipients, lane) = match &edition.audience {
             Audience::Target(_) => (vec![0], 2),
-            Audience::People => panic!("nobody plans answers to people"),
+            Audience::People => panic!("nobody plans personal mails"),
             Audience::List(list) => {
                 (self.recipients(list, edition, &once_key), edition.content.lane().number())
             }
