@@ -1,7 +1,8 @@
 //! Config: what the operator decided, `handbill.toml`.
 //!
-//! Pure.
+//! Pure but for the names of IP addresses, which it parses.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use url::Url;
@@ -26,10 +27,14 @@ pub struct Config {
     pub lists: Vec<List>,
     /// What gets signed posts.
     pub targets: Vec<Target>,
+    /// How people subscribe.
+    pub subscribe: Subscribe,
     /// Entries in a subscription document beside those of the last 14 days.
     pub feed_entries: usize,
     /// Where `serve` listens, `127.0.0.1:8080`.
     pub listen: String,
+    /// Proxies whose X-Forwarded-For is believed.
+    pub proxies: Vec<IpAddr>,
     /// Where the record is: a `postgres://` address, or none for SQLite in the data folder.
     pub database_url: Option<String>,
     /// Where the record, the outbox and the built documents are, relative to the file.
@@ -156,6 +161,32 @@ pub struct List {
     pub remind: Vec<Before>,
     /// When it does not go out.
     pub quiet: Option<Quiet>,
+    /// The list whose issues a subscriber may choose instead of this one's alerts.
+    pub digest: Option<String>,
+}
+
+/// How people subscribe: the caps keep a stranger from having others' mailboxes filled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscribe {
+    /// Confirmations in an hour at most.
+    pub per_hour: u32,
+    /// Confirmations in an hour at most to the addresses of one domain.
+    pub per_domain_per_hour: u32,
+    /// Requests in an hour at most from one network.
+    pub per_network_per_hour: u32,
+}
+
+impl Default for Subscribe {
+    fn default() -> Self {
+        Self {
+            // A hall full of people who all sign up during an assembly, and some.
+            per_hour: 1_000,
+            // 4,800 a day: Gmail counts who sends 5,000 a day as a bulk sender.
+            per_domain_per_hour: 200,
+            // The same hall behind one address; the caps above hold whoever asks from wherever.
+            per_network_per_hour: 240,
+        }
+    }
 }
 
 /// What gets signed posts.
@@ -196,6 +227,15 @@ pub struct Select {
 }
 
 impl Select {
+    /// Whether every notice that `other` takes is among them.
+    pub fn covers(&self, other: &Self) -> bool {
+        let within = |mine: bool, theirs: bool, all: bool| mine || !theirs && all;
+        let kinds = other.kinds.iter().all(|kind| self.kinds.contains(kind));
+        let tags = other.tags.iter().all(|tag| self.tags.contains(tag));
+        within(self.kinds.is_empty(), other.kinds.is_empty(), kinds)
+            && within(self.tags.is_empty(), other.tags.is_empty(), tags)
+    }
+
     /// Whether a notice is among them.
     pub fn takes(&self, notice: &Notice) -> bool {
         let kind = self.kinds.is_empty() || self.kinds.contains(&notice.kind_name());
@@ -264,16 +304,14 @@ fn read(fields: Fields<'_>) -> Option<Config> {
         fields.tables("list").into_iter().filter_map(|table| read_list(table, &zone)).collect();
     let targets: Vec<Target> = fields.tables("target").into_iter().filter_map(read_target).collect();
     check_names(&fields, &lists, &targets);
+    check_digests(&fields, &lists);
+    let subscribe = fields.table("subscribe").map(read_subscribe).unwrap_or_default();
     let feed_entries = fields.table("feeds").and_then(|table| {
         let entries = table.integer("entries");
         table.finish();
         entries
     });
-    let listen = fields.table("web").and_then(|table| {
-        let listen = table.line("listen");
-        table.finish();
-        listen
-    });
+    let (listen, proxies) = fields.table("web").map(read_web).unwrap_or_default();
     let ledger = fields.table("ledger");
     let database_url = ledger.as_ref().and_then(|table| table.line("url"));
     let data = ledger.as_ref().and_then(|table| table.line("data"));
@@ -287,9 +325,12 @@ fn read(fields: Fields<'_>) -> Option<Config> {
         mail: mail?,
         lists,
         targets,
+        subscribe,
         feed_entries: feed_entries
             .map_or(30, |placed| usize::try_from(placed.value).unwrap_or(30).clamp(1, 200)),
-        listen: listen.map_or("127.0.0.1:8080".to_owned(), |line| line.value),
+        listen: listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
+        // Whoever is on this machine already can do more than to say who asks.
+        proxies: proxies.unwrap_or_else(|| vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]),
         database_url: database_url.map(|line| line.value),
         data: data.map_or("data".to_owned(), |line| line.value).into(),
         key_file: key_file.map_or("handbill.key".to_owned(), |line| line.value).into(),
@@ -563,6 +604,7 @@ fn read_list(table: Fields<'_>, zone: &Zone) -> Option<List> {
             None
         }
     });
+    let digest = table.line("digest").map(|line| line.value);
     table.finish();
     let name = name?;
     Some(List {
@@ -573,7 +615,77 @@ fn read_list(table: Fields<'_>, zone: &Zone) -> Option<List> {
         when: when?,
         remind,
         quiet,
+        digest,
     })
+}
+
+fn read_web(table: Fields<'_>) -> (Option<String>, Option<Vec<IpAddr>>) {
+    let listen = table.line("listen").map(|line| line.value);
+    let proxies = table.has("proxies").then(|| {
+        let lines = table.lines("proxies").into_iter();
+        let parsed = lines.filter_map(|line| match line.value.parse() {
+            Ok(address) => Some(address),
+            Err(_) => {
+                let help = "write one such as 127.0.0.1";
+                table.error(line.span, format!("{} is not an IP address", line.value), help);
+                None
+            }
+        });
+        parsed.collect()
+    });
+    table.finish();
+    (listen, proxies)
+}
+
+fn read_subscribe(table: Fields<'_>) -> Subscribe {
+    let usual = Subscribe::default();
+    let number =
+        |found: Option<i64>, usual| found.and_then(|number| u32::try_from(number).ok()).unwrap_or(usual);
+    let subscribe = Subscribe {
+        per_hour: number(read_number(&table, "per_hour", 1..=1_000_000), usual.per_hour),
+        per_domain_per_hour: number(
+            read_number(&table, "per_domain_per_hour", 1..=1_000_000),
+            usual.per_domain_per_hour,
+        ),
+        per_network_per_hour: number(
+            read_number(&table, "per_network_per_hour", 1..=1_000_000),
+            usual.per_network_per_hour,
+        ),
+    };
+    table.finish();
+    subscribe
+}
+
+// Who takes the digest must not miss anything by it.
+fn check_digests(fields: &Fields<'_>, lists: &[List]) {
+    for list in lists {
+        let Some(name) = &list.digest else { continue };
+        let span = fields.span_of("list");
+        let digest = lists.iter().find(|other| other.name == *name);
+        match (&list.when, digest.map(|digest| (&digest.when, digest.select.covers(&list.select)))) {
+            (When::Cut(_), _) => fields.error(
+                span,
+                format!("the list {} is a digest itself", list.name),
+                "leave `digest` to lists that go out at once",
+            ),
+            (When::AtOnce, None) => fields.error(
+                span,
+                format!("no list is called {name}, which is the digest of {}", list.name),
+                "write the name of a list with a cron line",
+            ),
+            (When::AtOnce, Some((When::AtOnce, _))) => fields.error(
+                span,
+                format!("the list {name} goes out at once and is no digest of {}", list.name),
+                "write the name of a list with a cron line",
+            ),
+            (When::AtOnce, Some((When::Cut(_), false))) => fields.error(
+                span,
+                format!("the list {name} leaves out some of what {} carries", list.name),
+                "give it the same kinds and tags, or more",
+            ),
+            (When::AtOnce, Some((When::Cut(_), true))) => {}
+        }
+    }
 }
 
 fn read_target(table: Fields<'_>) -> Option<Target> {

@@ -140,16 +140,16 @@ pub fn is_superseded(
             // One that was off, and on again since, has a start for which this reminder was never due.
             revision.notice().event().is_some_and(stands) && revision.stands_since() < at
         }),
-        Content::Issue { .. } | Content::Alert(_) | Content::Correction(..) => false,
+        Content::Issue { .. } | Content::Alert(_) | Content::Correction(..) | Content::Personal(..) => false,
     }
 }
 
 /// The quiet hours that an edition heeds, of those that its list keeps: a correction cannot wait, because people are
-/// on their way to where nothing is.
+/// on their way to where nothing is, nor can an answer to somebody who waits for it.
 pub fn quiet<'q>(content: &Content, of_list: Option<&'q Quiet>) -> Option<&'q Quiet> {
     match content {
         Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) => of_list,
-        Content::Correction(..) => None,
+        Content::Correction(..) | Content::Personal(..) => None,
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::notice::NoticeId;
@@ -14,13 +14,15 @@ use crate::schedule::reminder::Before;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EditionId(String);
 
-/// Who gets it: a list's subscribers, or one target.
+/// Who gets it: a list's subscribers, one target, or people one by one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Audience {
     /// Everybody confirmed on the list of that name.
     List(String),
     /// The target of that name.
     Target(String),
+    /// Each person who is written to for a reason of their own; they come one by one while the edition is open.
+    People,
 }
 
 /// One thing to send.
@@ -54,6 +56,19 @@ pub enum Content {
     Reminder(Member, Before),
     /// An action that is not any more as it was told.
     Correction(Member, Sequence),
+    /// Mails to single people, of a day in UTC: nobody gets two of an occasion on one day.
+    Personal(Occasion, NaiveDate),
+}
+
+/// Why one person is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Occasion {
+    /// Somebody asked for mail to their address.
+    Confirmation,
+    /// They confirmed.
+    Welcome,
+    /// Mail to them came back now and then: does this arrive?
+    Probe,
 }
 
 /// One notice at one revision.
@@ -88,6 +103,7 @@ impl EditionId {
             Content::Correction(member, sequence) => {
                 format!("correction/{name}/{}/{sequence}", member.notice)
             }
+            Content::Personal(occasion, day) => return Self::personal(*occasion, *day),
         })
     }
 
@@ -99,6 +115,11 @@ impl EditionId {
     /// The id of a reminder.
     pub fn reminder(audience: &str, notice: &NoticeId, before: &Before) -> Self {
         Self(format!("reminder/{audience}/{notice}/{before}"))
+    }
+
+    /// The id of the personal mails of a day in UTC, such as `confirmation/2018-07-08`.
+    pub fn personal(occasion: Occasion, day: NaiveDate) -> Self {
+        Self(format!("{}/{}", occasion.word(), day.format("%Y-%m-%d")))
     }
 
     /// An id as the ledger holds it.
@@ -119,10 +140,11 @@ impl fmt::Display for EditionId {
 }
 
 impl Audience {
-    /// The name of the list or target; no list has a target's name.
+    /// The name of the list or target; no list has a target's name, and people have none.
     pub fn name(&self) -> &str {
         match self {
             Self::List(name) | Self::Target(name) => name,
+            Self::People => "",
         }
     }
 }
@@ -147,6 +169,7 @@ impl Content {
             Self::Alert(member) | Self::Reminder(member, _) | Self::Correction(member, _) => {
                 std::slice::from_ref(member)
             }
+            Self::Personal(..) => &[],
         }
     }
 
@@ -154,17 +177,18 @@ impl Content {
     pub fn lane(&self) -> Lane {
         match self {
             Self::Issue { .. } => Lane::Bulk,
-            Self::Alert(_) | Self::Reminder(..) | Self::Correction(..) => Lane::Urgent,
+            Self::Alert(_) | Self::Reminder(..) | Self::Correction(..) | Self::Personal(..) => Lane::Urgent,
         }
     }
 
-    /// `issue`, `alert`, `reminder` or `correction`.
+    /// `issue`, `alert`, `reminder`, `correction`, `confirmation`, `welcome` or `probe`.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Issue { .. } => "issue",
             Self::Alert(_) => "alert",
             Self::Reminder(..) => "reminder",
             Self::Correction(..) => "correction",
+            Self::Personal(occasion, _) => occasion.word(),
         }
     }
 
@@ -175,7 +199,24 @@ impl Content {
             Self::Alert(member) => format!("alert/{}", member.notice),
             Self::Reminder(member, before) => format!("reminder/{}/{before}", member.notice),
             Self::Correction(member, sequence) => format!("correction/{}/{sequence}", member.notice),
+            Self::Personal(occasion, day) => EditionId::personal(*occasion, *day).0,
         }
+    }
+}
+
+impl Occasion {
+    /// `confirmation`, `welcome` or `probe`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Confirmation => "confirmation",
+            Self::Welcome => "welcome",
+            Self::Probe => "probe",
+        }
+    }
+
+    /// The occasion of that word.
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::Confirmation, Self::Welcome, Self::Probe].into_iter().find(|occasion| occasion.word() == word)
     }
 }
 

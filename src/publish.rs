@@ -19,6 +19,7 @@ use crate::ledger::publishing::{Committed, Lease};
 use crate::ledger::{Dialect, Ledger};
 use crate::notice::NoticeId;
 use crate::plan::{self, Entry, History, Step};
+use crate::render::page::person::Terms;
 use crate::render::site::{Catalog, among_themselves, next_change};
 use crate::render::templates::Templates;
 use crate::revision::Revision;
@@ -253,7 +254,8 @@ pub fn write_site(
     let config = &installation.config;
     let revisions = among_themselves(&config.site, revisions);
     let revisions: Vec<&Revision> = revisions.iter().map(AsRef::as_ref).collect();
-    let catalog = Catalog::new(&config.site, &config.lists, config.feed_entries, templates, &revisions, now)?;
+    let catalog = Catalog::new(&config.site, &config.lists, config.feed_entries, templates, &revisions, now)?
+        .with_terms(Terms::of(config));
     let manifest = match manifest {
         Some(manifest) => manifest,
         None => site::open(folder)?,

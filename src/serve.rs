@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::clock::Clock;
+use crate::config::{Config, When};
 use crate::deliver::{self, Counts, Office};
 use crate::installation::Installation;
 use crate::ledger::epoch::Held;
@@ -20,6 +21,7 @@ use crate::publish::{self, Publisher};
 use crate::render::templates::Templates;
 use crate::web;
 use crate::web::live::{self, Live};
+use crate::web::networks::Networks;
 use crate::web::shelf::Shelf;
 
 /// Which parts run here.
@@ -97,6 +99,9 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
         let (clock, wake, stop) = (options.clock.clone(), Arc::clone(&wake), stop.clone());
         tasks.spawn(publish::run(publisher, clock, options.poll, wake, written, stop));
     }
+    if options.parts.publish {
+        tasks.spawn(tidy(ledger.clone(), installation.config.clone(), options.clock.clone(), stop.clone()));
+    }
     if options.parts.deliver {
         start_delivering(installation, &ledger, &templates, &options, &counts, &wake, &stop, &tasks).await?;
     }
@@ -112,12 +117,15 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
             key: installation.key().ok(),
             counts: Arc::clone(&counts),
             clock: options.clock.clone(),
+            wake: Arc::clone(&wake),
+            networks: Arc::new(Networks::new(installation.config.subscribe.per_network_per_hour)),
         };
         if !options.parts.publish {
             let (shelf, stop) = (Arc::clone(&shelf), stop.clone());
             tasks.spawn(async move { shelf.watch(ANOTHER_WRITES, stop).await });
         }
         let router = web::router(shelf, installation.config.site.url.path(), live::router(live));
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
         let stop = stop.clone();
         tasks.spawn(async move {
@@ -135,6 +143,40 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
     };
     unless_started.disarm();
     Ok(Running { address, ledger, counts, stop, tasks })
+}
+
+// What is kept for two or seven days may be kept an hour longer.
+const TIDY_EVERY: TimeDelta = TimeDelta::hours(1);
+
+// Takes out what is not kept any longer, at the start and then hourly. Several nodes may do it at once.
+async fn tidy(ledger: Ledger, config: Config, clock: Clock, stop: CancellationToken) {
+    let digests: Vec<&str> = config
+        .lists
+        .iter()
+        .filter(|list| match list.when {
+            When::Cut(_) => true,
+            When::AtOnce => false,
+        })
+        .map(|list| list.name.as_str())
+        .collect();
+    while !stop.is_cancelled() {
+        let now = clock.now();
+        match ledger.tidy(&digests, now).await {
+            Ok(tidied) => info!(
+                requests = tidied.requests,
+                attempts = tidied.attempts,
+                confirmations = tidied.confirmations,
+                "What is not kept any longer was taken out."
+            ),
+            Err(err) => error!(error = format!("{err:#}"), "Tidying failed and is tried again in an hour."),
+        }
+        while clock.now() < now + TIDY_EVERY {
+            tokio::select! {
+                () = tokio::time::sleep(clock.until(now + TIDY_EVERY)) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one office, put together once")]

@@ -8,24 +8,150 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 /// A subscriber's number in the ledger.
 pub type SubscriberId = i64;
 
-/// Where a subscriber stands.
+/// Where an address stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Standing {
     /// Asked for mail and has not confirmed.
     Pending,
     /// Gets mail.
     Confirmed,
-    /// Left.
+    /// Left, was erased, or was never here: nobody knows more of them than a hash, or not even that.
     Unsubscribed,
-    /// Must not get mail: it bounced, or its owner complained.
-    Suppressed,
+    /// Must not get mail.
+    Suppressed(Suppression),
+}
+
+/// Why an address must not get mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Suppression {
+    /// Mail to it bounced.
+    Bounced {
+        /// When it was given up.
+        at: DateTime<Utc>,
+    },
+    /// Its owner complained.
+    Complained,
+}
+
+/// What happens to an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// Somebody asked for mail to it; whether its owner did, nobody knows yet.
+    Asked,
+    /// Its owner pressed the button of a confirmation.
+    Confirmed,
+    /// Its owner left the last list.
+    Left,
+    /// Its owner, or an operator for them, wants it forgotten.
+    Erased,
+    /// Mail to it bounces for good.
+    Bounced,
+    /// Its owner reported a mail as unwanted.
+    Complained,
+    /// A request was not confirmed in time.
+    Expired,
+    /// An operator takes a suppression back.
+    Lifted,
+}
+
+/// What an event leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// Where the address stands then.
+    pub standing: Standing,
+    /// What its owner is written, when the caps let it go.
+    pub mail: Option<Reply>,
+}
+
+/// A mail to one person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// Asks whether it was them; to who is subscribed to all of it already it says that.
+    Confirmation,
+    /// Says what comes when.
+    Welcome,
+}
+
+/// How many confirmations go out at most, beside those to one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caps {
+    /// In an hour.
+    pub per_hour: u32,
+    /// In an hour to the addresses of one domain.
+    pub per_domain_per_hour: u32,
+}
+
+/// Confirmations that went out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Confirmations {
+    /// To this address within `PERSON_SPAN`.
+    pub to_person: u32,
+    /// To this address within `PERSON_LONG_SPAN`.
+    pub to_person_lately: u32,
+    /// To this domain within `HOUR`.
+    pub to_domain: u32,
+    /// To anybody within `HOUR`.
+    pub to_all: u32,
+}
+
+/// A request that nobody confirmed is forgotten after this.
+pub const PENDING_LIFE: TimeDelta = TimeDelta::hours(48);
+
+/// Whose mail bounced may be asked again after this: mailboxes come back, and people get old names anew.
+pub const BOUNCE_REST: TimeDelta = TimeDelta::days(30);
+
+/// One confirmation an address in this span.
+pub const PERSON_SPAN: TimeDelta = TimeDelta::hours(24);
+
+/// Three confirmations an address in this span: a stranger's joke ends after three mails.
+pub const PERSON_LONG_SPAN: TimeDelta = TimeDelta::days(30);
+
+/// The span of the caps of `Caps`.
+pub const HOUR: TimeDelta = TimeDelta::hours(1);
+
+const MOST_TO_PERSON: u32 = 1;
+const MOST_TO_PERSON_LATELY: u32 = 3;
+
+/// The table of what leads where. What is not in it changes nothing: an old link does not bring back who left, and
+/// nobody is written who complained until an operator lifts that.
+pub fn step(standing: Standing, event: Event, now: DateTime<Utc>) -> Step {
+    use Event::{Asked, Bounced, Complained, Erased, Expired, Left, Lifted};
+    use Standing::{Confirmed, Pending, Suppressed, Unsubscribed};
+    use Suppression as Why;
+    let (standing, mail) = match (standing, event) {
+        (Unsubscribed | Pending, Asked) => (Pending, Some(Reply::Confirmation)),
+        (Confirmed, Asked) => (Confirmed, Some(Reply::Confirmation)),
+        (Suppressed(Why::Bounced { at }), Asked) if now - at >= BOUNCE_REST => {
+            (Pending, Some(Reply::Confirmation))
+        }
+        (Pending | Confirmed, Event::Confirmed) => (Confirmed, Some(Reply::Welcome)),
+        (Pending | Confirmed, Left | Erased) => (Unsubscribed, None),
+        (Pending | Confirmed | Suppressed(Why::Bounced { .. }), Bounced) => {
+            (Suppressed(Why::Bounced { at: now }), None)
+        }
+        (_, Complained) => (Suppressed(Why::Complained), None),
+        (Pending, Expired) | (Suppressed(_), Lifted) => (Unsubscribed, None),
+        (
+            Pending | Confirmed | Unsubscribed | Suppressed(_),
+            Asked | Event::Confirmed | Left | Erased | Bounced | Expired | Lifted,
+        ) => (standing, None),
+    };
+    Step { standing, mail }
+}
+
+/// Whether one more confirmation may go out.
+pub fn may_confirm(caps: &Caps, sent: &Confirmations) -> bool {
+    sent.to_person < MOST_TO_PERSON
+        && sent.to_person_lately < MOST_TO_PERSON_LATELY
+        && sent.to_domain < caps.per_domain_per_hour
+        && sent.to_all < caps.per_hour
 }
 
 /// A mail address in the form in which it is compared: the domain in lower case, no spaces around it.
@@ -39,6 +165,7 @@ pub struct Key {
     lookup: [u8; 32],
     token: [u8; 32],
     message: [u8; 32],
+    domain: [u8; 32],
 }
 
 /// What a token lets its holder do.
@@ -48,6 +175,10 @@ pub enum Purpose {
     Leave,
     /// See and change what is sent.
     Preferences,
+    /// Confirm a request.
+    Confirm,
+    /// Stay on the lists.
+    Stay,
 }
 
 impl Purpose {
@@ -55,6 +186,8 @@ impl Purpose {
         match self {
             Self::Leave => b'l',
             Self::Preferences => b'p',
+            Self::Confirm => b'c',
+            Self::Stay => b's',
         }
     }
 }
@@ -66,7 +199,7 @@ pub struct Claim {
     pub purpose: Purpose,
     /// Who.
     pub subscriber: SubscriberId,
-    /// Which list, where that matters.
+    /// Which list, where that matters; to leave, none is all of them.
     pub list: String,
     /// Not after.
     pub expires_at: DateTime<Utc>,
@@ -87,7 +220,7 @@ impl Standing {
             Self::Pending => 0,
             Self::Confirmed => 1,
             Self::Unsubscribed => 2,
-            Self::Suppressed => 3,
+            Self::Suppressed(_) => 3,
         }
     }
 
@@ -97,7 +230,7 @@ impl Standing {
             Self::Pending => "pending",
             Self::Confirmed => "confirmed",
             Self::Unsubscribed => "unsubscribed",
-            Self::Suppressed => "suppressed",
+            Self::Suppressed(_) => "suppressed",
         }
     }
 }
@@ -139,6 +272,7 @@ impl Key {
             lookup: derive("lookup"),
             token: derive("token"),
             message: derive("message"),
+            domain: derive("domain"),
         }
     }
 
@@ -146,6 +280,11 @@ impl Key {
     pub fn lookup(&self, address: &Address) -> [u8; 32] {
         // Few hosts tell letter cases of the local part apart, and nobody means two people by them.
         mac(&self.lookup, &[address.0.to_lowercase().as_bytes()])
+    }
+
+    /// What counts the addresses of one domain without naming it: HMAC-SHA256, 32 bytes.
+    pub fn domain(&self, address: &Address) -> [u8; 32] {
+        mac(&self.domain, &[address.0.rsplit('@').next().unwrap_or_default().as_bytes()])
     }
 
     /// Nonce (24 bytes) and sealed address: XChaCha20-Poly1305, bound to the lookup hash of its row.

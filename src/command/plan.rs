@@ -103,7 +103,8 @@ async fn line(entry: &Entry, ledger: &Ledger, zone: &Zone) -> anyhow::Result<Lin
     let recipients = match edition.map(|edition| &edition.audience) {
         Some(Audience::List(list)) => Some(ledger.count_subscribers(list).await?),
         Some(Audience::Target(_)) => Some(1),
-        None => None,
+        // Nobody plans them: they come when people ask.
+        Some(Audience::People) | None => None,
     };
     Ok(Line {
         key: entry.key(),

@@ -9,15 +9,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::config::List;
 use crate::deliver::Office;
 use crate::delivery::{self, State};
-use crate::edition::{Audience, Content, Edition, EditionId, Member};
+use crate::edition::{Audience, Content, Edition, EditionId, Member, Occasion};
 use crate::ledger::delivering::{Claim, Committed};
 use crate::notice::{NoticeId, shown};
 use crate::render::calendar;
+use crate::render::email::personal::{self, Desk, Personal};
 use crate::render::email::{self, Letter, Sender, Stamp};
 use crate::render::site::known;
 use crate::revision::Revision;
 use crate::schedule::quiet::Quiet;
-use crate::subscriber::{self, Address, Purpose, SubscriberId};
+use crate::subscriber::{self, Address, PENDING_LIFE, Purpose, SubscriberId};
 
 /// An edition with its letter.
 #[derive(Debug)]
@@ -56,19 +57,25 @@ const TOKEN_LIFE: TimeDelta = TimeDelta::days(730);
 const MOST_READY: usize = 32;
 
 impl Letters {
-    /// The letter of an edition, for some claims of it, at the latest revisions of its notices, made when it is not there or not current;
-    /// or why there is nothing to send now.
+    /// The letter of an edition, for some claims of it, at the latest revisions of its notices, made when it is
+    /// not there or not current; or why there is nothing to send now. A personal one is made for the one person
+    /// of its one claim.
     pub async fn ready(
         &mut self,
         office: &Office,
-        number: i64,
+        first: &Claim,
         claims: &[Claim],
         now: DateTime<Utc>,
     ) -> anyhow::Result<Prepared> {
+        let number = first.edition;
         let committed = office.ledger.edition(number).await?.context("a delivery is of no edition")?;
         // First of all: nothing keeps it from its end, not even a notice that cannot be read.
         if committed.expires_at <= now {
             return Ok(Prepared::Over(State::Expired));
+        }
+        if let Content::Personal(occasion, _) = committed.content {
+            let ready = personal(office, committed, occasion, first.recipient, now).await?;
+            return Ok(Prepared::Ready(Arc::new(ready), HashMap::new()));
         }
         let quiet = quiet(office, &committed);
         let goes_at = delivery::wake(quiet, now, now, Some(committed.expires_at));
@@ -80,7 +87,7 @@ impl Letters {
                 let recipients: Vec<SubscriberId> = claims.iter().map(|claim| claim.recipient).collect();
                 office.ledger.followed(number, &recipients).await?
             }
-            Content::Issue { .. } | Content::Alert(_) => HashMap::new(),
+            Content::Issue { .. } | Content::Alert(_) | Content::Personal(..) => HashMap::new(),
         };
         if let Some(ready) = self.ready.get(&number).filter(|ready| ready.is_current(&committed, now)) {
             return Ok(Prepared::Ready(Arc::clone(ready), follows));
@@ -99,7 +106,8 @@ impl Letters {
 }
 
 impl Ready {
-    /// Puts the whole message for one recipient into `out`, which is empty: an answer to the earlier edition that it follows.
+    /// Puts the whole message for one recipient into `out`, which is empty: an answer to the earlier edition that
+    /// it follows.
     pub fn message(
         &self,
         office: &Office,
@@ -109,19 +117,12 @@ impl Ready {
         now: DateTime<Utc>,
         out: &mut Vec<u8>,
     ) {
-        let site = &office.installation.config.site;
-        let token = |purpose, list: &str| {
-            // By the day, so that a resend within it has the same bytes.
-            let expires_at =
-                DateTime::from_timestamp((now + TOKEN_LIFE).timestamp() / 86_400 * 86_400, 0).unwrap_or(now);
-            let list = list.to_owned();
-            office.key.token(&subscriber::Claim { purpose, subscriber: claim.recipient, list, expires_at })
-        };
+        let url = |purpose, list: &str| link(office, purpose, claim.recipient, list, expiry(now));
         let stamp = Stamp {
             recipient: address.as_str().to_owned(),
             message_id: message_id(office, &self.committed.id, claim.recipient),
-            unsubscribe_url: site.address(&format!("leave/{}", token(Purpose::Leave, &self.list))),
-            preferences_url: site.address(&format!("preferences/{}", token(Purpose::Preferences, ""))),
+            unsubscribe_url: url(Purpose::Leave, &self.list),
+            preferences_url: url(Purpose::Preferences, ""),
             unsubscribe_mailto: None,
             in_reply_to: follows.map(|id| message_id(office, id, claim.recipient)),
         };
@@ -153,6 +154,63 @@ fn message_id(office: &Office, edition: &EditionId, recipient: i64) -> String {
     format!("{}@{domain}", office.key.message_id(edition.as_str(), recipient))
 }
 
+// By the day, so that a resend within it has the same bytes.
+fn expiry(now: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp((now + TOKEN_LIFE).timestamp() / 86_400 * 86_400, 0).unwrap_or(now)
+}
+
+/// The address at which a person does what a token lets them.
+fn link(
+    office: &Office,
+    purpose: Purpose,
+    who: SubscriberId,
+    list: &str,
+    expires_at: DateTime<Utc>,
+) -> String {
+    let claim = subscriber::Claim { purpose, subscriber: who, list: list.to_owned(), expires_at };
+    let folder = match purpose {
+        Purpose::Leave => "leave",
+        Purpose::Preferences => "preferences",
+        Purpose::Confirm => "confirm",
+        Purpose::Stay => "stay",
+    };
+    office.installation.config.site.address(&format!("{folder}/{}", office.key.token(&claim)))
+}
+
+async fn personal(
+    office: &Office,
+    committed: Committed,
+    occasion: Occasion,
+    recipient: SubscriberId,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Ready> {
+    let config = &office.installation.config;
+    let person = office.ledger.person(recipient).await?.context("a personal mail is to nobody")?;
+    let named = |names: &[String]| -> Vec<List> {
+        names.iter().map(|name| config.list(name).cloned().unwrap_or_else(|| forgotten(name))).collect()
+    };
+    let (asked, lists) = (named(&person.asked), named(&person.lists));
+    // What was asked at a moment keeps its bytes at a resend; the others are of their hour.
+    let hour = DateTime::from_timestamp(now.timestamp() / 3_600 * 3_600, 0).unwrap_or(now);
+    let date = person.asked_at.unwrap_or(hour);
+    let until = date + PENDING_LIFE;
+    let mail = Personal {
+        occasion,
+        asked: asked.iter().collect(),
+        lists: lists.iter().collect(),
+        until,
+        hours: PENDING_LIFE.num_hours(),
+        confirm_url: link(office, Purpose::Confirm, recipient, "", until),
+        stay_url: link(office, Purpose::Stay, recipient, "", expiry(now)),
+        unsubscribe_url: link(office, Purpose::Leave, recipient, "", expiry(now)),
+        preferences_url: link(office, Purpose::Preferences, recipient, "", expiry(now)),
+        date,
+    };
+    let desk = Desk { site: &config.site, mail: &config.mail, templates: &office.templates };
+    let letter = personal::letter(&desk, &mail).with_context(|| format!("render {}", committed.id))?;
+    Ok(Ready { list: String::new(), committed, letter, changes_at: None, quiet: None })
+}
+
 fn make(
     office: &Office,
     committed: Committed,
@@ -177,9 +235,14 @@ fn make(
         {
             Some(calendar::attachment(&config.site, revision, now))
         }
-        (Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) | Content::Correction(..), _) => {
-            None
-        }
+        (
+            Content::Issue { .. }
+            | Content::Alert(_)
+            | Content::Reminder(..)
+            | Content::Correction(..)
+            | Content::Personal(..),
+            _,
+        ) => None,
     };
     let sender = Sender { site: &config.site, mail: &config.mail, list: &list, templates: &office.templates };
     let letter = email::letter(&sender, &edition, &current, attachment.as_deref(), now)
@@ -231,5 +294,6 @@ fn forgotten(name: &str) -> List {
         when: crate::config::When::AtOnce,
         remind: Vec::new(),
         quiet: None,
+        digest: None,
     }
 }

@@ -265,9 +265,9 @@ impl Room {
     async fn enqueue(&self, letters: &mut Letters, lane: Lane, mut claims: Vec<Claim>, now: DateTime<Utc>) {
         let claimed = Instant::now();
         claims.sort_by_key(|claim| claim.edition);
-        for claims in claims.chunk_by(|a, b| a.edition == b.edition) {
+        for claims in claims.chunk_by(|a, b| a.edition == b.edition && !a.personal) {
             let Some(first) = claims.first() else { continue };
-            let (ready, mut follows) = match letters.ready(&self.office, first.edition, claims, now).await {
+            let (ready, mut follows) = match letters.ready(&self.office, first, claims, now).await {
                 Ok(Prepared::Ready(ready, follows)) => (ready, follows),
                 Ok(Prepared::Later(at)) => {
                     self.office.give_back(claims, at).await;
@@ -427,6 +427,7 @@ impl Room {
         while !self.office.stop.is_cancelled() {
             let Some(job) = self.next_job().await else { continue };
             let now = self.office.clock.now();
+            let Some(job) = self.still_wanted(job, now).await else { continue };
             let Some(job) = self.still_good(job, now).await else { continue };
             let mut message = Vec::new();
             job.ready.message(
@@ -474,6 +475,13 @@ impl Room {
                 connection = self.connect(relay).await;
             }
             let now = self.office.clock.now();
+            // Of what was announced the transaction has begun: who leaves now comes too late.
+            let wanted = match connection.as_ref().is_some_and(|connection| connection.announced().is_some())
+            {
+                true => Some(job),
+                false => self.still_wanted(job, now).await,
+            };
+            let Some(job) = wanted else { continue };
             let Some(job) = self.still_good(job, now).await else {
                 // What was announced must be sent or the connection dropped.
                 connection = connection.filter(|connection| connection.announced().is_none());
@@ -491,6 +499,27 @@ impl Room {
         if let Some(connection) = connection {
             // A relay that takes its time over a goodbye does not keep the service from stopping.
             let _ = tokio::time::timeout(LAST_GOODBYE, connection.quit()).await;
+        }
+    }
+
+    // The job when its reader has not left since it was claimed. What is not wanted is given back, and the next claim
+    // writes down that they left and whose else it is.
+    async fn still_wanted(&self, job: Job, now: DateTime<Utc>) -> Option<Job> {
+        match self.office.ledger.is_wanted(&job.claim, now).await {
+            Ok(true) => Some(job),
+            Ok(false) => {
+                self.office.give_back(&[job.claim], now).await;
+                None
+            }
+            Err(err) => {
+                warn!(
+                    error = format!("{err:#}"),
+                    "Whether a mail is still wanted cannot be asked; it waits."
+                );
+                self.office.give_back(&[job.claim], now).await;
+                self.pause(RETRY).await;
+                None
+            }
         }
     }
 
@@ -534,6 +563,10 @@ impl Room {
         };
         // Under a rate limit the next one's turn has not come yet.
         let next = if self.rate.is_none() && !self.office.stop.is_cancelled() { self.take() } else { None };
+        let next = match next {
+            Some(next) => self.still_wanted(next, now).await,
+            None => None,
+        };
         let next_envelope = next.as_ref().and_then(|next| self.envelope(next).ok());
         message.clear();
         job.ready.message(&self.office, &job.claim, &job.address, job.follows.as_ref(), now, message);

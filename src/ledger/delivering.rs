@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use anyhow::{Context, bail};
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, Connection as _, Row};
 
 use crate::delivery::{Answer, Next, Outcome, State};
-use crate::edition::{Audience, Content, EditionId, Lane, Member};
+use crate::edition::{Audience, Content, EditionId, Lane, Member, Occasion};
 use crate::ledger::publishing::audience_of;
 use crate::ledger::{Dialect, Ledger, instant, millis, rows_text, small};
 use crate::notice::NoticeId;
@@ -34,6 +34,8 @@ pub struct Claim {
     pub lookup: Vec<u8>,
     /// The sealed address.
     pub sealed: Vec<u8>,
+    /// Whether it is personal: of an edition in which each mail is its own.
+    pub personal: bool,
 }
 
 /// An edition as the ledger holds it, with each notice at its latest revision: who has not got it yet gets the
@@ -98,24 +100,29 @@ impl Ledger {
         let rows: Vec<_> = claimed.iter().map(|claim| (claim.edition, claim.recipient)).collect();
         let source = self.dialect.rows(&[("edition", "BIGINT"), ("recipient", "BIGINT")]);
         let addresses = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "SELECT v.edition, v.recipient, s.lookup, s.sealed FROM {source} v
-             JOIN edition e ON e.id = v.edition JOIN subscriber s ON s.id = v.recipient
-             JOIN subscription p ON p.list = e.audience AND p.subscriber = s.id WHERE s.standing = 1"
+            "SELECT v.edition, v.recipient, s.lookup, s.sealed, CASE e.audience_kind WHEN 'person' THEN 1 ELSE 0 END
+             FROM {source} v
+             JOIN edition e ON e.id = v.edition JOIN subscriber s ON s.id = v.recipient WHERE {STILL_WANTED}"
         )))
         .bind(rows_text(&rows)?)
+        .bind(millis(now))
         .fetch_all(&mut *transaction)
         .await
         .context("read the addresses")?;
         let mut sealed = HashMap::new();
         for row in addresses {
             let key: (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-            sealed.insert(key, (row.try_get::<Vec<u8>, _>(2)?, row.try_get::<Vec<u8>, _>(3)?));
+            let personal: i64 = row.try_get(4)?;
+            let (lookup, address): (Vec<u8>, Vec<u8>) = (row.try_get(2)?, row.try_get(3)?);
+            sealed.insert(key, (lookup, address, personal != 0));
         }
         let mut claims = Vec::new();
         let mut left = Vec::new();
         for claim in claimed {
             match sealed.remove(&(claim.edition, claim.recipient)) {
-                Some((lookup, sealed)) => claims.push(Claim { lookup, sealed, ..claim }),
+                Some((lookup, sealed, personal)) => {
+                    claims.push(Claim { lookup, sealed, personal, ..claim });
+                }
                 None => left.push(Receipt { claim, answer: None, next: Next::Done(State::Left), at: now }),
             }
         }
@@ -123,6 +130,22 @@ impl Ledger {
         pass_on(&mut transaction, self, &left, now).await?;
         transaction.commit().await.context("end a claim")?;
         Ok(claims)
+    }
+
+    /// Whether the recipient of a claim still wants it: asked again just before the mail goes out, because a claim
+    /// waits for its turn and its reader may have left meanwhile.
+    pub async fn is_wanted(&self, claim: &Claim, now: DateTime<Utc>) -> anyhow::Result<bool> {
+        let statement = format!(
+            "SELECT s.id FROM edition e JOIN subscriber s ON s.id = $3 WHERE e.id = $1 AND {STILL_WANTED}"
+        );
+        let wanted: Option<i64> = sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
+            .bind(claim.edition)
+            .bind(millis(now))
+            .bind(claim.recipient)
+            .fetch_optional(&self.read)
+            .await
+            .context("ask whether it is still wanted")?;
+        Ok(wanted.is_some())
     }
 
     /// Claims up to `most` posts to a target that are due. Of one notice only the oldest that is not done:
@@ -339,6 +362,12 @@ const IS_FIRST: &str = "NOT EXISTS (
     JOIN delivery d ON d.edition = o.id AND d.recipient = 0 AND d.state < 2
     WHERE e.id = delivery.edition)";
 
+// Whether a subscriber `s` still wants an edition `e`; $2 is now. Who has not confirmed is written to about that alone.
+const STILL_WANTED: &str = "(
+    e.audience_kind = 'list' AND s.standing = 1 AND s.paused_until <= $2 AND EXISTS (
+        SELECT 1 FROM subscription p WHERE p.subscriber = s.id AND (p.list = e.audience OR p.digest = e.audience))
+    OR e.audience_kind = 'person' AND (s.standing = 1 OR s.standing = 0 AND e.word = 'confirmation'))";
+
 // `condition` is further SQL with its one parameter, $5.
 async fn claim(
     connection: &mut AnyConnection,
@@ -380,6 +409,7 @@ async fn claim(
                 fence: row.try_get(3)?,
                 lookup: Vec::new(),
                 sealed: Vec::new(),
+                personal: false,
             })
         })
         .collect();
@@ -408,7 +438,8 @@ async fn pass_on(
          JOIN edition e ON e.id = v.edition
          JOIN edition o ON o.once_key = e.once_key AND o.id <> e.id AND o.audience_kind = 'list'
          JOIN subscription p ON p.list = o.audience AND p.subscriber = v.recipient
-         JOIN subscriber s ON s.id = v.recipient AND s.standing = 1
+             AND (o.word <> 'alert' OR p.digest = '')
+         JOIN subscriber s ON s.id = v.recipient AND s.standing = 1 AND s.paused_until <= $2
          WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.edition = o.id AND d.recipient = v.recipient)
          GROUP BY e.once_key, v.recipient, o.lane
          ON CONFLICT (edition, recipient) DO NOTHING RETURNING edition"
@@ -522,6 +553,9 @@ fn content_of(word: &str, detail: &str, mut members: Vec<Member>) -> Option<Cont
     if word == "issue" {
         let cut = NaiveDateTime::parse_from_str(detail, "%Y-%m-%dT%H:%M:%S").ok()?;
         return Some(Content::Issue { cut, members });
+    }
+    if let Some(occasion) = Occasion::of(word) {
+        return Some(Content::Personal(occasion, NaiveDate::parse_from_str(detail, "%Y-%m-%d").ok()?));
     }
     let member = members.pop()?;
     match word {

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use sqlx::{AnyConnection, Row};
 
-use crate::ledger::subscribing::{Newcomer, insert_subscribers, insert_subscriptions};
+use crate::ledger::subscribing::{Newcomer, insert_subscribers, insert_subscriptions, insert_suppressions};
 use crate::ledger::{BYTES, Dialect, Ledger, hex, rows_text};
 use crate::subscriber::SubscriberId;
 
@@ -100,6 +100,7 @@ impl Ledger {
                 }
             }
             let newcomers: Vec<&Newcomer> = batch.iter().map(|arrival| &arrival.newcomer).collect();
+            insert_suppressions(&mut transaction, self.dialect, &newcomers).await?;
             imported.added += insert_subscribers(&mut transaction, self.dialect, &newcomers).await?;
             insert_subscriptions(&mut transaction, self.dialect, &newcomers).await?;
         }

@@ -240,7 +240,11 @@ pub(crate) fn revision_of(row: &AnyRow, before: Option<&Revision>, draft: Draft)
 }
 
 pub(crate) fn audience_of(kind: &str, name: String) -> Audience {
-    if kind == "target" { Audience::Target(name) } else { Audience::List(name) }
+    match kind {
+        "target" => Audience::Target(name),
+        "person" => Audience::People,
+        _ => Audience::List(name),
+    }
 }
 
 // Which moment a mark keeps when it is set again.
@@ -369,12 +373,14 @@ async fn insert_edition(
     let (audience_kind, lane) = match edition.audience {
         Audience::List(_) => ("list", edition.content.lane().number()),
         Audience::Target(_) => ("target", crate::ledger::delivering::TARGET_LANE),
+        Audience::People => ("person", edition.content.lane().number()),
     };
     let detail = match &edition.content {
         Content::Issue { cut, .. } => cut.format("%Y-%m-%dT%H:%M:%S").to_string(),
         Content::Alert(_) => String::new(),
         Content::Reminder(_, before) => before.to_string(),
         Content::Correction(_, sequence) => sequence.to_string(),
+        Content::Personal(_, day) => day.format("%Y-%m-%d").to_string(),
     };
     let once_key = edition.content.once_key(&edition.audience);
     let id: Option<i64> = sqlx::query_scalar(
@@ -430,6 +436,8 @@ async fn freeze_recipients(
             let done = sqlx::query(statement).bind(id).bind(lane).bind(due_at).execute(connection).await?;
             return Ok(done.rows_affected());
         }
+        // They come one by one, each in the transaction that gives the reason.
+        Audience::People => return Ok(0),
         Audience::List(list) => list,
     };
     // Which editions those are is asked first: asked for each subscriber anew, PostgreSQL reads all editions there
@@ -442,7 +450,9 @@ async fn freeze_recipients(
             .await?,
     );
     let told = match &edition.content {
-        Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) => String::new(),
+        Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) | Content::Personal(..) => {
+            String::new()
+        }
         // Exactly those who are on this list and to whom any list told it: claimed, sent, uncertain or dropped as such, or due
         // again because a process died with it in hand (a try without an answer). To whom it
         // is still to be sent it goes as it is now, and needs no correction.
@@ -465,10 +475,27 @@ async fn freeze_recipients(
             )
         }
     };
+    // Whoever wants another list's issues instead of this one's alerts gets what is new by those; what they were
+    // told already is corrected at once all the same.
+    let wanted = match &edition.content {
+        Content::Alert(_) => "AND p.digest = ''",
+        Content::Reminder(..) => "AND s.reminders = 1",
+        Content::Issue { .. } | Content::Correction(..) | Content::Personal(..) => "",
+    };
+    let stands_in = match &edition.content {
+        Content::Issue { .. } | Content::Correction(..) => true,
+        Content::Alert(_) | Content::Reminder(..) | Content::Personal(..) => false,
+    };
+    // The second half are those for whom this list's issues stand in for another's alerts.
     let statement = format!(
         "INSERT INTO delivery (edition, recipient, lane, state, attempts, fence, due_at)
-         SELECT $1, s.id, $2, 0, 0, 0, $3 FROM subscription p JOIN subscriber s ON s.id = p.subscriber
-         WHERE p.list = $4 AND s.standing = 1
+         SELECT $1, s.id, $2, 0, 0, 0, $3 FROM (
+             SELECT subscriber, digest FROM subscription WHERE list = $4
+             UNION ALL
+             SELECT DISTINCT q.subscriber, '' FROM subscription q WHERE q.digest = $4 AND $6 = 1
+                 AND NOT EXISTS (SELECT 1 FROM subscription o WHERE o.list = $4 AND o.subscriber = q.subscriber)
+         ) p JOIN subscriber s ON s.id = p.subscriber
+         WHERE s.standing = 1 AND s.paused_until <= $5 {wanted}
              AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.recipient = s.id AND d.edition IN ({same})) {told}"
     );
     let done = sqlx::query(sqlx::AssertSqlSafe(statement))
@@ -477,6 +504,8 @@ async fn freeze_recipients(
         .bind(lane)
         .bind(due_at)
         .bind(list)
+        .bind(due_at)
+        .bind(i64::from(stands_in))
         .execute(connection)
         .await?;
     Ok(done.rows_affected())

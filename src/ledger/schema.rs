@@ -44,6 +44,37 @@ const MIGRATIONS: &[&[&str]] = &[&[
     "CREATE TABLE audit (
         number BIGINT PRIMARY KEY, at BIGINT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL,
         chain {bytes} NOT NULL)",
+], &[
+    // Why a keyed hash must not be written to, or was; of who left or was erased without a time.
+    "CREATE TABLE suppression (lookup {bytes} PRIMARY KEY, reason TEXT NOT NULL, at BIGINT NOT NULL){without_rowid}",
+    "INSERT INTO suppression (lookup, reason, at)
+     SELECT lookup, CASE standing WHEN 2 THEN 'left' ELSE 'complained' END, 0 FROM subscriber WHERE standing > 1",
+    "DELETE FROM subscription WHERE subscriber IN (SELECT id FROM subscriber WHERE standing > 1)",
+    "DELETE FROM subscriber WHERE standing > 1",
+    // AUTOINCREMENT: SQLite gives the number of an erased row to the next one otherwise, and a link in a mail to
+    // who was erased would act for somebody else. PostgreSQL never gives a number twice.
+    "{sqlite only}CREATE TABLE subscriber_2 (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, lookup BLOB NOT NULL UNIQUE, sealed BLOB NOT NULL,
+        standing BIGINT NOT NULL, lang TEXT NOT NULL, confirmed_month TEXT NOT NULL)",
+    "{sqlite only}INSERT INTO subscriber_2 (id, lookup, sealed, standing, lang, confirmed_month)
+     SELECT id, lookup, sealed, standing, lang, confirmed_month FROM subscriber",
+    "{sqlite only}DROP TABLE subscriber",
+    "{sqlite only}ALTER TABLE subscriber_2 RENAME TO subscriber",
+    // When they last asked for what they have not confirmed; 0 when nothing is asked.
+    "ALTER TABLE subscriber ADD COLUMN asked_at BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE subscriber ADD COLUMN paused_until BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE subscriber ADD COLUMN reminders BIGINT NOT NULL DEFAULT 1",
+    "CREATE INDEX subscriber_asked ON subscriber (asked_at) WHERE asked_at > 0",
+    // The list whose issues come instead of this one's alerts.
+    "ALTER TABLE subscription ADD COLUMN digest TEXT NOT NULL DEFAULT ''",
+    "CREATE TABLE request (
+        subscriber BIGINT NOT NULL, list TEXT NOT NULL, PRIMARY KEY (subscriber, list)){without_rowid}",
+    // A confirmation that went out, once by the hash of the address (kind 0) and once by that of its domain (1).
+    "CREATE TABLE asked (kind BIGINT NOT NULL, who {bytes} NOT NULL, at BIGINT NOT NULL)",
+    "CREATE INDEX asked_who ON asked (kind, who, at)",
+    "CREATE INDEX asked_at ON asked (kind, at)",
+    // Tries whose detail has been erased.
+    "ALTER TABLE edition ADD COLUMN tries BIGINT NOT NULL DEFAULT 0",
 ]];
 
 /// The version that this program needs.
@@ -66,7 +97,7 @@ pub async fn migrate(connection: &mut AnyConnection, dialect: Dialect) -> sqlx::
         .await?;
     for (version, statements) in (1_i64..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
         for statement in *statements {
-            let statement = in_dialect(statement, dialect);
+            let Some(statement) = in_dialect(statement, dialect) else { continue };
             sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut *transaction).await?;
         }
         sqlx::query("INSERT INTO migration (version) VALUES ($1)")
@@ -78,7 +109,13 @@ pub async fn migrate(connection: &mut AnyConnection, dialect: Dialect) -> sqlx::
     Ok(found)
 }
 
-fn in_dialect(statement: &str, dialect: Dialect) -> String {
+// None when it is for the other database alone.
+fn in_dialect(statement: &str, dialect: Dialect) -> Option<String> {
+    let statement = match (statement.strip_prefix("{sqlite only}"), dialect) {
+        (Some(_), Dialect::Postgres) => return None,
+        (Some(statement), Dialect::Sqlite) => statement,
+        (None, Dialect::Sqlite | Dialect::Postgres) => statement,
+    };
     let (serial, bytes, without_rowid, hot) = match dialect {
         Dialect::Sqlite => ("INTEGER", "BLOB", " WITHOUT ROWID", ""),
         Dialect::Postgres => (
@@ -88,9 +125,10 @@ fn in_dialect(statement: &str, dialect: Dialect) -> String {
             " WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02)",
         ),
     };
-    statement
+    let statement = statement
         .replace("{serial}", serial)
         .replace("{bytes}", bytes)
         .replace("{without_rowid}", without_rowid)
-        .replace("{hot}", hot)
+        .replace("{hot}", hot);
+    Some(statement)
 }

@@ -5,8 +5,8 @@ use std::borrow::Borrow;
 use anyhow::Context;
 use sqlx::{AnyConnection, Row};
 
-use crate::ledger::{BYTES, Dialect, Ledger, hex, rows_text};
-use crate::subscriber::{Standing, SubscriberId};
+use crate::ledger::{BYTES, Dialect, Ledger, hex, millis, rows_text};
+use crate::subscriber::{Standing, SubscriberId, Suppression};
 
 /// A subscriber to be written down.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct Newcomer {
     pub lookup: [u8; 32],
     /// The sealed address.
     pub sealed: Vec<u8>,
-    /// Where they stand.
+    /// Where they stand; who left elsewhere or bounced there is only a hash here.
     pub standing: Standing,
     /// The lists that they asked for.
     pub lists: Vec<String>,
@@ -46,12 +46,14 @@ pub struct Held {
 const BATCH: usize = 1_000;
 
 impl Ledger {
-    /// Writes down newcomers in one commit; who is known already keeps their state and gains the lists, unless
-    /// they left or are suppressed. Answers how many were new.
+    /// Writes down newcomers in one commit; who is known already keeps their state and gains the lists. Who left or is
+    /// suppressed is not brought back, and of a newcomer who did so elsewhere a hash is kept. Answers how many
+    /// subscribers were new.
     pub async fn add_subscribers(&self, newcomers: &[Newcomer]) -> anyhow::Result<u64> {
         let mut transaction = self.write.begin().await.context("begin an import")?;
         let mut added = 0;
         for batch in newcomers.chunks(BATCH) {
+            insert_suppressions(&mut transaction, self.dialect, batch).await?;
             added += insert_subscribers(&mut transaction, self.dialect, batch).await?;
             insert_subscriptions(&mut transaction, self.dialect, batch).await?;
         }
@@ -95,26 +97,6 @@ impl Ledger {
         .context("read a subscriber's lists")
     }
 
-    /// Takes a subscriber off a list; off the last one, they are unsubscribed.
-    pub async fn leave(&self, subscriber: SubscriberId, list: &str) -> anyhow::Result<()> {
-        let mut transaction = self.write.begin().await.context("begin to leave")?;
-        sqlx::query("DELETE FROM subscription WHERE subscriber = $1 AND list = $2")
-            .bind(subscriber)
-            .bind(list)
-            .execute(&mut *transaction)
-            .await
-            .context("leave a list")?;
-        sqlx::query(
-            "UPDATE subscriber SET standing = 2 WHERE id = $1 AND standing = 1
-             AND NOT EXISTS (SELECT 1 FROM subscription WHERE subscriber = $1)",
-        )
-        .bind(subscriber)
-        .execute(&mut *transaction)
-        .await
-        .context("leave")?;
-        transaction.commit().await.context("end to leave")
-    }
-
     /// How many subscribers each list has, by standing: (list, standing, count).
     pub async fn subscriber_counts(&self) -> anyhow::Result<Vec<(String, i64, i64)>> {
         let rows = sqlx::query(
@@ -137,6 +119,10 @@ pub(crate) async fn insert_subscribers(
     let rows: Vec<_> = batch
         .iter()
         .map(Borrow::borrow)
+        .filter(|newcomer| match newcomer.standing {
+            Standing::Pending | Standing::Confirmed => true,
+            Standing::Unsubscribed | Standing::Suppressed(_) => false,
+        })
         .map(|newcomer| {
             let (lookup, sealed) = (hex(&newcomer.lookup), hex(&newcomer.sealed));
             (lookup, sealed, newcomer.standing.number(), &newcomer.lang, &newcomer.confirmed_month)
@@ -151,7 +137,8 @@ pub(crate) async fn insert_subscribers(
     ]);
     let statement = format!(
         "INSERT INTO subscriber (lookup, sealed, standing, lang, confirmed_month)
-         SELECT lookup, sealed, standing, lang, confirmed_month FROM {source} v WHERE true
+         SELECT lookup, sealed, standing, lang, confirmed_month FROM {source} v
+         WHERE (SELECT 1 FROM suppression x WHERE x.lookup = v.lookup) IS NULL
          ON CONFLICT (lookup) DO NOTHING"
     );
     let done = sqlx::query(sqlx::AssertSqlSafe(statement))
@@ -160,6 +147,41 @@ pub(crate) async fn insert_subscribers(
         .await
         .context("write down subscribers")?;
     Ok(done.rows_affected())
+}
+
+/// One statement: those who left or whose mail came back, so that nobody writes to them.
+pub(crate) async fn insert_suppressions(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    batch: &[impl Borrow<Newcomer>],
+) -> anyhow::Result<()> {
+    let rows: Vec<(String, &str, i64)> = batch
+        .iter()
+        .map(Borrow::borrow)
+        .filter_map(|newcomer| {
+            let (reason, at) = match newcomer.standing {
+                Standing::Pending | Standing::Confirmed => return None,
+                Standing::Unsubscribed => ("left", 0),
+                Standing::Suppressed(Suppression::Bounced { at }) => ("bounced", millis(at)),
+                Standing::Suppressed(Suppression::Complained) => ("complained", 0),
+            };
+            Some((hex(&newcomer.lookup), reason, at))
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let source = dialect.rows(&[("lookup", BYTES), ("reason", "TEXT"), ("at", "BIGINT")]);
+    let statement = format!(
+        "INSERT INTO suppression (lookup, reason, at) SELECT lookup, reason, at FROM {source} v
+         WHERE (SELECT 1 FROM subscriber s WHERE s.lookup = v.lookup) IS NULL ON CONFLICT (lookup) DO NOTHING"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(rows_text(&rows)?)
+        .execute(connection)
+        .await
+        .context("write down who left elsewhere")?;
+    Ok(())
 }
 
 /// One statement, after that of the subscribers.

@@ -5,6 +5,7 @@
 
 pub mod dkim; // signatures
 pub mod mime; // headers and parts as bytes
+pub mod personal; // a mail to one person
 pub mod sample; // an edition of every mail, to try the templates on
 pub mod view; // what the templates can say
 

@@ -45,7 +45,8 @@ fn event_type(content: &Content, notice: &Notice) -> &'static str {
             "notice.cancelled"
         }
         Content::Correction(..) => "notice.corrected",
-        Content::Alert(_) | Content::Issue { .. } => "notice.published",
+        // No target gets a personal mail.
+        Content::Alert(_) | Content::Issue { .. } | Content::Personal(..) => "notice.published",
     }
 }
 
@@ -135,7 +136,9 @@ fn data(site: &Site, content: &Content, revision: &Revision, notice: &Notice) ->
         changes: changes(content, revision, notice),
         before: match content {
             Content::Reminder(_, before) => Some(before.to_string()),
-            Content::Issue { .. } | Content::Alert(_) | Content::Correction(..) => None,
+            Content::Issue { .. } | Content::Alert(_) | Content::Correction(..) | Content::Personal(..) => {
+                None
+            }
         },
         event: event.map(gathering),
     }
@@ -154,7 +157,9 @@ fn html(site: &Site, notice: &Notice) -> String {
 fn changes(content: &Content, revision: &Revision, notice: &Notice) -> Vec<Changed> {
     let told = match content {
         Content::Correction(_, sequence) => *sequence,
-        Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) => return Vec::new(),
+        Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) | Content::Personal(..) => {
+            return Vec::new();
+        }
     };
     revision
         .changes

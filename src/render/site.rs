@@ -16,6 +16,7 @@ use crate::notice::shown::leads_to;
 use crate::notice::{Event, Kind, KindName, NoticeId, Status, Tag};
 use crate::render::feed::{self, Feed, Format};
 use crate::render::page::notice::{self, Related};
+use crate::render::page::person::{self, Terms};
 use crate::render::page::{self, Frame, Home, Index, Topic};
 use crate::render::templates::{Error, Templates};
 use crate::render::{calendar, words};
@@ -102,6 +103,7 @@ pub struct Catalog<'a> {
     site: &'a Site,
     lists: &'a [List],
     feed_entries: usize,
+    terms: Terms,
     templates: &'a Templates,
     now: DateTime<Utc>,
     style: String,
@@ -191,6 +193,7 @@ impl<'a> Catalog<'a> {
             site,
             lists,
             feed_entries,
+            terms: Terms::default(),
             templates,
             now,
             style_path: style_path(&style),
@@ -254,7 +257,12 @@ impl<'a> Catalog<'a> {
     /// # Errors
     /// When a template cannot be rendered.
     pub fn bytes(&self, what: &What) -> Result<Vec<u8>, Error> {
-        let frame = Frame { site: self.site, templates: self.templates, style: &self.style_path };
+        let frame = Frame {
+            site: self.site,
+            templates: self.templates,
+            style: &self.style_path,
+            takes_mail: !self.lists.is_empty(),
+        };
         let text = match what {
             What::Home => page::home(&frame, &self.home(), self.now)?,
             What::Notice(id) => match self.positions.get(id.as_str()) {
@@ -268,7 +276,9 @@ impl<'a> Catalog<'a> {
             What::Ahead => page::ahead(&frame, &self.pick(&self.ahead), self.now)?,
             What::Index(topic, number) => page::index(&frame, &self.index(topic, *number), self.now)?,
             What::Tags => page::tags(&frame, &self.tags())?,
-            What::Subscribe => page::subscribe(&frame, self.lists)?,
+            What::Subscribe => {
+                person::subscribe(&frame, self.lists, &self.terms, &person::Filled::default())?
+            }
             What::Feeds => page::feeds(&frame, &self.topics())?,
             What::Opml => page::opml(self.site, &self.topics()),
             What::Feed(topic, format) => return Ok(self.feed(topic, *format)),
@@ -362,6 +372,11 @@ impl<'a> Catalog<'a> {
         }
     }
 
+    /// The same with what is true of the installation's addresses.
+    pub fn with_terms(self, terms: Terms) -> Self {
+        Self { terms, ..self }
+    }
+
     fn add_others(&self, base: &DefaultHasher, documents: &mut Vec<Document>) {
         let latest = self.latest();
         let shown = self.ahead.len().min(HOME_AHEAD);
@@ -378,7 +393,7 @@ impl<'a> Catalog<'a> {
             ("index.html", stamp(base, &home), What::Home),
             ("actions/index.html", stamp(base, &self.keys_of(&self.ahead)), What::Ahead),
             ("tags/index.html", topics, What::Tags),
-            ("subscribe/index.html", stamp(base, &lists), What::Subscribe),
+            ("subscribe/index.html", stamp(base, &(lists, &self.terms)), What::Subscribe),
             ("feeds/index.html", topics, What::Feeds),
             ("feeds.opml", topics, What::Opml),
             ("404.html", still, What::Missing),

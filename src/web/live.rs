@@ -1,26 +1,29 @@
-//! Live: what is not a document: the metrics, and leaving a list.
+//! Live: what is not a document: the metrics, and what people ask for and decide.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::registry::Registry;
+use tokio::sync::Notify;
 use tracing::error;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::deliver::Counts;
 use crate::ledger::Ledger;
-use crate::render::page::{self, Frame};
+use crate::render::page::Frame;
 use crate::render::site;
 use crate::render::templates::{self, Templates};
 use crate::subscriber::{Claim, Key, Purpose};
+use crate::web::networks::Networks;
+use crate::web::{confirm, preferences, subscribe};
 
 /// What the live routes work with.
 #[derive(Clone)]
@@ -37,14 +40,26 @@ pub struct Live {
     pub counts: Arc<Counts>,
     /// What time it is.
     pub clock: Clock,
+    /// Wakes the deliverer for a personal mail.
+    pub wake: Arc<Notify>,
+    /// How often each network has asked.
+    pub networks: Arc<Networks>,
 }
 
-/// `/metrics`, `/leave/<token>` and `/preferences/<token>`.
+// An address, some lists and a day; nothing that people send is longer.
+const MOST_FORM_BYTES: usize = 16 * 1024;
+
+/// `/metrics`, what forms are sent to, and the links of mails.
 pub fn router(live: Live) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
-        .route("/leave/{token}", get(ask_to_leave).post(leave))
-        .route("/preferences/{token}", get(preferences))
+        .route("/subscribe", post(subscribe::form))
+        .route("/api/subscribe", post(subscribe::api))
+        .route("/confirm/{token}", get(confirm::ask_to_confirm).post(confirm::confirm))
+        .route("/stay/{token}", get(confirm::ask_to_stay).post(confirm::stay))
+        .route("/leave/{token}", get(confirm::ask_to_leave).post(confirm::leave))
+        .route("/preferences/{token}", get(preferences::show).post(preferences::act))
+        .layer(DefaultBodyLimit::max(MOST_FORM_BYTES))
         .with_state(live)
 }
 
@@ -70,67 +85,35 @@ async fn metrics(State(live): State<Live>) -> Response {
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], text).into_response()
 }
 
-// A link scanner that opens every link must not take anybody off a list: GET shows a button.
-async fn ask_to_leave(State(live): State<Live>, Path(token): Path<String>) -> Response {
-    let list = live.claim(&token, Purpose::Leave).map(|claim| live.list_title(&claim.list));
-    live.page(list.as_deref(), false)
-}
-
-// RFC 8058 §3.1: the body is List-Unsubscribe=One-Click or a browser's empty form; either is a wish to leave.
-async fn leave(State(live): State<Live>, Path(token): Path<String>) -> Response {
-    let Some(claim) = live.claim(&token, Purpose::Leave) else { return live.page(None, false) };
-    if let Err(err) = live.ledger.leave(claim.subscriber, &claim.list).await {
-        error!(error = format!("{err:#}"), "Somebody could not leave.");
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    }
-    live.page(Some(&live.list_title(&claim.list)), true)
-}
-
-// What the reader of a mail gets, each list with a way to leave it.
-async fn preferences(State(live): State<Live>, Path(token): Path<String>) -> Response {
-    let Some(claim) = live.claim(&token, Purpose::Preferences) else { return live.page(None, false) };
-    let names = match live.ledger.lists_of(claim.subscriber).await {
-        Ok(names) => names,
-        Err(err) => {
-            error!(error = format!("{err:#}"), "Somebody could not see their lists.");
-            return StatusCode::SERVICE_UNAVAILABLE.into_response();
-        }
-    };
-    let lists: Vec<page::Subscribed> =
-        names.into_iter().filter_map(|list| live.subscribed(&claim, list)).collect();
-    live.answer(StatusCode::OK, |frame| page::preferences(frame, &lists))
-}
-
 impl Live {
-    fn claim(&self, token: &str, purpose: Purpose) -> Option<Claim> {
+    /// What a token lets its holder do now.
+    pub fn claim(&self, token: &str, purpose: Purpose) -> Option<Claim> {
         self.key.as_ref()?.claim(token, purpose, self.clock.now())
     }
 
-    fn subscribed(&self, claim: &Claim, list: String) -> Option<page::Subscribed> {
-        let title = self.list_title(&list);
-        let description = self.config.list(&list).map_or(String::new(), |list| list.description.clone());
-        let leave = self.key.as_ref()?.token(&Claim { purpose: Purpose::Leave, list, ..claim.clone() });
-        Some(page::Subscribed { title, description, leave: format!("leave/{leave}") })
+    /// The path under the site at which a POST takes the holder of a claim off a list.
+    pub fn leave_path(&self, claim: &Claim, list: &str) -> String {
+        let leave = Claim { purpose: Purpose::Leave, list: list.to_owned(), ..claim.clone() };
+        self.key.as_ref().map_or(String::new(), |key| format!("leave/{}", key.token(&leave)))
     }
 
-    fn list_title(&self, name: &str) -> String {
+    /// What people call a list.
+    pub fn list_title(&self, name: &str) -> String {
         self.config.list(name).map_or(name.to_owned(), |list| list.title.clone())
     }
 
-    fn page(&self, list: Option<&str>, done: bool) -> Response {
-        let status = if list.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
-        self.answer(status, |frame| page::leave(frame, list, done))
-    }
-
-    // No cache keeps a page that a token opened.
-    fn answer(
+    /// A page that no cache keeps: a token opened it, or somebody has typed their address.
+    pub fn answer(
         &self,
         status: StatusCode,
         render: impl Fn(&Frame<'_>) -> Result<String, templates::Error>,
     ) -> Response {
         let page = self.templates.plain("web/style.css").and_then(|style| {
             let style = site::style_path(&style);
-            render(&Frame { site: &self.config.site, templates: &self.templates, style: &style })
+            let takes_mail = !self.config.lists.is_empty();
+            let frame =
+                Frame { site: &self.config.site, templates: &self.templates, style: &style, takes_mail };
+            render(&frame)
         });
         match page {
             Ok(html) => (status, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response(),

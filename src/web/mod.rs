@@ -2,7 +2,11 @@
 //!
 //! Nothing here keeps, logs or counts an address of a visitor.
 
-pub mod live; // the metrics, and leaving a list
+pub mod live; // what is no document
+pub mod subscribe; // a request for mail
+pub mod confirm; // yes, stay, leave
+pub mod preferences; // what a subscriber wants
+pub mod networks; // how often each network may ask
 pub mod coding; // which compressed form a browser takes
 pub mod condition; // whether it has the document already
 pub mod shelf; // the documents, the hot ones in memory
@@ -36,8 +40,13 @@ const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 /// take it off.
 pub fn router(shelf: Arc<Shelf>, base_path: &str, others: Router) -> Router {
     let pages = Pages { shelf, base_path: Arc::from(base_path) };
-    let router =
-        Router::new().route("/healthz", get(healthz)).fallback(document).with_state(pages).merge(others);
+    let router = Router::new()
+        .route("/healthz", get(healthz))
+        // A document at whose address a form is taken, too.
+        .route("/subscribe", get(document))
+        .fallback(document)
+        .with_state(pages)
+        .merge(others);
     security_headers().into_iter().fold(router, |router, (name, value)| {
         router.layer(SetResponseHeaderLayer::if_not_present(name, value))
     })

@@ -139,6 +139,7 @@ fn list(title: &str) -> List {
         when: When::AtOnce,
         remind: Vec::new(),
         quiet: None,
+        digest: None,
     }
 }
 

@@ -38,6 +38,7 @@ mod simulation;
 mod site;
 mod smtp;
 mod subscriber;
+mod subscribing;
 mod target;
 mod tidy;
 mod web;

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
-use handbill::subscriber::{Address, Claim, Key, Purpose, Sealed};
+use handbill::subscriber::{
+    Address, Caps, Claim, Confirmations, Event, Key, Purpose, Reply, Sealed, Standing, Suppression,
+    may_confirm, step,
+};
 use proptest::prelude::{any, prop_assert_eq, proptest};
 
 use crate::plan::at;
@@ -192,4 +195,82 @@ proptest! {
             prop_assert_eq!(Address::parse(address.as_str()), Some(address));
         }
     }
+}
+
+// Where an address stands after an event, and what its owner is written; `.` is where it stood, without a mail.
+fn check_row(standing: Standing, expected: &str) {
+    const EVENTS: [Event; 8] = [
+        Event::Asked,
+        Event::Confirmed,
+        Event::Left,
+        Event::Erased,
+        Event::Bounced,
+        Event::Complained,
+        Event::Expired,
+        Event::Lifted,
+    ];
+    let now = at("2018-07-31T00:00Z");
+    let words: Vec<String> = EVENTS
+        .into_iter()
+        .map(|event| {
+            let step = step(standing, event, now);
+            let to = match step.standing {
+                same if same == standing => ".",
+                Standing::Pending => "pending",
+                Standing::Confirmed => "confirmed",
+                Standing::Unsubscribed => "unsubscribed",
+                Standing::Suppressed(Suppression::Bounced { at }) => {
+                    assert_eq!(at, now);
+                    "bounced"
+                }
+                Standing::Suppressed(Suppression::Complained) => "complained",
+            };
+            match step.mail {
+                None => to.to_owned(),
+                Some(Reply::Confirmation) => format!("{to}+confirmation"),
+                Some(Reply::Welcome) => format!("{to}+welcome"),
+            }
+        })
+        .collect();
+    assert_eq!(words.join(" "), expected, "{standing:?}");
+}
+
+#[test]
+fn every_event_leads_from_every_standing_where_the_table_says() {
+    let bounced = |on| Standing::Suppressed(Suppression::Bounced { at: at(on) });
+    check_row(Standing::Unsubscribed, "pending+confirmation . . . . complained . .");
+    check_row(
+        Standing::Pending,
+        ".+confirmation confirmed+welcome unsubscribed unsubscribed bounced complained unsubscribed .",
+    );
+    check_row(
+        Standing::Confirmed,
+        ".+confirmation .+welcome unsubscribed unsubscribed bounced complained . .",
+    );
+    check_row(bounced("2018-07-01T00:00:01Z"), ". . . . bounced complained . unsubscribed");
+    check_row(bounced("2018-07-01T00:00Z"), "pending+confirmation . . . bounced complained . unsubscribed");
+    check_row(Standing::Suppressed(Suppression::Complained), ". . . . . . . unsubscribed");
+}
+
+#[test]
+fn a_confirmation_goes_out_only_within_every_cap() {
+    let caps = Caps { per_hour: 10, per_domain_per_hour: 5 };
+    let most = Confirmations { to_person: 0, to_person_lately: 2, to_domain: 4, to_all: 9 };
+    assert!(may_confirm(&caps, &most));
+    for over in [
+        Confirmations { to_person: 1, ..most },
+        Confirmations { to_person_lately: 3, ..most },
+        Confirmations { to_domain: 5, ..most },
+        Confirmations { to_all: 10, ..most },
+    ] {
+        assert!(!may_confirm(&caps, &over), "{over:?}");
+    }
+}
+
+#[test]
+fn the_addresses_of_one_domain_are_counted_together_without_naming_it() {
+    let domain = |text: &str| key().domain(&address(text));
+    assert_eq!(domain("ada@example.org"), domain("Bela@EXAMPLE.org"));
+    assert_ne!(domain("ada@example.org"), domain("ada@mail.example.org"));
+    assert_ne!(domain("ada@example.org"), key().lookup(&address("ada@example.org")));
 }

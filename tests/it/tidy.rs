@@ -62,7 +62,7 @@ const IO: &[(&str, &[&str])] = &[
         ],
     ),
     ("web", &["notice", "config", "subscriber", "render", "clock", "ledger", "channel", "deliver"]),
-    ("serve", &["render", "clock", "ledger", "installation", "publish", "deliver", "web"]),
+    ("serve", &["config", "render", "clock", "ledger", "installation", "publish", "deliver", "web"]),
     (
         "command",
         &[
@@ -119,6 +119,7 @@ const IMPURE: &[&str] = &[
 
 /// Where a file that calls itself pure is not; its header says so with "but for".
 const BUT_FOR: &[(&str, &str)] = &[
+    ("config.rs", "net::"),                    // the types of addresses
     ("schedule/zone.rs", "fs::"),              // the system's zone data, read once
     ("render/templates.rs", "fs::"),           // the operator's templates, read at the start
     ("channel/target/guard.rs", "net::"),      // the types of addresses

@@ -219,7 +219,8 @@ impl World {
         let mut mails = Vec::new();
         for path in files(&self.installation.outbox()) {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if !self.seen.contains(&name) {
+            // What is being written has another name until it is whole.
+            if name.ends_with(".eml") && !self.seen.contains(&name) {
                 mails.push(read(&fs::read(&path).unwrap()));
                 self.seen.push(name);
             }

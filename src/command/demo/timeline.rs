@@ -197,6 +197,8 @@ fn said(committed: &Committed, history: &History) -> (What, String) {
             (What::Issue, format!("with {} {notices}, {}", members.len(), titles.join(", ")))
         }
         Content::Alert(member) => (What::Alert, format!("“{}”", titled(member))),
+        // Its audience is no list: it is told nowhere.
+        Content::Personal(occasion, _) => (What::Alert, occasion.word().to_owned()),
         Content::Reminder(member, before) => {
             (What::Reminder, format!("{}, “{}”", before.describe(), titled(member)))
         }

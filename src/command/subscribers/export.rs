@@ -124,7 +124,7 @@ async fn rows(
 
 fn row(key: &Key, subscriber: &Exported) -> anyhow::Result<[String; 5]> {
     let address = key.open(&subscriber.lookup, &subscriber.sealed).context("open an address")?;
-    let standing = [Standing::Pending, Standing::Confirmed, Standing::Unsubscribed, Standing::Suppressed]
+    let standing = [Standing::Pending, Standing::Confirmed]
         .into_iter()
         .find(|standing| standing.number() == subscriber.standing)
         .context("read a standing")?;

@@ -6,6 +6,7 @@ use std::io::{BufReader, IsTerminal as _, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
+use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 
@@ -18,7 +19,7 @@ use crate::installation::Installation;
 use crate::ledger::importing::{Arrival, Progress};
 use crate::ledger::subscribing::Newcomer;
 use crate::roster::{Person, Roster, Row, Word};
-use crate::subscriber::{Key, Standing};
+use crate::subscriber::{Key, Standing, Suppression};
 
 /// Options of `subscribers import`.
 #[derive(Debug, clap::Args)]
@@ -102,14 +103,8 @@ async fn import(
     }
     let before = ledger.last_subscriber().await?;
     let mut tally = Tally::default();
-    let mut reader = Reading {
-        config: &installation.config,
-        key: &key,
-        path,
-        lists,
-        tally: &mut tally,
-        month: month(clock),
-    };
+    let mut reader =
+        Reading { config: &installation.config, key: &key, path, lists, tally: &mut tally, now: clock.now() };
     loop {
         let (batch, progress) = reader.batch(&mut roster).with_context(|| format!("read {path}"))?;
         let Some(progress) = progress else { break };
@@ -131,7 +126,7 @@ struct Reading<'a> {
     path: &'a str,
     lists: &'a [String],
     tally: &'a mut Tally,
-    month: String,
+    now: DateTime<Utc>,
 }
 
 impl Reading<'_> {
@@ -166,20 +161,22 @@ impl Reading<'_> {
                 return Ok(None);
             }
         };
-        match person.word {
-            Word::Subscribed => {}
+        let standing = match person.word {
+            Word::Subscribed => Standing::Confirmed,
             Word::Unconfirmed => {
                 self.tally.unconfirmed += 1;
                 return Ok(None);
             }
-            Word::Left | Word::Bounced | Word::Blocked => {
-                self.tally.gone += 1;
-                return Ok(None);
-            }
-        }
+            // Kept as a hash, so that nobody writes to them.
+            Word::Left => Standing::Unsubscribed,
+            Word::Bounced => Standing::Suppressed(Suppression::Bounced { at: self.now }),
+            Word::Blocked => Standing::Suppressed(Suppression::Complained),
+        };
+        let is_gone = person.word != Word::Subscribed;
+        self.tally.gone += u64::from(is_gone);
         let Person { address, lists, lang, confirmed_month, .. } = person;
         let lists = if lists.is_empty() { self.lists.to_vec() } else { lists };
-        if let Some(complaint) = self.no_list(&lists) {
+        if let Some(complaint) = self.no_list(&lists).filter(|_| !is_gone) {
             self.wrong(row.line, &complaint);
             return Ok(None);
         }
@@ -188,10 +185,14 @@ impl Reading<'_> {
         Ok(Some(Newcomer {
             lookup: self.key.lookup(&address),
             sealed: self.key.seal(&address, nonce),
-            standing: Standing::Confirmed,
+            standing,
             lists,
             lang: if lang.is_empty() { self.config.site.lang.clone() } else { lang },
-            confirmed_month: if confirmed_month.is_empty() { self.month.clone() } else { confirmed_month },
+            confirmed_month: if confirmed_month.is_empty() {
+                self.now.format("%Y-%m").to_string()
+            } else {
+                confirmed_month
+            },
         }))
     }
 
@@ -237,7 +238,7 @@ impl Tally {
         for (count, what) in [
             (self.repeated, "named twice"),
             (self.unconfirmed, "without consent passed over"),
-            (self.gone, "who left or bounced passed over"),
+            (self.gone, "who left or bounced kept as hashes"),
         ] {
             if count > 0 {
                 sentence.push_str(&format!(", {count} {what}"));
@@ -277,8 +278,4 @@ fn digest(file: &mut File) -> std::io::Result<String> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn month(clock: &Clock) -> String {
-    clock.now().format("%Y-%m").to_string()
 }

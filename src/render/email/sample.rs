@@ -6,8 +6,9 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use url::Url;
 
 use crate::config::{List, Mail, Select, Site, Transport, When};
-use crate::edition::{Audience, Content, Edition, Member};
+use crate::edition::{Audience, Content, Edition, Member, Occasion};
 use crate::notice::parse::parse;
+use crate::render::email::personal::{self, Desk, Personal};
 use crate::render::email::{Error, Sender, letter};
 use crate::render::templates::Templates;
 use crate::revision::{Draft, Revision};
@@ -51,7 +52,34 @@ pub fn try_out(templates: &Templates) -> Result<(), Error> {
     write(Content::Correction(member(moved), moved.sequence), &[moved], Some(b""))?;
     write(Content::Correction(member(cancelled), cancelled.sequence), &[cancelled], Some(b""))?;
     let members = vec![member(action), member(statement)];
-    write(Content::Issue { cut: *cut, members }, &[action, statement], None)
+    write(Content::Issue { cut: *cut, members }, &[action, statement], None)?;
+    try_personal(&samples, templates)
+}
+
+fn try_personal(samples: &Samples, templates: &Templates) -> Result<(), Error> {
+    let Samples { site, mail, list, action, .. } = samples;
+    let desk = Desk { site, mail, templates };
+    let address = |path: &str| site.address(path);
+    let asked = [vec![list], Vec::new()];
+    for (occasion, asked) in [Occasion::Confirmation, Occasion::Welcome, Occasion::Probe]
+        .into_iter()
+        .flat_map(|occasion| asked.iter().map(move |asked| (occasion, asked.clone())))
+    {
+        let mail = Personal {
+            occasion,
+            asked,
+            lists: vec![list],
+            until: action.revised_at,
+            hours: 48,
+            confirm_url: address("confirm/token"),
+            stay_url: address("stay/token"),
+            unsubscribe_url: address("leave/token"),
+            preferences_url: address("preferences/token"),
+            date: action.revised_at,
+        };
+        personal::letter(&desk, &mail)?;
+    }
+    Ok(())
 }
 
 struct Samples {
@@ -91,6 +119,7 @@ impl Samples {
                 when: When::AtOnce,
                 remind: Vec::new(),
                 quiet: None,
+                digest: None,
             },
             before: Before::parse("-P1D").ok()?,
             cut: at.naive_utc(),

@@ -200,7 +200,8 @@ impl NoticeView<'_> {
     }
 }
 
-fn of_site(site: &Site) -> SiteView<'_> {
+/// Who publishes.
+pub fn of_site(site: &Site) -> SiteView<'_> {
     SiteView {
         title: &site.title,
         organization: &site.organization,
@@ -298,9 +299,14 @@ fn of_fact(fact: Fact) -> FactView {
 fn of_reminder(edition: &Edition, notice: &Notice) -> String {
     match (&edition.content, notice.event()) {
         (Content::Reminder(_, before), Some(event)) => lead(before, edition.due_at, &event.starts),
-        (Content::Reminder(..) | Content::Issue { .. } | Content::Alert(_) | Content::Correction(..), _) => {
-            String::new()
-        }
+        (
+            Content::Reminder(..)
+            | Content::Issue { .. }
+            | Content::Alert(_)
+            | Content::Correction(..)
+            | Content::Personal(..),
+            _,
+        ) => String::new(),
     }
 }
 
@@ -326,7 +332,9 @@ fn of_correction(edition: &Edition, revisions: &[&Revision]) -> Result<ChangeVie
             let change = changes.iter().find(|change| change.sequence == *sequence);
             Ok(of_change(change.ok_or(Error::Change { sequence: *sequence })?))
         }
-        Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) => Ok(ChangeView::default()),
+        Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) | Content::Personal(..) => {
+            Ok(ChangeView::default())
+        }
     }
 }
 
@@ -397,6 +405,8 @@ fn label(difference: &Difference) -> &'static str {
 fn of_issue(edition: &Edition) -> String {
     match &edition.content {
         Content::Issue { cut, .. } => cut.format("%A, %B %-d, %Y").to_string(),
-        Content::Alert(_) | Content::Reminder(..) | Content::Correction(..) => String::new(),
+        Content::Alert(_) | Content::Reminder(..) | Content::Correction(..) | Content::Personal(..) => {
+            String::new()
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 mod json_ld;
 pub mod notice;
+pub mod person;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -38,6 +39,8 @@ pub struct Frame<'a> {
     pub templates: &'a Templates,
     /// Path of the stylesheet under the site.
     pub style: &'a str,
+    /// Whether there is a list to subscribe to.
+    pub takes_mail: bool,
 }
 
 /// What a feed, a calendar or an index is of.
@@ -255,25 +258,6 @@ pub fn tags(frame: &Frame<'_>, tags: &[Tag]) -> Result<String, Error> {
     frame.templates.render("web/tags.html", &view)
 }
 
-/// What the lists send and how often, and the ways that need no address.
-pub fn subscribe(frame: &Frame<'_>, lists: &[List]) -> Result<String, Error> {
-    #[derive(Serialize)]
-    struct View<'a> {
-        frame: FrameView<'a>,
-        lists: Vec<ListView<'a>>,
-        calendar: String,
-        feeds: Vec<Alternate>,
-    }
-    let description = format!("How to hear of what {} publishes.", frame.site.organization);
-    let view = View {
-        frame: frame.view("subscribe/", Nav::Subscribe, "Subscribe", &description, &[]),
-        lists: lists.iter().map(list_view).collect(),
-        calendar: frame.href(ACTIONS_CALENDAR),
-        feeds: frame.alternates_of(&Topic::All, false),
-    };
-    frame.templates.render("web/subscribe.html", &view)
-}
-
 /// Every feed and calendar. `topics` are all that there are, each with whether it has a calendar.
 pub fn feeds(frame: &Frame<'_>, topics: &[(Topic, bool)]) -> Result<String, Error> {
     #[derive(Serialize)]
@@ -331,48 +315,6 @@ pub fn missing(frame: &Frame<'_>) -> Result<String, Error> {
 /// What the address of a notice gets that was taken back.
 pub fn gone(frame: &Frame<'_>) -> Result<String, Error> {
     error_page(frame, "web/gone.html", "This notice was taken back")
-}
-
-/// The page of a link to leave a list: a button, or the word that it is done; without a list, that the link is
-/// not valid any more.
-pub fn leave(frame: &Frame<'_>, list: Option<&str>, done: bool) -> Result<String, Error> {
-    #[derive(Serialize)]
-    struct View<'a> {
-        frame: FrameView<'a>,
-        list: Option<&'a str>,
-        done: bool,
-    }
-    let mut view = View {
-        frame: frame.view("", Nav::Elsewhere, "Leave a list", &frame.site.description, &[]),
-        list,
-        done,
-    };
-    view.frame.canonical = None;
-    frame.templates.render("web/leave.html", &view)
-}
-
-/// A list that somebody is on.
-#[derive(Debug, Clone, Serialize)]
-pub struct Subscribed {
-    /// What people call it.
-    pub title: String,
-    /// What it sends, and how often.
-    pub description: String,
-    /// The path under the site at which a POST leaves it.
-    pub leave: String,
-}
-
-/// The page on which a subscriber sees their lists and leaves any of them.
-pub fn preferences(frame: &Frame<'_>, lists: &[Subscribed]) -> Result<String, Error> {
-    #[derive(Serialize)]
-    struct View<'a> {
-        frame: FrameView<'a>,
-        lists: &'a [Subscribed],
-    }
-    let mut view =
-        View { frame: frame.view("", Nav::Elsewhere, "What you get", &frame.site.description, &[]), lists };
-    view.frame.canonical = None;
-    frame.templates.render("web/preferences.html", &view)
 }
 
 fn error_page(frame: &Frame<'_>, template: &str, title: &str) -> Result<String, Error> {
@@ -434,6 +376,7 @@ struct FrameView<'a> {
     about: &'a str,
     contact: Option<&'a str>,
     postal_address: Option<&'a str>,
+    takes_mail: bool,
 }
 
 /// A feed or a calendar that a page points to.
@@ -489,8 +432,10 @@ struct LinkView {
     href: String,
 }
 
+/// What a list sends, and when, in words.
 #[derive(Debug, Serialize)]
-struct ListView<'a> {
+pub struct ListView<'a> {
+    name: &'a str,
     title: &'a str,
     description: &'a str,
     what: String,
@@ -531,6 +476,7 @@ impl<'a> Frame<'a> {
             about: &site.description,
             contact: site.contact.as_deref(),
             postal_address: site.postal_address.as_deref(),
+            takes_mail: self.takes_mail,
         }
     }
 
@@ -644,7 +590,8 @@ fn day(moment: &Moment) -> Time {
     Time { machine: moment.rfc3339(), text: moment.wall.format("%B %-d, %Y").to_string() }
 }
 
-fn list_view(list: &List) -> ListView<'_> {
+/// What a list sends, and when, in words.
+pub fn list_view(list: &List) -> ListView<'_> {
     let kinds: Vec<&str> = match &list.select.kinds[..] {
         [] => KindName::ALL.iter().map(|kind| words::kind_plural(*kind)).collect(),
         kinds => kinds.iter().map(|kind| words::kind_plural(*kind)).collect(),
@@ -652,6 +599,7 @@ fn list_view(list: &List) -> ListView<'_> {
     let tags: Vec<String> = list.select.tags.iter().map(|tag| format!("#{tag}")).collect();
     let remind: Vec<String> = list.remind.iter().map(|before| before.describe()).collect();
     ListView {
+        name: &list.name,
         title: &list.title,
         description: &list.description,
         what: match &tags[..] {

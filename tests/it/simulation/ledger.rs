@@ -156,7 +156,10 @@ impl Ledger {
                 Content::Reminder(member, _) => {
                     member.notice == *revision.id() && member.number < revision.number
                 }
-                Content::Issue { .. } | Content::Alert(_) | Content::Correction(..) => false,
+                Content::Issue { .. }
+                | Content::Alert(_)
+                | Content::Correction(..)
+                | Content::Personal(..) => false,
             });
             if is_reminder && delivery.state == State::Due {
                 delivery.state = State::Superseded;
@@ -186,6 +189,7 @@ impl Ledger {
         let Some(number) = self.insert_row(&edition.id, once_key.clone(), at, sent) else { return };
         let (recipients, lane) = match &edition.audience {
             Audience::Target(_) => (vec![0], 2),
+            Audience::People => panic!("nobody plans personal mails"),
             Audience::List(list) => {
                 (self.recipients(list, edition, &once_key), edition.content.lane().number())
             }
@@ -212,7 +216,7 @@ impl Ledger {
 
     fn is_meant(&self, person: Person, edition: &Edition) -> bool {
         match &edition.content {
-            Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) => true,
+            Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) | Content::Personal(..) => true,
             Content::Correction(member, _) => self.editions.iter().enumerate().any(|(number, row)| {
                 let Some(told) = &row.sent else { return false };
                 let is_of_list = matches!(told.audience, Audience::List(_));
@@ -263,6 +267,7 @@ impl Ledger {
         let told = self.editions.iter().filter(|row| row.once_key == *once_key);
         told.filter_map(|row| row.sent.as_ref()).any(|edition| match &edition.audience {
             Audience::Target(_) => person == 0,
+            Audience::People => false,
             Audience::List(list) => self.subscriptions.contains(&(list.clone(), person)),
         })
     }

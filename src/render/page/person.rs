@@ -1,0 +1,251 @@
+//! Person: the pages on which people subscribe, confirm, choose and leave.
+//!
+//! Pure. Nothing of them holds an address but the form that its owner has just filled in.
+
+use serde::Serialize;
+
+use crate::config::{Config, List, Transport, When};
+use crate::render::page::{ACTIONS_CALENDAR, Alternate, Frame, FrameView, ListView, Nav, Topic, list_view};
+use crate::render::templates::Error;
+
+/// What is true of the addresses that this installation holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+pub struct Terms {
+    /// The relay that mail goes through, when it stands elsewhere: it sees the addresses.
+    pub relay: Option<String>,
+    /// Whether the record is on a database server, which sees sealed addresses.
+    pub has_database: bool,
+    /// Who answers questions.
+    pub contact: Option<String>,
+}
+
+/// What somebody has typed into the form.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Filled {
+    /// As typed.
+    pub address: String,
+    /// Names of lists.
+    pub lists: Vec<String>,
+    /// As typed.
+    pub lang: String,
+    /// What is wrong with it; none before it was sent.
+    pub wrong: Option<String>,
+}
+
+/// What a page of a link in a mail is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Press {
+    /// There is a button.
+    Ask,
+    /// It was pressed.
+    Done,
+    /// The link does not lead anywhere any more.
+    Dead,
+}
+
+/// A list on the page of preferences.
+#[derive(Debug, Clone, Serialize)]
+pub struct Choice {
+    /// Its name for ever.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// What it sends, and how often.
+    pub description: String,
+    /// Whether they are on it.
+    pub is_on: bool,
+    /// The path under the site at which a POST leaves it.
+    pub leave: String,
+    /// The title of the list whose issues can come instead of its alerts.
+    pub digest: Option<String>,
+    /// Whether they do.
+    pub is_digest: bool,
+}
+
+/// What a subscriber wants, as the form shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Wishes {
+    /// All lists.
+    pub lists: Vec<Choice>,
+    /// BCP 47, or empty.
+    pub lang: String,
+    /// `2018-08-01`, or empty.
+    pub paused_until: String,
+    /// Whether actions are reminded of.
+    pub reminders: bool,
+    /// What came of the form, when it was sent.
+    pub said: Option<String>,
+    /// Whether that was a refusal.
+    pub is_refused: bool,
+}
+
+impl Terms {
+    /// Those of a config.
+    pub fn of(config: &Config) -> Self {
+        let relay = match &config.mail.transport {
+            Transport::Outbox => None,
+            Transport::Smtp(smtp) => Some(smtp.host.clone()).filter(|host| !is_here(host)),
+        };
+        Self { relay, has_database: config.database_url.is_some(), contact: config.site.contact.clone() }
+    }
+}
+
+fn is_here(host: &str) -> bool {
+    host == "localhost" || host == "::1" || host.starts_with("127.")
+}
+
+/// What the lists send and how often, the form to subscribe, what becomes of an address, and the ways that need none.
+pub fn subscribe(frame: &Frame<'_>, lists: &[List], terms: &Terms, filled: &Filled) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct Row<'a> {
+        list: ListView<'a>,
+        is_chosen: bool,
+    }
+    #[derive(Serialize)]
+    struct View<'a> {
+        frame: FrameView<'a>,
+        lists: Vec<Row<'a>>,
+        terms: &'a Terms,
+        filled: &'a Filled,
+        action: String,
+        snippet: String,
+        calendar: String,
+        feeds: Vec<Alternate>,
+    }
+    let description = format!("How to hear of what {} publishes.", frame.site.organization);
+    let mut view = View {
+        frame: frame.view("subscribe/", Nav::Subscribe, "Subscribe", &description, &[]),
+        lists: lists
+            .iter()
+            .map(|list| Row {
+                is_chosen: filled.lists.contains(&list.name) || lists.len() == 1,
+                list: list_view(list),
+            })
+            .collect(),
+        terms,
+        filled,
+        action: frame.href("subscribe"),
+        snippet: snippet(frame, lists),
+        calendar: frame.href(ACTIONS_CALENDAR),
+        feeds: frame.alternates_of(&Topic::All, false),
+    };
+    if *filled != Filled::default() {
+        view.frame.canonical = None;
+    }
+    frame.templates.render("web/subscribe.html", &view)
+}
+
+// What others put into their own pages: a plain form, nothing of ours runs there.
+fn snippet(frame: &Frame<'_>, lists: &[List]) -> String {
+    let mut snippet = format!("<form method=\"post\" action=\"{}\">\n", frame.site.address("subscribe"));
+    snippet.push_str("<label>Mail address <input type=\"email\" name=\"address\" required></label>\n");
+    for list in lists {
+        snippet.push_str(&format!("<input type=\"hidden\" name=\"lists\" value=\"{}\">\n", list.name));
+    }
+    snippet.push_str("<button>Subscribe</button>\n</form>");
+    snippet
+}
+
+/// What everybody sees who has asked for mail, whoever they are.
+pub fn asked(frame: &Frame<'_>, hours: i64) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct View<'a> {
+        frame: FrameView<'a>,
+        hours: i64,
+    }
+    frame.templates.render("web/asked.html", &View { frame: frame.nameless("Look into your mailbox"), hours })
+}
+
+/// What somebody sees whose network asks too often.
+pub fn too_many(frame: &Frame<'_>, minutes: u64) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct View<'a> {
+        frame: FrameView<'a>,
+        minutes: u64,
+    }
+    frame.templates.render("web/too_many.html", &View { frame: frame.nameless("Too many requests"), minutes })
+}
+
+/// The page of the link in a confirmation. `lists` are what waits for it, or when it was pressed what they get.
+pub fn confirm(frame: &Frame<'_>, press: Press, lists: &[&List]) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct View<'a> {
+        frame: FrameView<'a>,
+        press: &'static str,
+        lists: Vec<ListView<'a>>,
+    }
+    let lists = lists.iter().map(|list| list_view(list)).collect();
+    let view = View { frame: frame.nameless("Confirm"), press: press.word(), lists };
+    frame.templates.render("web/confirm.html", &view)
+}
+
+/// The page of the link in a probe.
+pub fn stay(frame: &Frame<'_>, press: Press) -> Result<String, Error> {
+    pressed(frame, "web/stay.html", "Stay", press)
+}
+
+/// What somebody sees of whom nothing is held any more.
+pub fn erased(frame: &Frame<'_>) -> Result<String, Error> {
+    pressed(frame, "web/erased.html", "Forgotten", Press::Done)
+}
+
+fn pressed(frame: &Frame<'_>, template: &str, title: &str, press: Press) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct View<'a> {
+        frame: FrameView<'a>,
+        press: &'static str,
+    }
+    frame.templates.render(template, &View { frame: frame.nameless(title), press: press.word() })
+}
+
+/// The page of a link to leave: a button, or the word that it is done, or that the link is not valid any more.
+/// `list` is the title of one list; none is all of them.
+pub fn leave(frame: &Frame<'_>, press: Press, list: Option<&str>) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct View<'a> {
+        frame: FrameView<'a>,
+        press: &'static str,
+        list: Option<&'a str>,
+    }
+    let view = View { frame: frame.nameless("Leave a list"), press: press.word(), list };
+    frame.templates.render("web/leave.html", &view)
+}
+
+/// The page on which a subscriber chooses; without wishes, that the link is not valid any more.
+pub fn preferences(frame: &Frame<'_>, wishes: Option<&Wishes>) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct View<'a> {
+        frame: FrameView<'a>,
+        wishes: Option<&'a Wishes>,
+    }
+    let view = View { frame: frame.nameless("What you get"), wishes };
+    frame.templates.render("web/preferences.html", &view)
+}
+
+/// The title of the list whose issues can come instead of this one's alerts.
+pub fn digest_title<'c>(lists: &'c [List], list: &List) -> Option<&'c str> {
+    let name = match &list.when {
+        When::AtOnce => list.digest.as_deref()?,
+        When::Cut(_) => return None,
+    };
+    lists.iter().find(|other| other.name == name).map(|other| other.title.as_str())
+}
+
+impl Press {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ask => "ask",
+            Self::Done => "done",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+impl<'a> Frame<'a> {
+    // A page that no search engine and no feed reader is led to.
+    fn nameless(&self, title: &str) -> FrameView<'a> {
+        let mut view = self.view("", Nav::Elsewhere, title, &self.site.description, &[]);
+        view.canonical = None;
+        view
+    }
+}

@@ -1,0 +1,204 @@
+//! Preferences: what a subscriber gets, and how they change it.
+//!
+//! A forwarded mail carries its first reader's link. To change anything, or to see all that is held, the page asks
+//! for the address of whom the link is; to leave, it does not.
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{NaiveDate, NaiveTime};
+
+use crate::config::When;
+use crate::ledger::choosing::{Chosen, Preferences};
+use crate::render::page::person::{self, Choice, Wishes};
+use crate::subscriber::{Address, Claim, Purpose};
+use crate::web::confirm::failed;
+use crate::web::live::Live;
+
+// What a form asks for.
+enum Act {
+    Save,
+    Show,
+    Erase,
+}
+
+// A form's fields.
+struct Form {
+    act: Act,
+    address: String,
+    lists: Vec<String>,
+    digests: Vec<String>,
+    lang: String,
+    paused_until: String,
+    reminders: bool,
+}
+
+/// `GET /preferences/<token>`.
+pub async fn show(State(live): State<Live>, Path(token): Path<String>) -> Response {
+    let Some(claim) = live.claim(&token, Purpose::Preferences) else { return dead(&live) };
+    page(&live, &claim, StatusCode::OK, None).await
+}
+
+/// `POST /preferences/<token>`: with `do=save`, `do=show` or `do=erase`.
+pub async fn act(State(live): State<Live>, Path(token): Path<String>, body: Bytes) -> Response {
+    let Some(claim) = live.claim(&token, Purpose::Preferences) else { return dead(&live) };
+    let Some(form) = read(&body) else {
+        return page(&live, &claim, StatusCode::UNPROCESSABLE_ENTITY, Some("The form was not understood."))
+            .await;
+    };
+    let Some(address) = owner(&live, &claim, &form.address).await else {
+        let text = "Write the address that this link was sent to: so nobody to whom the mail was passed on can change what you get.";
+        return page(&live, &claim, StatusCode::FORBIDDEN, Some(text)).await;
+    };
+    match form.act {
+        Act::Save => save(&live, &claim, &form).await,
+        Act::Show => held(&live, &claim, &address).await,
+        Act::Erase => match live.ledger.erase(claim.subscriber).await {
+            Ok(_) => live.answer(StatusCode::OK, person::erased),
+            Err(err) => failed(&err, "Somebody could not be erased."),
+        },
+    }
+}
+
+fn read(body: &[u8]) -> Option<Form> {
+    let mut form = Form {
+        act: Act::Save,
+        address: String::new(),
+        lists: Vec::new(),
+        digests: Vec::new(),
+        lang: String::new(),
+        paused_until: String::new(),
+        reminders: false,
+    };
+    for (name, value) in url::form_urlencoded::parse(body) {
+        let value = value.into_owned();
+        match &*name {
+            "do" => {
+                form.act = match value.as_str() {
+                    "save" => Act::Save,
+                    "show" => Act::Show,
+                    "erase" => Act::Erase,
+                    _ => return None,
+                }
+            }
+            "address" => form.address = value,
+            "lists" => form.lists.push(value),
+            "digest" => form.digests.push(value),
+            "lang" => form.lang = value,
+            "paused_until" => form.paused_until = value,
+            "reminders" => form.reminders = true,
+            _ => return None,
+        }
+    }
+    Some(form)
+}
+
+// The address when it is that of whom the link is.
+async fn owner(live: &Live, claim: &Claim, typed: &str) -> Option<Address> {
+    let address = Address::parse(typed)?;
+    let lookup = live.key.as_ref()?.lookup(&address);
+    let is_of = live.ledger.is_of(claim.subscriber, &lookup).await;
+    is_of.unwrap_or(false).then_some(address)
+}
+
+async fn save(live: &Live, claim: &Claim, form: &Form) -> Response {
+    let paused_until = match form.paused_until.as_str() {
+        "" => None,
+        text => match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+            Ok(day) => Some(live.config.site.zone.to_instant(day.and_time(NaiveTime::MIN)).0),
+            Err(_) => {
+                let said = Some("The day is not one: write it such as 2018-08-01.");
+                return page(live, claim, StatusCode::UNPROCESSABLE_ENTITY, said).await;
+            }
+        },
+    };
+    let is_tag = |text: &str| text.len() <= 35 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if !is_tag(&form.lang) {
+        let said = Some("The language is not one: write it such as en or es.");
+        return page(live, claim, StatusCode::UNPROCESSABLE_ENTITY, said).await;
+    }
+    let lists = live.config.lists.iter().filter(|list| form.lists.contains(&list.name));
+    let preferences = Preferences {
+        lists: lists
+            .map(|list| {
+                let digest = match list.when {
+                    When::AtOnce => list.digest.clone().filter(|_| form.digests.contains(&list.name)),
+                    When::Cut(_) => None,
+                };
+                Chosen { list: list.name.clone(), digest }
+            })
+            .collect(),
+        lang: form.lang.clone(),
+        paused_until: paused_until.filter(|until| *until > live.clock.now()),
+        reminders: form.reminders,
+    };
+    match live.ledger.set_preferences(claim.subscriber, &preferences, live.clock.now()).await {
+        Ok(true) if preferences.lists.is_empty() => live.answer(StatusCode::OK, person::erased),
+        Ok(true) => page(live, claim, StatusCode::OK, Some("Saved.")).await,
+        Ok(false) => dead(live),
+        Err(err) => failed(&err, "Somebody could not choose."),
+    }
+}
+
+async fn held(live: &Live, claim: &Claim, address: &Address) -> Response {
+    let held = match live.ledger.held_about(claim.subscriber).await {
+        Ok(Some(held)) => held,
+        Ok(None) => return dead(live),
+        Err(err) => return failed(&err, "Somebody could not see what is held about them."),
+    };
+    let text =
+        serde_json::to_string_pretty(&serde_json::json!({ "address": address.as_str(), "held": held }));
+    match text {
+        Ok(text) => {
+            let headers = [
+                (header::CONTENT_TYPE, "application/json"),
+                (header::CONTENT_DISPOSITION, "attachment; filename=\"held-about-you.json\""),
+                (header::CACHE_CONTROL, "no-store"),
+            ];
+            (headers, text + "\n").into_response()
+        }
+        Err(err) => failed(&err.into(), "What is held could not be written."),
+    }
+}
+
+async fn page(live: &Live, claim: &Claim, status: StatusCode, said: Option<&str>) -> Response {
+    let preferences = match live.ledger.preferences(claim.subscriber).await {
+        Ok(Some(preferences)) => preferences,
+        Ok(None) => return dead(live),
+        Err(err) => return failed(&err, "Somebody could not see their lists."),
+    };
+    let wishes = wishes(live, claim, &preferences, said, status != StatusCode::OK);
+    live.answer(status, |frame| person::preferences(frame, Some(&wishes)))
+}
+
+fn wishes(live: &Live, claim: &Claim, held: &Preferences, said: Option<&str>, is_refused: bool) -> Wishes {
+    let lists = &live.config.lists;
+    let choice = |list: &crate::config::List| {
+        let chosen = held.lists.iter().find(|chosen| chosen.list == list.name);
+        Choice {
+            name: list.name.clone(),
+            title: list.title.clone(),
+            description: list.description.clone(),
+            is_on: chosen.is_some(),
+            leave: live.leave_path(claim, &list.name),
+            digest: person::digest_title(lists, list).map(str::to_owned),
+            is_digest: chosen.is_some_and(|chosen| chosen.digest.is_some()),
+        }
+    };
+    let zone = &live.config.site.zone;
+    Wishes {
+        lists: lists.iter().map(choice).collect(),
+        lang: held.lang.clone(),
+        paused_until: held
+            .paused_until
+            .map_or(String::new(), |until| zone.to_wall(until).format("%Y-%m-%d").to_string()),
+        reminders: held.reminders,
+        said: said.map(str::to_owned),
+        is_refused,
+    }
+}
+
+fn dead(live: &Live) -> Response {
+    live.answer(StatusCode::NOT_FOUND, |frame| person::preferences(frame, None))
+}
