@@ -1,7 +1,8 @@
-//! Subscribers: who is subscribed, in counts; in from a file, and out to one.
+//! Subscribers: who is subscribed, in counts or one by one; in from a file, and out to one.
 
 mod export;
 pub mod import;
+mod people;
 
 use clap::Subcommand;
 
@@ -25,6 +26,16 @@ pub enum Action {
     Import(import::Arguments),
     /// Write everybody's address into a file, encrypted; the audit log says so.
     Export(export::Arguments),
+    /// Who is there, by number, without addresses.
+    List(people::List),
+    /// All that is held about somebody.
+    Show(people::Who),
+    /// Put somebody on lists.
+    Add(people::Add),
+    /// Forget somebody.
+    Erase(people::Who),
+    /// Keep an address from being written to.
+    Suppress(people::Suppress),
     /// How many there are, by list and standing.
     Stats {
         /// For a machine.
@@ -37,6 +48,11 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     match &arguments.action {
         Action::Import(arguments) => import::run(installation, arguments, clock).await,
         Action::Export(arguments) => export::run(installation, arguments, clock).await,
+        Action::List(arguments) => people::list(installation, arguments).await,
+        Action::Show(who) => people::show(installation, who).await,
+        Action::Add(arguments) => people::add(installation, arguments, clock).await,
+        Action::Erase(who) => people::erase(installation, who, clock).await,
+        Action::Suppress(arguments) => people::suppress(installation, arguments, clock).await,
         Action::Stats { json } => stats(installation, *json).await,
     }
 }
