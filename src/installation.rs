@@ -1,15 +1,17 @@
 //! Installation: a folder with `handbill.toml`, opened.
 
+pub mod key; // the file of the key
+
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, bail};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
 use crate::config::{self, Config, DkimKey};
 use crate::folder::Folder;
+use crate::installation::key::KeyFile;
 use crate::ledger::Ledger;
 use crate::notice::parse;
 use crate::problem::Report;
@@ -27,6 +29,8 @@ pub struct Installation {
     pub root: PathBuf,
     /// What the operator decided.
     pub config: Config,
+    // Read once: it may have asked somebody for a passphrase.
+    key: Arc<OnceLock<Key>>,
 }
 
 /// `handbill.toml` has problems; nothing starts.
@@ -42,7 +46,7 @@ impl Installation {
             .with_context(|| format!("read {} (`handbill init` makes an installation)", file.display()))?;
         let (config, report) = config::parse("handbill.toml", &source);
         match config {
-            Some(config) => Ok(Self { root: root.to_owned(), config }),
+            Some(config) => Ok(Self { root: root.to_owned(), config, key: Arc::default() }),
             None => Err(BadConfig(report).into()),
         }
     }
@@ -106,23 +110,32 @@ impl Installation {
         parsed.notice.map(|notice| Draft::new(notice, path, source))
     }
 
+    /// Where the key is.
+    pub fn key_path(&self) -> PathBuf {
+        key::find(self.root.join(&self.config.key_file))
+    }
+
     /// The key of the addresses; an error says what to do when others can read it.
     pub fn key(&self) -> anyhow::Result<Key> {
-        read_key(&self.root.join(&self.config.key_file))
+        if let Some(key) = self.key.get() {
+            return Ok(key.clone());
+        }
+        let key = KeyFile::read(&self.key_path())?.key();
+        Ok(self.key.get_or_init(|| key).clone())
     }
 
     /// The key, made when there is none yet.
     pub fn key_or_new(&self) -> anyhow::Result<Key> {
-        let file = self.root.join(&self.config.key_file);
+        let file = self.key_path();
         if !file.exists() {
-            write_secret(&file, &new_key()?)?;
+            KeyFile::generate()?.write_new(&file)?;
         }
-        read_key(&file)
+        self.key()
     }
 
     /// A secret's file as its lines without comments; an error when others can read it.
     pub fn secret_lines(&self, file: &Path) -> anyhow::Result<Vec<String>> {
-        let text = read_secret(&self.root.join(file))?;
+        let text = self.secret_text(file)?;
         Ok(text
             .lines()
             .map(str::trim)
@@ -131,11 +144,16 @@ impl Installation {
             .collect())
     }
 
+    fn secret_text(&self, file: &Path) -> anyhow::Result<String> {
+        let bytes = read_secret(&self.root.join(file))?;
+        String::from_utf8(bytes).with_context(|| format!("read {} as text", file.display()))
+    }
+
     /// What signs the mails; `None` leaves it to the relay. An error when others can read a key.
     pub fn signer(&self) -> anyhow::Result<Option<Signer>> {
         let Some(config) = &self.config.mail.dkim else { return Ok(None) };
         let read = |key: &DkimKey, parse: fn(&str, &str) -> Result<dkim::Key, dkim::BadKey>| {
-            let pem = read_secret(&self.root.join(&key.file))?;
+            let pem = self.secret_text(&key.file)?;
             parse(&key.selector, &pem).with_context(|| format!("read {}", key.file.display()))
         };
         let mut keys = Vec::new();
@@ -151,7 +169,7 @@ impl Installation {
 }
 
 /// Writes a file that only its owner can read, unless it is there.
-pub fn write_secret(file: &Path, text: &str) -> anyhow::Result<()> {
+pub fn write_secret(file: &Path, bytes: impl AsRef<[u8]>) -> anyhow::Result<()> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).with_context(|| format!("make the folder {}", folder.display()))?;
     }
@@ -160,30 +178,11 @@ pub fn write_secret(file: &Path, text: &str) -> anyhow::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut written = options.open(file).with_context(|| format!("make {}", file.display()))?;
-    written.write_all(text.as_bytes()).with_context(|| format!("write {}", file.display()))?;
+    written.write_all(bytes.as_ref()).with_context(|| format!("write {}", file.display()))?;
     written.sync_all().with_context(|| format!("write {}", file.display()))
 }
 
-fn new_key() -> anyhow::Result<String> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).context("draw random bytes")?;
-    Ok(format!(
-        "# Without this key no address of a subscriber can be read. Keep a copy elsewhere.\n{}\n",
-        STANDARD.encode(bytes)
-    ))
-}
-
-fn read_key(file: &Path) -> anyhow::Result<Key> {
-    let text = read_secret(file)?;
-    let line = text.lines().find(|line| !line.starts_with('#')).unwrap_or("").trim();
-    let bytes: Option<[u8; 32]> = STANDARD.decode(line).ok().and_then(|bytes| bytes.try_into().ok());
-    match bytes {
-        Some(bytes) => Ok(Key::from_bytes(&bytes)),
-        None => bail!("{} does not hold a key: 32 bytes in base64", file.display()),
-    }
-}
-
-fn read_secret(file: &Path) -> anyhow::Result<String> {
+fn read_secret(file: &Path) -> anyhow::Result<Vec<u8>> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -192,5 +191,5 @@ fn read_secret(file: &Path) -> anyhow::Result<String> {
             bail!("{0} can be read by others; run: chmod 600 {0}", file.display());
         }
     }
-    fs::read_to_string(file).with_context(|| format!("read {}", file.display()))
+    fs::read(file).with_context(|| format!("read {}", file.display()))
 }

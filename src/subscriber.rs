@@ -161,7 +161,10 @@ pub struct Address(String);
 /// The key of an installation, and what is derived from it: 32 random bytes, outside the data folder.
 #[derive(Clone)]
 pub struct Key {
+    // Seals, and opens first.
     seal: [u8; 32],
+    // Opens what was sealed before the key was changed.
+    older_seals: Vec<[u8; 32]>,
     lookup: [u8; 32],
     token: [u8; 32],
     message: [u8; 32],
@@ -269,11 +272,22 @@ impl Key {
         let derive = |label: &str| mac(secret, &[label.as_bytes()]);
         Self {
             seal: derive("seal"),
+            older_seals: Vec::new(),
             lookup: derive("lookup"),
             token: derive("token"),
             message: derive("message"),
             domain: derive("domain"),
         }
+    }
+
+    /// The same key that seals with the first of `seals`; what the others sealed, and what it sealed itself,
+    /// still opens. Hashes, tokens and Message-IDs stay as they are: links in old mails work on.
+    pub fn sealing_with(mut self, seals: &[[u8; 32]]) -> Self {
+        if let [newest, older @ ..] = seals {
+            self.older_seals = older.to_vec();
+            self.older_seals.push(std::mem::replace(&mut self.seal, *newest));
+        }
+        self
     }
 
     /// What finds an address without opening any: HMAC-SHA256, 32 bytes.
@@ -300,14 +314,13 @@ impl Key {
 
     /// The address that `seal` sealed.
     pub fn open(&self, lookup: &[u8], sealed: &[u8]) -> Result<Address, Sealed> {
-        let (nonce, text) = sealed.split_at_checked(24).ok_or(Sealed::Shut)?;
-        let nonce: [u8; 24] = nonce.try_into().map_err(|_| Sealed::Shut)?;
-        let cipher = XChaCha20Poly1305::new(&self.seal.into());
-        let opened = cipher
-            .decrypt(&XNonce::from(nonce), Payload { msg: text, aad: lookup })
-            .map_err(|_| Sealed::Shut)?;
-        let address = String::from_utf8(opened).map_err(|_| Sealed::Shut)?;
-        Ok(Address(address))
+        let seals = std::iter::once(&self.seal).chain(&self.older_seals);
+        seals.into_iter().find_map(|seal| open(seal, lookup, sealed)).ok_or(Sealed::Shut)
+    }
+
+    /// Whether the newest key to seal with has sealed it.
+    pub fn is_sealed_anew(&self, lookup: &[u8], sealed: &[u8]) -> bool {
+        open(&self.seal, lookup, sealed).is_some()
     }
 
     /// A token: the claim and 16 bytes of HMAC-SHA256, in URL-safe base64.
@@ -347,6 +360,14 @@ impl Key {
         let mac = mac(&self.message, &[edition.as_bytes(), &[0], &recipient.to_be_bytes()]);
         mac.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+fn open(seal: &[u8; 32], lookup: &[u8], sealed: &[u8]) -> Option<Address> {
+    let (nonce, text) = sealed.split_at_checked(24)?;
+    let nonce: [u8; 24] = nonce.try_into().ok()?;
+    let cipher = XChaCha20Poly1305::new(seal.into());
+    let opened = cipher.decrypt(&XNonce::from(nonce), Payload { msg: text, aad: lookup }).ok()?;
+    String::from_utf8(opened).ok().map(Address)
 }
 
 fn hasher(key: &[u8; 32]) -> Hmac<Sha256> {

@@ -13,6 +13,7 @@ mod doctor;
 mod edition;
 mod hold;
 mod init;
+mod key;
 mod new;
 mod plan;
 mod preview;
@@ -79,6 +80,10 @@ pub enum Command {
     Audit(audit::Arguments),
     /// Keys that sign the mails, and the records that publish them.
     Dkim(dkim::Arguments),
+    /// Change the key of the addresses, or put it under a passphrase.
+    Key(key::Arguments),
+    /// Destroy the key: no address can be read after that, by anybody.
+    Wipe(key::Wipe),
     /// Look for what would keep things from going out.
     Doctor(doctor::Arguments),
     /// Stop all sending; pages stay.
@@ -103,6 +108,8 @@ impl Command {
             | Self::Subscribers(_)
             | Self::Audit(_)
             | Self::Dkim(_)
+            | Self::Key(_)
+            | Self::Wipe(_)
             | Self::Doctor(_)
             | Self::Demo(_)
             | Self::Preview(_)
@@ -170,6 +177,8 @@ async fn dispatch(cli: Cli, clock: Clock) -> anyhow::Result<Ended> {
         }
         Command::Audit(arguments) => audit::run(&Installation::open(&root)?, &arguments).await,
         Command::Dkim(arguments) => dkim::run(&Installation::open(&root)?, &arguments, &clock),
+        Command::Key(arguments) => key::run(&Installation::open(&root)?, &arguments, &clock).await,
+        Command::Wipe(arguments) => key::wipe(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Doctor(arguments) => doctor::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Pause => hold::pause(&Installation::open(&root)?, &clock).await,
         Command::Resume => hold::resume(&Installation::open(&root)?, &clock).await,

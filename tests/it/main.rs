@@ -19,6 +19,7 @@ mod doctor;
 mod email;
 mod feed;
 mod import;
+mod key;
 mod ledger;
 mod links;
 mod lint;

@@ -77,7 +77,8 @@ pub async fn list(installation: &Installation, arguments: &List) -> anyhow::Resu
         found.extend(page.into_iter().filter(is_of));
     }
     found.truncate(arguments.most);
-    let word = |one: &Exported| if one.standing == 0 { Standing::Pending } else { Standing::Confirmed }.word();
+    let word =
+        |one: &Exported| if one.standing == 0 { Standing::Pending } else { Standing::Confirmed }.word();
     if arguments.json {
         let rows: Vec<_> = found
             .iter()

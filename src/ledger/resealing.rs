@@ -1,0 +1,67 @@
+//! Resealing: the addresses under a new key, a page a commit.
+
+use anyhow::Context;
+
+use crate::ledger::{BYTES, Ledger, hex, rows_text};
+use crate::subscriber::SubscriberId;
+
+/// An address sealed anew.
+#[derive(Debug, Clone)]
+pub struct Resealed {
+    /// Whose.
+    pub subscriber: SubscriberId,
+    /// The hash that it is bound to.
+    pub lookup: Vec<u8>,
+    /// The sealed address.
+    pub sealed: Vec<u8>,
+}
+
+// How far it has come, so that it goes on there.
+const MARK: &str = "reseal";
+
+impl Ledger {
+    /// The last subscriber whose address was sealed anew, while that is going on.
+    pub async fn resealed_until(&self) -> anyhow::Result<Option<SubscriberId>> {
+        sqlx::query_scalar("SELECT value FROM mark WHERE name = $1")
+            .bind(MARK)
+            .fetch_optional(&self.read)
+            .await
+            .context("read how far the addresses are sealed anew")
+    }
+
+    /// Puts the addresses in their places and writes down how far it has come, in one commit.
+    pub async fn reseal(&self, resealed: &[Resealed], until: SubscriberId) -> anyhow::Result<()> {
+        let rows: Vec<_> =
+            resealed.iter().map(|one| (one.subscriber, hex(&one.lookup), hex(&one.sealed))).collect();
+        let source = self.dialect.rows(&[("id", "BIGINT"), ("lookup", BYTES), ("sealed", BYTES)]);
+        let mut transaction = self.write.begin().await.context("begin to seal addresses anew")?;
+        let statement = format!(
+            "UPDATE subscriber SET sealed = v.sealed FROM {source} v
+             WHERE subscriber.id = v.id AND subscriber.lookup = v.lookup"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(statement))
+            .bind(rows_text(&rows)?)
+            .execute(&mut *transaction)
+            .await
+            .context("seal addresses anew")?;
+        sqlx::query(
+            "INSERT INTO mark (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )
+        .bind(MARK)
+        .bind(until)
+        .execute(&mut *transaction)
+        .await
+        .context("write how far the addresses are sealed anew")?;
+        transaction.commit().await.context("end to seal addresses anew")
+    }
+
+    /// All are sealed anew.
+    pub async fn end_reseal(&self) -> anyhow::Result<()> {
+        sqlx::query("DELETE FROM mark WHERE name = $1")
+            .bind(MARK)
+            .execute(&self.write)
+            .await
+            .context("end to seal addresses anew")?;
+        Ok(())
+    }
+}

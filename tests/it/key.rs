@@ -1,0 +1,148 @@
+//! Key: the real program changes it, locks it and destroys it.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+const PEOPLE: usize = 3_000;
+
+/// An installation with subscribers.
+fn installation() -> TempDir {
+    let root = TempDir::new().unwrap();
+    done(handbill(root.path(), &["init"], ""));
+    let people: String =
+        (0..PEOPLE).map(|number| format!("neighbour-{number}@example.org,weekly\n")).collect();
+    let file = root.path().join("people.csv");
+    fs::write(&file, format!("email,lists\n{people}")).unwrap();
+    let import = ["subscribers", "import", file.to_str().unwrap(), "--consent", "at the assembly"];
+    done(handbill(root.path(), &import, ""));
+    fs::remove_file(file).unwrap();
+    root
+}
+
+fn handbill(root: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut child = command(root, arguments).stdin(Stdio::piped()).spawn().unwrap();
+    // One that reads nothing has closed it.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn command(root: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_handbill"));
+    command.arg("-C").arg(root).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+#[track_caller]
+fn done(output: Output) -> String {
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What `export` writes with the key that is there, or what it complains of.
+fn exported(root: &Path, input: &str) -> Result<String, String> {
+    let file = root.join("export.csv");
+    let output = handbill(root, &["subscribers", "export", "--plain", file.to_str().unwrap()], input);
+    if !output.status.success() {
+        return Err(String::from_utf8(output.stderr).unwrap());
+    }
+    let text = fs::read_to_string(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    Ok(text)
+}
+
+#[test]
+fn a_changed_key_opens_what_the_old_one_sealed_and_the_old_one_opens_nothing_new() {
+    let root = installation();
+    let before = exported(root.path(), "").unwrap();
+    assert_eq!(before.lines().count(), PEOPLE + 1);
+    let file = root.path().join("handbill.key");
+    let old = fs::read(&file).unwrap();
+    let said = done(handbill(root.path(), &["key", "rotate"], ""));
+    assert!(said.starts_with(&format!("{PEOPLE} addresses are sealed anew.")), "{said}");
+    assert_eq!(exported(root.path(), "").unwrap(), before);
+
+    let new = fs::read(&file).unwrap();
+    fs::write(&file, old).unwrap();
+    assert!(exported(root.path(), "").unwrap_err().contains("open an address"));
+    fs::write(&file, new).unwrap();
+    done(handbill(root.path(), &["key", "rotate"], ""));
+    assert_eq!(exported(root.path(), "").unwrap(), before);
+    let lines = fs::read_to_string(&file).unwrap();
+    assert_eq!(lines.lines().filter(|line| line.starts_with("seal ")).count(), 1, "the newest alone stays");
+    assert!(done(handbill(root.path(), &["audit"], "")).contains(&format!("{PEOPLE} addresses sealed anew")));
+}
+
+#[test]
+fn a_change_of_the_key_that_was_killed_goes_on() {
+    let root = installation();
+    let before = exported(root.path(), "").unwrap();
+    let (mut killed, mut wait) = (0, 2);
+    loop {
+        let mut child = command(root.path(), &["key", "rotate"]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(wait));
+        if child.try_wait().unwrap().is_some() {
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        killed += 1;
+        wait += wait / 2;
+        // Whatever was done until then, everybody can be read.
+        assert_eq!(exported(root.path(), "").unwrap(), before);
+    }
+    assert!(killed > 0);
+    done(handbill(root.path(), &["key", "rotate"], ""));
+    assert_eq!(exported(root.path(), "").unwrap(), before);
+}
+
+#[test]
+fn a_key_under_a_passphrase_opens_with_it_alone() {
+    let root = installation();
+    let before = exported(root.path(), "").unwrap();
+    let different = handbill(root.path(), &["key", "lock"], "bread and roses\nroses\n");
+    assert_eq!(different.status.code(), Some(3));
+    assert_eq!(exported(root.path(), "").unwrap(), before);
+
+    done(handbill(root.path(), &["key", "lock"], "bread and roses\nbread and roses\n"));
+    assert!(fs::read(root.path().join("handbill.key")).unwrap().starts_with(b"age-encryption.org/v1"));
+    assert_eq!(exported(root.path(), "bread and roses\n").unwrap(), before);
+    assert!(exported(root.path(), "roses\n").unwrap_err().contains("with that passphrase"));
+    assert!(exported(root.path(), "").unwrap_err().contains("none was given"));
+    done(handbill(root.path(), &["key", "rotate"], "bread and roses\n"));
+    assert_eq!(exported(root.path(), "bread and roses\n").unwrap(), before);
+    done(handbill(root.path(), &["key", "unlock"], "bread and roses\n"));
+    assert_eq!(exported(root.path(), "").unwrap(), before);
+}
+
+#[test]
+fn a_wiped_key_leaves_nobody_who_can_read_an_address() {
+    let root = installation();
+    let kept = handbill(root.path(), &["wipe"], "no\n");
+    assert_eq!(kept.status.code(), Some(1));
+    assert!(exported(root.path(), "").is_ok());
+    done(handbill(root.path(), &["wipe"], "wipe\n"));
+    assert!(!root.path().join("handbill.key").exists());
+    assert!(exported(root.path(), "").unwrap_err().contains("handbill.key"));
+    assert!(done(handbill(root.path(), &["audit"], "")).contains("wipe"));
+}
+
+#[test]
+fn a_key_among_the_credentials_of_the_system_is_taken() {
+    let root = installation();
+    let before = exported(root.path(), "").unwrap();
+    let credentials = TempDir::new().unwrap();
+    fs::rename(root.path().join("handbill.key"), credentials.path().join("handbill.key")).unwrap();
+    assert!(exported(root.path(), "").is_err());
+    let file = root.path().join("export.csv");
+    let output = command(root.path(), &["subscribers", "export", "--plain", file.to_str().unwrap()])
+        .env("CREDENTIALS_DIRECTORY", credentials.path())
+        .output()
+        .unwrap();
+    done(output);
+    assert_eq!(fs::read_to_string(file).unwrap(), before);
+}
