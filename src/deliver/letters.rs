@@ -25,14 +25,14 @@ pub struct Ready {
     list: String,
     // When it says something else by itself: a place is revealed, a telephone number is over.
     changes_at: Option<DateTime<Utc>>,
-    // The earlier mail of each recipient that this one follows.
-    follows: HashMap<i64, EditionId>,
+    // The earlier mail of each recipient that this one follows, whatever their language.
+    follows: Arc<HashMap<i64, EditionId>>,
 }
 
-/// The letters of the editions under way.
+/// The letters of the editions under way, one a language.
 #[derive(Default)]
 pub struct Letters {
-    ready: HashMap<i64, Arc<Ready>>,
+    ready: HashMap<(i64, String), Arc<Ready>>,
 }
 
 // A link in an old mail still has to let its reader leave.
@@ -42,27 +42,44 @@ const TOKEN_LIFE: TimeDelta = TimeDelta::days(730);
 const MOST_READY: usize = 32;
 
 impl Letters {
-    /// The letter of an edition at the latest revisions of its notices; made when it is not there or not current.
+    /// The letter of an edition in a language, at the latest revisions of its notices; made when it is not there or
+    /// not current.
     pub async fn ready(
         &mut self,
         office: &Office,
         number: i64,
+        lang: &str,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Arc<Ready>> {
         let committed = office.ledger.edition(number).await?.context("a delivery is of no edition")?;
-        if let Some(ready) = self.ready.get(&number).filter(|ready| ready.is_current(&committed, now)) {
+        let key = (number, lang.to_owned());
+        if let Some(ready) = self.ready.get(&key).filter(|ready| ready.is_current(&committed, now)) {
             return Ok(Arc::clone(ready));
         }
         let follows = match committed.content {
-            Content::Correction(..) | Content::Reminder(..) => office.ledger.followed(number).await?,
-            Content::Issue { .. } | Content::Alert(_) => HashMap::new(),
+            Content::Correction(..) | Content::Reminder(..) => self.follows(office, &committed, now).await?,
+            Content::Issue { .. } | Content::Alert(_) => Arc::default(),
         };
-        let ready = Arc::new(make(office, committed, follows, now).await?);
+        let ready = Arc::new(make(office, committed, lang, follows, now).await?);
         if self.ready.len() >= MOST_READY {
             self.ready.clear();
         }
-        self.ready.insert(number, Arc::clone(&ready));
+        self.ready.insert(key, Arc::clone(&ready));
         Ok(ready)
+    }
+
+    // The same for all languages, so it is read once.
+    async fn follows(
+        &self,
+        office: &Office,
+        committed: &Committed,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Arc<HashMap<i64, EditionId>>> {
+        let of_it = self.ready.iter().filter(|((number, _), _)| *number == committed.number);
+        match of_it.map(|(_, ready)| ready).find(|ready| ready.is_current(committed, now)) {
+            Some(ready) => Ok(Arc::clone(&ready.follows)),
+            None => Ok(Arc::new(office.ledger.followed(committed.number).await?)),
+        }
     }
 }
 
@@ -104,13 +121,15 @@ fn message_id(office: &Office, edition: &EditionId, recipient: i64) -> String {
 async fn make(
     office: &Office,
     committed: Committed,
-    follows: HashMap<i64, EditionId>,
+    lang: &str,
+    follows: Arc<HashMap<i64, EditionId>>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Ready> {
     let config = &office.installation.config;
     let Audience::List(name) = &committed.audience else { bail!("{} is not for a list", committed.id) };
     // A list that was taken out of the config still owes what it promised.
-    let list = config.list(name).cloned().unwrap_or_else(|| forgotten(name));
+    let list = config.list_in(name, lang).unwrap_or_else(|| forgotten(name));
+    let words = office.templates.words(lang);
     let revisions = revisions(office, &committed.content).await?;
     let current: Vec<&Revision> = revisions.iter().collect();
     let edition = Edition {
@@ -124,13 +143,14 @@ async fn make(
         (Content::Alert(_) | Content::Reminder(..) | Content::Correction(..), [revision])
             if revision.notice().event().is_some() =>
         {
-            Some(calendar::attachment(&config.site, revision, now))
+            Some(calendar::attachment(&config.site, words, revision, now))
         }
         (Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) | Content::Correction(..), _) => {
             None
         }
     };
-    let sender = Sender { site: &config.site, mail: &config.mail, list: &list, templates: &office.templates };
+    let (site, mail, templates) = (&config.site, &config.mail, &office.templates);
+    let sender = Sender { site, mail, list: &list, templates, words };
     let letter = email::letter(&sender, &edition, &current, attachment.as_deref(), now)
         .with_context(|| format!("render {}", committed.id))?;
     let changes_at = revisions.iter().filter_map(|revision| shown::next_change(revision.notice(), now)).min();

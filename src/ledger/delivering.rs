@@ -32,6 +32,8 @@ pub struct Claim {
     pub lookup: Vec<u8>,
     /// The sealed address.
     pub sealed: Vec<u8>,
+    /// The subscriber's language, BCP 47; empty for a target.
+    pub lang: String,
 }
 
 /// An edition as the ledger holds it, with each notice at its latest revision: who has not got it yet gets the
@@ -85,7 +87,7 @@ impl Ledger {
         let rows: Vec<_> = claimed.iter().map(|claim| (claim.edition, claim.recipient)).collect();
         let source = self.dialect.rows(&[("edition", "BIGINT"), ("recipient", "BIGINT")]);
         let addresses = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "SELECT v.edition, v.recipient, s.lookup, s.sealed FROM {source} v
+            "SELECT v.edition, v.recipient, s.lookup, s.sealed, s.lang FROM {source} v
              JOIN edition e ON e.id = v.edition JOIN subscriber s ON s.id = v.recipient
              JOIN subscription p ON p.list = e.audience AND p.subscriber = s.id WHERE s.standing = 1"
         )))
@@ -96,13 +98,15 @@ impl Ledger {
         let mut sealed = HashMap::new();
         for row in addresses {
             let key: (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-            sealed.insert(key, (row.try_get::<Vec<u8>, _>(2)?, row.try_get::<Vec<u8>, _>(3)?));
+            let found =
+                (row.try_get::<Vec<u8>, _>(2)?, row.try_get::<Vec<u8>, _>(3)?, row.try_get::<String, _>(4)?);
+            sealed.insert(key, found);
         }
         let mut claims = Vec::new();
         let mut left = Vec::new();
         for claim in claimed {
             match sealed.remove(&(claim.edition, claim.recipient)) {
-                Some((lookup, sealed)) => claims.push(Claim { lookup, sealed, ..claim }),
+                Some((lookup, sealed, lang)) => claims.push(Claim { lookup, sealed, lang, ..claim }),
                 None => left.push(Receipt { claim, answer: None, next: Next::Done(State::Left), at: now }),
             }
         }
@@ -310,6 +314,7 @@ async fn claim(
                 fence: row.try_get(3)?,
                 lookup: Vec::new(),
                 sealed: Vec::new(),
+                lang: String::new(),
             })
         })
         .collect();

@@ -20,6 +20,7 @@ use crate::notice::Notice;
 use crate::render::email::mime::{ascii_address, ascii_domain, one_line, quoted_printable};
 use crate::render::email::view::{NoticeView, View};
 use crate::render::templates::{self, Templates};
+use crate::render::words::Words;
 use crate::render::xml::escape_html;
 use crate::revision::Revision;
 
@@ -35,8 +36,10 @@ pub struct Sender<'a> {
     pub mail: &'a Mail,
     /// The list that carries it.
     pub list: &'a List,
-    /// The words around it.
+    /// The templates around it.
     pub templates: &'a Templates,
+    /// In the language of those who get it.
+    pub words: &'a Words,
 }
 
 /// A message to which only a recipient's own values are missing.
@@ -138,9 +141,10 @@ pub fn letter(
     view.preferences_url = Value::Preferences.mark(&marker);
 
     let mail = edition.content.word();
-    view.subject = one_line(&sender.templates.render(&format!("email/{mail}/subject.txt"), &view)?);
-    let html = html_that_fits(sender.templates, mail, &mut view)?;
-    let text = tidy(&sender.templates.render(&format!("email/{mail}/body.txt"), &view)?);
+    view.subject =
+        one_line(&sender.templates.render(sender.words, &format!("email/{mail}/subject.txt"), &view)?);
+    let html = html_that_fits(sender, mail, &mut view)?;
+    let text = tidy(&sender.templates.render(sender.words, &format!("email/{mail}/body.txt"), &view)?);
     let mut letter = Letter { subject: view.subject, text, html, marker, message: Segments::default() };
     letter.message = letter.message(sender, edition, calendar);
     Ok(letter)
@@ -339,9 +343,10 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 // The longest texts give way to their excerpts first, so that many short notices stay whole.
-fn html_that_fits(templates: &Templates, mail: &str, view: &mut View<'_>) -> Result<String, Error> {
+fn html_that_fits(sender: &Sender<'_>, mail: &str, view: &mut View<'_>) -> Result<String, Error> {
     loop {
-        let html = inlined(&templates.render(&format!("email/{mail}/body.html"), view)?)?;
+        let html =
+            inlined(&sender.templates.render(sender.words, &format!("email/{mail}/body.html"), view)?)?;
         if html.len() <= MAX_HTML_BYTES || view.notices.iter().all(|notice| !notice.is_whole) {
             return Ok(html);
         }

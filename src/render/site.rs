@@ -11,11 +11,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::config::{List, Site, When};
 use crate::notice::{Event, Kind, KindName, NoticeId, Status, Tag};
+use crate::render::calendar;
 use crate::render::feed::{self, Feed, Format};
 use crate::render::page::notice::{self, Related};
 use crate::render::page::{self, Frame, Home, Index, Topic};
 use crate::render::templates::{Error, Templates};
-use crate::render::{calendar, words};
+use crate::render::words::Words;
 use crate::revision::Revision;
 
 /// Notices on a closed page of an index; the newest page has at least as many once there are any closed.
@@ -87,6 +88,7 @@ pub struct Catalog<'a> {
     lists: &'a [List],
     feed_entries: usize,
     templates: &'a Templates,
+    words: &'a Words,
     now: DateTime<Utc>,
     style: String,
     style_path: String,
@@ -154,6 +156,7 @@ impl<'a> Catalog<'a> {
             lists,
             feed_entries,
             templates,
+            words: templates.words(&site.lang),
             now,
             style_path: style_path(&style),
             style,
@@ -189,7 +192,8 @@ impl<'a> Catalog<'a> {
     /// # Errors
     /// When a template cannot be rendered.
     pub fn bytes(&self, what: &What) -> Result<Vec<u8>, Error> {
-        let frame = Frame { site: self.site, templates: self.templates, style: &self.style_path };
+        let frame =
+            Frame { site: self.site, templates: self.templates, words: self.words, style: &self.style_path };
         let text = match what {
             What::Home => page::home(&frame, &self.home(), self.now)?,
             What::Notice(id) => match self.positions.get(id.as_str()) {
@@ -198,14 +202,15 @@ impl<'a> Catalog<'a> {
             },
             What::Event(id) => {
                 let revision = self.positions.get(id.as_str()).map(|at| self.revisions[*at]);
-                return Ok(revision.map_or(Vec::new(), |it| calendar::single(self.site, it, self.now)));
+                let single = |it| calendar::single(self.site, self.words, it, self.now);
+                return Ok(revision.map_or(Vec::new(), single));
             }
             What::Ahead => page::ahead(&frame, &self.pick(&self.ahead), self.now)?,
             What::Index(topic, number) => page::index(&frame, &self.index(topic, *number), self.now)?,
             What::Tags => page::tags(&frame, &self.tags())?,
             What::Subscribe => page::subscribe(&frame, self.lists)?,
             What::Feeds => page::feeds(&frame, &self.topics())?,
-            What::Opml => page::opml(self.site, &self.topics()),
+            What::Opml => page::opml(&frame, &self.topics()),
             What::Feed(topic, format) => return Ok(self.feed(topic, *format)),
             What::Calendar(topic) => return Ok(self.calendar(topic)),
             What::Missing => page::missing(&frame)?,
@@ -304,7 +309,7 @@ impl<'a> Catalog<'a> {
         let topics: Vec<(String, String, bool)> = self
             .topics()
             .iter()
-            .map(|(topic, has)| (topic.feed_path(), topic.feed_title(self.site), *has))
+            .map(|(topic, has)| (topic.feed_path(), topic.feed_title(self.site, self.words), *has))
             .collect();
         let lists: Vec<[String; 4]> = self.lists.iter().map(list_key).collect();
         let still = stamp(base, &());
@@ -455,9 +460,9 @@ impl<'a> Catalog<'a> {
 
     fn feed(&self, topic: &Topic, format: Format) -> Vec<u8> {
         let entries = self.members_of(topic).map_or(Vec::new(), |members| self.selected(members));
-        let title = topic.feed_title(self.site);
+        let title = topic.feed_title(self.site, self.words);
         let feed = Feed { title, path: topic.feed_path(), page: topic.page_path(), entries };
-        feed::render(self.site, &feed, format, self.now)
+        feed::render(self.site, self.words, &feed, format, self.now)
     }
 
     fn selected(&self, members: &Members) -> Vec<&'a Revision> {
@@ -470,7 +475,8 @@ impl<'a> Catalog<'a> {
         let actions = self.pick(&members.actions);
         calendar::calendar(
             self.site,
-            &topic.calendar_title(self.site),
+            self.words,
+            &topic.calendar_title(self.site, self.words),
             &path,
             &topic.page_path(),
             &actions,
@@ -588,7 +594,7 @@ fn list_key(list: &List) -> [String; 4] {
         When::AtOnce => "at once".to_owned(),
         When::Cut(cut) => cut.describe(),
     };
-    let kinds: Vec<&str> = list.select.kinds.iter().map(|kind| words::kind_plural(*kind)).collect();
+    let kinds: Vec<&str> = list.select.kinds.iter().map(|kind| kind.as_str()).collect();
     let remind: Vec<String> = list.remind.iter().map(|before| before.to_string()).collect();
     let selected = format!("{} {} {}", kinds.join(","), list.select.tags.join(","), remind.join(","));
     [list.title.clone(), list.description.clone(), when, selected]

@@ -129,7 +129,8 @@ impl Live {
     ) -> Response {
         let page = self.templates.plain("web/style.css").and_then(|style| {
             let style = site::style_path(&style);
-            render(&Frame { site: &self.config.site, templates: &self.templates, style: &style })
+            let words = self.templates.words(&self.config.site.lang);
+            render(&Frame { site: &self.config.site, templates: &self.templates, words, style: &style })
         });
         match page {
             Ok(html) => (status, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response(),

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use handbill::config::Site;
 use handbill::notice::parse::parse;
 use handbill::notice::{Kind, Notice};
+use handbill::render::words::Words;
 use handbill::revision::{Draft, Revision};
 use handbill::schedule::zone::Zone;
 use url::Url;
@@ -105,6 +106,15 @@ Text.
 "#;
 
 /// The site of the samples.
+/// The words of a language that ships.
+pub fn words(lang: &str) -> &'static Words {
+    crate::page::TEMPLATES.words(lang)
+}
+
+pub fn english() -> &'static Words {
+    words("en")
+}
+
 pub fn site() -> Site {
     Site {
         title: "Notices of the council".to_owned(),

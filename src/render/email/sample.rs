@@ -10,6 +10,7 @@ use crate::edition::{Audience, Content, Edition, Member};
 use crate::notice::parse::parse;
 use crate::render::email::{Error, Sender, letter};
 use crate::render::templates::Templates;
+use crate::render::words::Words;
 use crate::revision::{Draft, Revision};
 use crate::schedule::reminder::Before;
 use crate::schedule::zone::Zone;
@@ -36,9 +37,13 @@ const STATEMENT: &str = "+++\nkind = \"statement\"\ntitle = \"A statement\"\n+++
 /// not when an alert is due.
 pub fn try_out(templates: &Templates) -> Result<(), Error> {
     let samples = Samples::new().ok_or(Error::Members)?;
+    templates.languages().try_for_each(|words| try_in(templates, words, &samples))
+}
+
+fn try_in(templates: &Templates, words: &Words, samples: &Samples) -> Result<(), Error> {
     let list = Audience::List(samples.list.name.clone());
-    let sender = Sender { site: &samples.site, mail: &samples.mail, list: &samples.list, templates };
-    let Samples { action, moved, cancelled, statement, before, cut, .. } = &samples;
+    let sender = Sender { site: &samples.site, mail: &samples.mail, list: &samples.list, templates, words };
+    let Samples { action, moved, cancelled, statement, before, cut, .. } = samples;
     let write = |content: Content, revisions: &[&Revision], calendar: Option<&[u8]>| {
         let due_at = action.revised_at;
         let edition = Edition::new(list.clone(), content, due_at, due_at + TimeDelta::days(1));

@@ -9,10 +9,10 @@ use crate::notice::shown::shown;
 use crate::notice::{Event, Kind, KindName, Lineage, Notice, Provenance, Status};
 use crate::render::facts::{self, Fact, Piece, Value};
 use crate::render::page::{
-    Alternate, Frame, FrameView, LinkView, Nav, Time, Topic, clock, day, image_address, json_ld, time,
+    Frame, FrameView, LinkView, Nav, Time, Topic, clock, day, image_address, json_ld, time,
 };
 use crate::render::templates::Error;
-use crate::render::words;
+use crate::render::words::upper_first;
 use crate::revision::{Change, Revision};
 use crate::schedule::zone::Moment;
 
@@ -31,11 +31,11 @@ pub struct Related<'a> {
     pub referrers: Vec<&'a Revision>,
 }
 
-/// The label of the fact that this page writes itself, to link the notices it names.
-const LINEAGE: &str = "Where it comes from";
+/// The fact that this page writes itself, to link the notices it names.
+const LINEAGE: &str = "fact-lineage";
 
-/// The labels of the facts that stand in the panel of an action, or in its banner.
-const IN_PANEL: [&str; 5] = ["When", "Where", "Meeting point", "Gather", "Status"];
+/// The facts that stand in the panel of an action, or in its banner.
+const IN_PANEL: [&str; 5] = ["fact-when", "fact-where", "fact-meeting-point", "fact-gather", "fact-status"];
 
 /// The page of a notice.
 pub fn page(
@@ -45,7 +45,7 @@ pub fn page(
     now: DateTime<Utc>,
 ) -> Result<String, Error> {
     let notice = shown(revision.notice(), now);
-    frame.templates.render("web/notice.html", &view(frame, revision, &notice, related, now))
+    frame.templates.render(frame.words, "web/notice.html", &view(frame, revision, &notice, related, now))
 }
 
 #[derive(Serialize)]
@@ -55,8 +55,10 @@ struct View<'a> {
     url: String,
     uid: String,
     lang: &'a str,
+    /// Of the words around it, when that is another.
+    words_lang: Option<&'a str>,
     kind: &'static str,
-    kind_label: &'static str,
+    kind_label: String,
     kind_href: String,
     title: &'a str,
     summary: Option<&'a str>,
@@ -104,7 +106,6 @@ struct EventView<'a> {
     gather: Option<Time>,
     zone: &'a str,
     place: Option<PlaceView<'a>>,
-    no_place: &'static str,
     takes_place: bool,
     is_over: bool,
     calendar: String,
@@ -121,7 +122,7 @@ struct PlaceView<'a> {
 
 #[derive(Serialize)]
 struct FactView {
-    label: &'static str,
+    label: String,
     /// Of microformats2, or empty.
     class: &'static str,
     values: Vec<Vec<PieceView>>,
@@ -147,6 +148,7 @@ fn view<'a>(
     now: DateTime<Utc>,
 ) -> View<'a> {
     let site = frame.site;
+    let words = frame.words;
     let kind = notice.kind_name();
     View {
         frame: notice_frame(frame, notice),
@@ -154,8 +156,9 @@ fn view<'a>(
         url: site.notice_address(&notice.id),
         uid: revision.tag_uri(&site.tag_domain, &site.zone),
         lang: &notice.lang,
+        words_lang: frame.lang_within(notice),
         kind: kind.as_str(),
-        kind_label: words::kind_singular(kind),
+        kind_label: words.kind_singular(kind),
         kind_href: frame.href(&Topic::Kind(kind).page_path()),
         title: &notice.title,
         summary: notice.summary.as_deref(),
@@ -166,10 +169,10 @@ fn view<'a>(
         image: notice.image.as_ref().and_then(|image| {
             Some(ImageView { href: frame.local(&image_address(site, image)?), alt: &image.alt })
         }),
-        published: day(&Moment::from_instant(revision.published_at, site.zone.clone())),
+        published: day(words, &Moment::from_instant(revision.published_at, site.zone.clone())),
         updated: (revision.sequence > 0)
-            .then(|| time(&Moment::from_instant(revision.updated_at, site.zone.clone()))),
-        banner: notice.event().and_then(|event| banner(revision, notice, event)),
+            .then(|| time(words, &Moment::from_instant(revision.updated_at, site.zone.clone()))),
+        banner: notice.event().and_then(|event| banner(frame, revision, notice, event)),
         event: notice.event().map(|event| event_view(frame, notice, event, now)),
         facts: fact_views(frame, notice, related),
         history: history(frame, revision, notice),
@@ -190,36 +193,33 @@ fn notice_frame<'a>(frame: &Frame<'a>, notice: &Notice) -> FrameView<'a> {
         KindName::Statement => Nav::Statements,
         KindName::Action => Nav::Actions,
     };
-    let title = words::title(notice);
+    let title = frame.words.title(notice);
     let mut view = frame.view(&path, nav, &title, notice.summary_or_excerpt(), &[Topic::Kind(kind)]);
     if notice.event().is_some() {
-        let event = Alternate {
-            media_type: "text/calendar",
-            name: "Calendar",
-            title: format!("{title} (calendar)"),
-            href: frame.href(&format!("{path}event.ics")),
-        };
+        let event = frame.calendar_alternate(title, frame.href(&format!("{path}event.ics")));
         view.alternates.insert(0, event);
     }
     view
 }
 
 // An action that takes place as first said needs none, unless the author notes something.
-fn banner(revision: &Revision, notice: &Notice, event: &Event) -> Option<Banner> {
+fn banner(frame: &Frame<'_>, revision: &Revision, notice: &Notice, event: &Event) -> Option<Banner> {
     let is_changed = event.status != Status::Scheduled || !revision.changes.is_empty();
     if !is_changed && event.status_note.is_none() {
         return None;
     }
-    let latest = revision.changes.last().map_or(Vec::new(), |change| lines(change, notice));
-    let sentence = words::status_sentence(event.status);
-    let changes: Vec<String> = latest.into_iter().filter(|line| line != sentence).collect();
+    let latest = revision.changes.last().map_or(Vec::new(), |change| lines(frame, change, notice));
+    let words = frame.words;
+    let sentence = words.status_sentence(event.status);
+    let changes: Vec<String> = latest.into_iter().filter(|line| *line != sentence).collect();
     let headline = match event.status {
         // Whoever changed the time need not have called it rescheduled.
-        Status::Scheduled if !changes.is_empty() => "What was announced has changed.".to_owned(),
-        Status::Scheduled | Status::Postponed => sentence.to_owned(),
-        Status::Cancelled => "CANCELLED".to_owned(),
+        Status::Scheduled if !changes.is_empty() => words.say("what-was-announced-has-changed"),
+        Status::Scheduled | Status::Postponed => sentence,
+        Status::Cancelled => words.say("status-cancelled"),
         Status::Moved | Status::Rescheduled => {
-            format!("{}. {sentence}", words::status_prefix(event.status).unwrap_or_default())
+            let status = words.status_prefix(event.status).unwrap_or_default();
+            words.tell("status-and-sentence", [("status", status.into()), ("sentence", sentence.into())])
         }
     };
     Some(Banner { status: event.status.as_str(), headline, note: event.status_note.clone(), changes })
@@ -231,18 +231,19 @@ fn event_view<'a>(
     event: &'a Event,
     now: DateTime<Utc>,
 ) -> EventView<'a> {
+    let words = frame.words;
     EventView {
-        starts: time(&event.starts),
-        ends: event.ends.as_ref().map(time),
-        day: words::day(&event.starts),
-        clock: clock(event),
+        starts: time(words, &event.starts),
+        ends: event.ends.as_ref().map(|ends| time(words, ends)),
+        day: upper_first(&words.day(event.starts.wall)),
+        clock: upper_first(&clock(words, event)),
         gather: event.assemble_at.as_ref().map(|moment| Time {
             machine: moment.rfc3339(),
             // On the day of the start the day has been said.
             text: if moment.wall.date() == event.starts.wall.date() {
-                words::clock(moment)
+                words.clock(moment)
             } else {
-                words::moment(moment)
+                words.moment(moment)
             },
         }),
         zone: event.starts.zone.name(),
@@ -253,7 +254,6 @@ fn event_view<'a>(
             longitude: place.geo.map(|(_, longitude)| longitude.to_string()),
             meeting_point: place.meeting_point.as_deref(),
         }),
-        no_place: facts::NO_PLACE,
         takes_place: event.status.takes_place(),
         is_over: event.ends_or_assumed().at <= now,
         calendar: frame.href(&format!("notices/{}/event.ics", notice.id)),
@@ -261,23 +261,23 @@ fn event_view<'a>(
 }
 
 fn fact_views(frame: &Frame<'_>, notice: &Notice, related: &Related<'_>) -> Vec<FactView> {
-    facts::facts(frame.site, notice)
+    facts::facts(frame.site, frame.words, notice)
         .iter()
-        .filter(|fact| notice.event().is_none() || !IN_PANEL.contains(&fact.label))
+        .filter(|fact| notice.event().is_none() || !IN_PANEL.contains(&fact.id))
         .map(|fact| match &notice.kind {
-            Kind::Archive(provenance) if fact.label == LINEAGE => lineage(frame, provenance, related),
+            Kind::Archive(provenance) if fact.id == LINEAGE => lineage(frame, provenance, related),
             Kind::Archive(_) | Kind::Statement(_) | Kind::Action(_) => fact_view(frame, fact),
         })
         .collect()
 }
 
 fn fact_view(frame: &Frame<'_>, fact: &Fact) -> FactView {
-    let class = match fact.label {
-        "Hosts" => "p-organizer",
+    let class = match fact.id {
+        "fact-hosts" => "p-organizer",
         _ => "",
     };
     FactView {
-        label: fact.label,
+        label: fact.label.clone(),
         class,
         values: fact.values.iter().map(|value| pieces(frame, value)).collect(),
     }
@@ -304,19 +304,15 @@ fn lineage(frame: &Frame<'_>, provenance: &Provenance, related: &Related<'_>) ->
             }
             None => PieceView { text: lineage.target.clone(), href: None },
         };
-        let confidence = words::confidence(lineage.confidence);
-        let ground = match &lineage.source {
-            Some(source) => format!(" ({confidence}: {source})"),
-            None => format!(" ({confidence})"),
-        };
+        let confidence = frame.words.confidence(lineage.confidence, lineage.source.as_deref());
         vec![
-            PieceView { text: format!("{} ", words::relation(lineage.rel)), href: None },
+            PieceView { text: format!("{} ", frame.words.relation(lineage.rel)), href: None },
             target,
-            PieceView { text: ground, href: None },
+            PieceView { text: format!(" ({confidence})"), href: None },
         ]
     };
     let values = provenance.lineage.iter().enumerate().map(value).collect();
-    FactView { label: LINEAGE, class: "", values }
+    FactView { label: frame.words.say(LINEAGE), class: "", values }
 }
 
 fn history(frame: &Frame<'_>, revision: &Revision, notice: &Notice) -> Vec<ChangeView> {
@@ -326,14 +322,15 @@ fn history(frame: &Frame<'_>, revision: &Revision, notice: &Notice) -> Vec<Chang
         .iter()
         .rev()
         .map(|change| ChangeView {
-            at: time(&Moment::from_instant(change.at, zone.clone())),
-            lines: lines(change, notice),
+            at: time(frame.words, &Moment::from_instant(change.at, zone.clone())),
+            lines: lines(frame, change, notice),
         })
         .collect()
 }
 
-fn lines(change: &Change, notice: &Notice) -> Vec<String> {
-    facts::visible_differences(change, notice).iter().map(words::difference).collect()
+fn lines(frame: &Frame<'_>, change: &Change, notice: &Notice) -> Vec<String> {
+    let differences = facts::visible_differences(change, notice);
+    differences.iter().map(|difference| frame.words.difference(difference)).collect()
 }
 
 fn links(frame: &Frame<'_>, revisions: &[&Revision]) -> Vec<LinkView> {
@@ -342,7 +339,7 @@ fn links(frame: &Frame<'_>, revisions: &[&Revision]) -> Vec<LinkView> {
 
 fn link(frame: &Frame<'_>, revision: &Revision) -> LinkView {
     LinkView {
-        text: words::title(revision.notice()),
+        text: frame.words.title(revision.notice()),
         href: frame.href(&format!("notices/{}/", revision.id())),
     }
 }
