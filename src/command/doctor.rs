@@ -27,7 +27,8 @@ struct Finding {
 }
 
 pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clock) -> anyhow::Result<Ended> {
-    let mut findings = vec![notices(installation), key(installation), data(installation)];
+    let mut findings =
+        vec![notices(installation), words(installation), key(installation), data(installation)];
     findings.extend(ledger(installation, clock).await);
     findings.push(mail(installation).await);
     findings.extend(targets(installation));
@@ -61,6 +62,20 @@ fn notices(installation: &Installation) -> Finding {
                 anyhow::bail!("{bad} of {} have errors; `handbill check` shows them", reading.files);
             }
             Ok(format!("{} without an error", reading.files))
+        }),
+    )
+}
+
+// A language that lacks messages works: what it lacks is said in English.
+fn words(installation: &Installation) -> Finding {
+    found(
+        "words",
+        installation.templates().and_then(|templates| {
+            let languages: Vec<&str> = templates.languages().map(|words| words.lang()).collect();
+            let languages = languages.join(", ");
+            let lines: Vec<String> =
+                installation.check_words()?.iter().flat_map(|report| report.lines()).collect();
+            Ok(if lines.is_empty() { languages } else { format!("{languages}; {}", lines.join("; ")) })
         }),
     )
 }

@@ -97,7 +97,9 @@ impl Words {
 
     /// The message of that name, filled in.
     pub fn tell<'v>(&self, id: &str, values: impl IntoIterator<Item = (&'v str, Value<'v>)>) -> String {
-        self.try_tell(id, values).unwrap_or_else(|_| id.to_owned())
+        let text = self.try_tell(id, values);
+        debug_assert!(text.is_ok(), "{text:?}");
+        text.unwrap_or_else(|_| id.to_owned())
     }
 
     /// The message of that name, filled in; else a clause that says what is missing.

@@ -137,6 +137,7 @@ day-of-month = { NUMBER($day, type: "ordinal") ->
 }
 # $count is the number of days.
 days-of-month = on the { $days } of every month
+# $count is the number of days.
 days-of-months = on the { $days } of { $months }
 nth-of-month = on the { $nth ->
     [first] first

@@ -35,4 +35,5 @@ mod subscriber;
 mod target;
 mod tidy;
 mod web;
+mod words;
 mod world;

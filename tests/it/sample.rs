@@ -105,16 +105,17 @@ adopted = "by consensus of the general assembly"
 Text.
 "#;
 
-/// The site of the samples.
 /// The words of a language that ships.
 pub fn words(lang: &str) -> &'static Words {
     crate::page::TEMPLATES.words(lang)
 }
 
+/// Those of English.
 pub fn english() -> &'static Words {
     words("en")
 }
 
+/// The site of the samples.
 pub fn site() -> Site {
     Site {
         title: "Notices of the council".to_owned(),

@@ -28,7 +28,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("plan", &["schedule", "notice", "revision", "config", "edition"]),
     ("delivery", &[]),
     ("subscriber", &[]),
-    ("render", &["fields", "schedule", "notice", "revision", "config", "edition"]),
+    ("render", &["problem", "fields", "schedule", "notice", "revision", "config", "edition"]),
 ];
 const IO: &[(&str, &[&str])] = &[
     ("clock", &[]),

@@ -34,6 +34,9 @@ pub struct Related<'a> {
 /// The fact that this page writes itself, to link the notices it names.
 const LINEAGE: &str = "fact-lineage";
 
+/// The fact whose links are named by their languages.
+const TRANSLATIONS: &str = "fact-translations";
+
 /// The facts that stand in the panel of an action, or in its banner.
 const IN_PANEL: [&str; 5] = ["fact-when", "fact-where", "fact-meeting-point", "fact-gather", "fact-status"];
 
@@ -77,7 +80,15 @@ struct View<'a> {
     supersedes: Option<LinkView>,
     superseded_by: Vec<LinkView>,
     referrers: Vec<LinkView>,
+    /// The same notice in other languages.
+    translations: Vec<TranslationView>,
     json_ld: String,
+}
+
+#[derive(Serialize)]
+struct TranslationView {
+    lang: String,
+    url: String,
 }
 
 #[derive(Serialize)]
@@ -132,6 +143,8 @@ struct FactView {
 struct PieceView {
     text: String,
     href: Option<String>,
+    /// Of what it leads to, when it says so.
+    hreflang: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -180,6 +193,7 @@ fn view<'a>(
         supersedes: related.supersedes.map(|revision| link(frame, revision)),
         superseded_by: links(frame, &related.superseded_by),
         referrers: links(frame, &related.referrers),
+        translations: translations(frame, notice),
         json_ld: json_ld::of(site, revision, notice),
     }
 }
@@ -276,10 +290,21 @@ fn fact_view(frame: &Frame<'_>, fact: &Fact) -> FactView {
         "fact-hosts" => "p-organizer",
         _ => "",
     };
-    FactView {
-        label: fact.label.clone(),
-        class,
-        values: fact.values.iter().map(|value| pieces(frame, value)).collect(),
+    let mut values: Vec<Vec<PieceView>> = fact.values.iter().map(|value| pieces(frame, value)).collect();
+    if fact.id == TRANSLATIONS {
+        values.iter_mut().flatten().for_each(|piece| piece.hreflang = Some(piece.text.clone()));
+    }
+    FactView { label: fact.label.clone(), class, values }
+}
+
+fn translations(frame: &Frame<'_>, notice: &Notice) -> Vec<TranslationView> {
+    match &notice.kind {
+        Kind::Statement(signing) => signing
+            .translations
+            .iter()
+            .map(|it| TranslationView { lang: it.lang.clone(), url: frame.site.notice_address(&it.notice) })
+            .collect(),
+        Kind::Action(_) | Kind::Archive(_) => Vec::new(),
     }
 }
 
@@ -288,8 +313,10 @@ fn pieces(frame: &Frame<'_>, value: &Value) -> Vec<PieceView> {
     pieces
         .iter()
         .map(|piece| match piece {
-            Piece::Text(text) => PieceView { text: text.clone(), href: None },
-            Piece::Link { text, url } => PieceView { text: text.clone(), href: Some(frame.local(url)) },
+            Piece::Text(text) => PieceView { text: text.clone(), href: None, hreflang: None },
+            Piece::Link { text, url } => {
+                PieceView { text: text.clone(), href: Some(frame.local(url)), hreflang: None }
+            }
         })
         .collect()
 }
@@ -300,15 +327,15 @@ fn lineage(frame: &Frame<'_>, provenance: &Provenance, related: &Related<'_>) ->
         let target = match related.lineage.get(index).copied().flatten() {
             Some(revision) => {
                 let link = link(frame, revision);
-                PieceView { text: link.text, href: Some(link.href) }
+                PieceView { text: link.text, href: Some(link.href), hreflang: None }
             }
-            None => PieceView { text: lineage.target.clone(), href: None },
+            None => PieceView { text: lineage.target.clone(), href: None, hreflang: None },
         };
         let confidence = frame.words.confidence(lineage.confidence, lineage.source.as_deref());
         vec![
-            PieceView { text: format!("{} ", frame.words.relation(lineage.rel)), href: None },
+            PieceView { text: format!("{} ", frame.words.relation(lineage.rel)), href: None, hreflang: None },
             target,
-            PieceView { text: format!(" ({confidence})"), href: None },
+            PieceView { text: format!(" ({confidence})"), href: None, hreflang: None },
         ]
     };
     let values = provenance.lineage.iter().enumerate().map(value).collect();

@@ -35,8 +35,12 @@ pub struct File {
 /// What a message is filled in with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// `$name`, and the links `<name>…</name>`.
+    /// `$name`.
     pub names: BTreeSet<String>,
+    /// The links `<name>…</name>`.
+    pub links: BTreeSet<String>,
+    /// The names in the comment above it: given, even if it does not say them.
+    pub noted: BTreeSet<String>,
     /// The messages and terms (with their hyphen) that it takes in.
     pub references: BTreeSet<String>,
 }
@@ -122,6 +126,10 @@ impl File {
                 Entry::Message(message) => {
                     let mut needs = Needs::default();
                     message.value.iter().for_each(|pattern| needs.add_pattern(pattern));
+                    let notes = message.comment.iter().flat_map(|comment| &comment.content);
+                    notes.for_each(|line| {
+                        needs.noted.extend(NAME.captures_iter(line).map(|found| found[1].to_owned()));
+                    });
                     messages.insert(message.id.name.to_owned(), needs);
                 }
                 Entry::Term(term) => {
@@ -142,7 +150,7 @@ impl Needs {
         for element in &pattern.elements {
             match element {
                 PatternElement::TextElement { value } => {
-                    self.names.extend(LINK.captures_iter(value).map(|found| found[1].to_owned()));
+                    self.links.extend(LINK.captures_iter(value).map(|found| found[1].to_owned()));
                 }
                 PatternElement::Placeable { expression } => self.add(expression),
             }
@@ -179,27 +187,35 @@ impl Needs {
     }
 }
 
-/// A link's beginning in a message.
-pub static LINK: LazyLock<Regex> = LazyLock::new(|| {
+// A name in a comment.
+static NAME: LazyLock<Regex> = LazyLock::new(|| {
+    #[expect(clippy::expect_used, reason = "a constant, which a test reads")]
+    Regex::new(r"\$([a-z][a-z0-9-]*)").expect("a regular expression")
+});
+
+// A link's beginning in a message.
+static LINK: LazyLock<Regex> = LazyLock::new(|| {
     #[expect(clippy::expect_used, reason = "a constant, which a test reads")]
     Regex::new("<([a-z][a-z0-9-]*)>").expect("a regular expression")
 });
 
-// A link that is left out would leave readers without a way, a value only without a word.
+// A value may be left out, as the half of the day is where clocks go to 24; a link leaves readers without a way.
 fn unfit(source: &str, id: &str, needs: &Needs, given: &Needs, place: &Range<usize>) -> Vec<Problem> {
-    let names: Vec<&str> = given.names.iter().map(String::as_str).collect();
-    let unknown = needs.names.difference(&given.names).map(|name| {
-        let help = match nearest(name, &names) {
-            Some(near) => format!("did you mean {near}?"),
-            None if names.is_empty() => "it has none".to_owned(),
-            None => format!("it has {}", names.join(", ")),
-        };
-        Problem::error(within(source, place, name), format!("{id} is not given the name {name}"), help)
+    let known: Vec<&str> = given.names.union(&given.noted).chain(&given.links).map(String::as_str).collect();
+    let unknown =
+        needs.names.union(&needs.links).filter(|name| !known.contains(&name.as_str())).map(|name| {
+            let help = match nearest(name, &known) {
+                Some(near) => format!("did you mean {near}?"),
+                None if known.is_empty() => "it has none".to_owned(),
+                None => format!("it has {}", known.join(", ")),
+            };
+            Problem::error(within(source, place, name), format!("{id} is not given the name {name}"), help)
+        });
+    let unlinked = given.links.difference(&needs.links).map(|name| {
+        let help = format!("write <{name}>…</{name}> around its words");
+        Problem::warning(place.clone(), format!("{id} lacks the link {name}"), help)
     });
-    let unused = given.names.difference(&needs.names).map(|name| {
-        Problem::warning(place.clone(), format!("{id} does not say {name}"), "the English text does")
-    });
-    unknown.chain(unused).collect()
+    unknown.chain(unlinked).collect()
 }
 
 // Fluent's tree does not say where a message stands.
