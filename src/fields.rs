@@ -131,7 +131,10 @@ impl<'a> Fields<'a> {
         let mut lines = Vec::new();
         for (lang, value) in table.iter() {
             let name: &str = lang.get_ref();
-            let is_tag = name.parse::<unic_langid::LanguageIdentifier>().is_ok();
+            // BCP 47 would take words of up to eight letters for languages; none has more than three.
+            let is_tag = name
+                .parse::<unic_langid::LanguageIdentifier>()
+                .is_ok_and(|lang| matches!(lang.language.as_str().len(), 2 | 3));
             match value.get_ref() {
                 _ if !is_tag => {
                     self.error(

@@ -279,7 +279,7 @@ in-this-issue = En este número
 kind-corrected = { $kind }, con cambios
 as-it-stands-now = Cómo queda ahora
 meet-at = Punto de encuentro: { $place }
-attached-entry = El archivo adjunto sirve para agregarla al calendario.
+attached-entry = El archivo adjunto sirve para agregar la acción al calendario.
 attached-correction = El archivo adjunto corrige la cita en el calendario.
 read-the-whole-text = Leer el texto completo
 on-the-web = En la web
@@ -361,7 +361,7 @@ named-in = Se menciona en: { $notice }
 missing = Aquí no hay nada
 missing-about = Puede que la dirección tenga un error, o que aquello a lo que lleva no se haya publicado todavía.
 gone = Este aviso se retiró
-gone-about = Estaba aquí y ya no vale. Por favor, no hay que difundir copias.
+gone-about = Estaba aquí y ya no vale. Se ruega no difundir copias.
 look-elsewhere = Se puede buscar entre las <ahead>próximas acciones</ahead> o en <all>todos los avisos</all>.
 
 ## Canales y suscripción

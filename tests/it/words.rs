@@ -74,7 +74,17 @@ fn site() -> Site {
 // The notices name no language: they are in the site's.
 fn spanish(id: &str, source: &str) -> Revision {
     let source = source.replacen("kind =", "lang = \"es\"\nkind =", 1);
-    first(id, &source, SEEN)
+    told_in_spanish(first(id, &source, SEEN))
+}
+
+// The samples have one body for all.
+fn told_in_spanish(mut revision: Revision) -> Revision {
+    let mut notice = revision.notice().clone();
+    notice.body.html = "<p>Llevemos agua y sombrero.</p>\n".to_owned();
+    notice.body.text = "Llevemos agua y sombrero.".to_owned();
+    notice.body.excerpt = notice.body.text.clone();
+    revision.draft.notice = std::sync::Arc::new(notice);
+    revision
 }
 
 fn action() -> Revision {
@@ -82,7 +92,7 @@ fn action() -> Revision {
 }
 
 fn moved() -> Revision {
-    edited(&action(), "Plaza del Ejemplo", "Parque del Ejemplo", "2018-07-09T12:00:00Z")
+    told_in_spanish(edited(&action(), "Plaza del Ejemplo", "Parque del Ejemplo", "2018-07-09T12:00:00Z"))
 }
 
 fn list() -> List {
@@ -542,7 +552,7 @@ fn the_title_of_a_list_is_one_text_or_one_a_language() {
     assert_eq!((title("en").title, title("en").description), ("Alerts".to_owned(), "All".to_owned()));
     assert_eq!(title("fr").title, "Alertas");
     for (written, expected) in [
-        ("title = { english = \"A\", es = \"B\" }", "10:11: error: `english` is not a language"),
+        ("title = { english = \"A\", es = \"B\" }", "11:11: error: `english` is not a language"),
         ("title = { en = 1 }", "`title` in the language en is not one line of text"),
         ("title = 1", "`title` is of the type integer"),
     ] {

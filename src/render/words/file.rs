@@ -50,7 +50,7 @@ pub struct Needs {
 pub fn read(name: &str, text: &str) -> (Option<File>, Report) {
     let path = format!("templates/{name}");
     let stem = name.strip_prefix(FOLDER).and_then(|name| name.strip_suffix(EXTENSION)).unwrap_or(name);
-    let Ok(lang) = stem.parse::<LanguageIdentifier>() else {
+    let Some(lang) = language(stem) else {
         let message = format!("the file's name is not that of a language: {stem}");
         let problem = Problem::error(0..0, message, "name it as in es.ftl or pt-BR.ftl");
         return (None, Report::new(path, text, vec![problem]));
@@ -58,7 +58,7 @@ pub fn read(name: &str, text: &str) -> (Option<File>, Report) {
     // A line end of another system would stand in the texts.
     let text = text.replace("\r\n", "\n");
     match FluentResource::try_new(text.clone()) {
-        Ok(resource) => (Some(File::new(lang, resource)), Report::new(path, text, Vec::new())),
+        Ok(resource) => (Some(File::new(lang, resource, &text)), Report::new(path, text, Vec::new())),
         Err((_, errors)) => {
             let problem = |error: fluent_syntax::parser::ParserError| {
                 let help = "write it as in https://projectfluent.org/fluent/guide/";
@@ -67,6 +67,11 @@ pub fn read(name: &str, text: &str) -> (Option<File>, Report) {
             (None, Report::new(path, text, errors.into_iter().map(problem).collect()))
         }
     }
+}
+
+/// The language of a BCP 47 tag whose language has its usual two or three letters.
+pub fn language(tag: &str) -> Option<LanguageIdentifier> {
+    tag.parse().ok().filter(|lang: &LanguageIdentifier| matches!(lang.language.as_str().len(), 2 | 3))
 }
 
 /// What is wrong with a file beside English, which has every message: what a message asks for and does not get,
@@ -118,7 +123,7 @@ pub fn check(file: &File, source: &str, english: &File, known: Option<&File>) ->
 }
 
 impl File {
-    fn new(lang: LanguageIdentifier, resource: FluentResource) -> Self {
+    fn new(lang: LanguageIdentifier, resource: FluentResource, source: &str) -> Self {
         let mut messages = BTreeMap::new();
         let mut terms = BTreeSet::new();
         for entry in resource.entries() {
@@ -126,10 +131,6 @@ impl File {
                 Entry::Message(message) => {
                     let mut needs = Needs::default();
                     message.value.iter().for_each(|pattern| needs.add_pattern(pattern));
-                    let notes = message.comment.iter().flat_map(|comment| &comment.content);
-                    notes.for_each(|line| {
-                        needs.noted.extend(NAME.captures_iter(line).map(|found| found[1].to_owned()));
-                    });
                     messages.insert(message.id.name.to_owned(), needs);
                 }
                 Entry::Term(term) => {
@@ -140,6 +141,19 @@ impl File {
                 | Entry::ResourceComment(_)
                 | Entry::Junk { .. } => {}
             }
+        }
+        // Fluent leaves the comments out.
+        let mut noted = BTreeSet::new();
+        for line in source.lines() {
+            if line.starts_with("# ") {
+                noted.extend(NAME.captures_iter(line).map(|found| found[1].to_owned()));
+                continue;
+            }
+            let id = line.split_once('=').map_or("", |(id, _)| id.trim_end());
+            if let Some(needs) = messages.get_mut(id) {
+                needs.noted.append(&mut noted);
+            }
+            noted.clear();
         }
         Self { lang, resource: Arc::new(resource), messages, terms }
     }
