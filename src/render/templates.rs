@@ -228,7 +228,7 @@ fn read_words(own: &[(String, String)]) -> Result<Vec<Source>, Error> {
             (None, report) => broken.push(report),
         }
     }
-    sources.sort_by_key(|source| source.file.lang.to_string() != ENGLISH);
+    sources.sort_by_key(|source| source.file.lang != ENGLISH);
     let files: Vec<(File, bool)> =
         sources.iter().map(|source| (source.file.clone(), source.is_own)).collect();
     if let Some((english, _)) = files.first() {
@@ -245,17 +245,14 @@ fn read_words(own: &[(String, String)]) -> Result<Vec<Source>, Error> {
 
 fn all_words(sources: &[Source]) -> Vec<Words> {
     let of = |lang: &unic_langid::LanguageIdentifier| -> Vec<&File> {
-        let english = sources.iter().filter(|source| source.file.lang.to_string() == ENGLISH);
+        let english = sources.iter().filter(|source| source.file.lang == ENGLISH);
         let own = sources.iter().filter(|source| source.file.lang == *lang);
-        english
-            .chain(own.filter(|source| source.file.lang.to_string() != ENGLISH))
-            .map(|it| &it.file)
-            .collect()
+        english.chain(own.filter(|source| source.file.lang != ENGLISH)).map(|it| &it.file).collect()
     };
     let mut words: Vec<Words> = Vec::new();
     for source in sources {
         let lang = &source.file.lang;
-        if words.iter().all(|words| words.lang() != lang.to_string()) {
+        if words.iter().all(|words| *lang != words.lang()) {
             words.push(Words::new(lang, &of(lang)));
         }
     }
