@@ -45,6 +45,7 @@ pub struct Sender<'a> {
 /// A message to which only a recipient's own values are missing.
 #[derive(Debug, Clone)]
 pub struct Letter {
+    lang: String,
     subject: String,
     text: String,
     html: String,
@@ -145,7 +146,8 @@ pub fn letter(
         one_line(&sender.templates.render(sender.words, &format!("email/{mail}/subject.txt"), &view)?);
     let html = html_that_fits(sender, mail, &mut view)?;
     let text = tidy(&sender.templates.render(sender.words, &format!("email/{mail}/body.txt"), &view)?);
-    let mut letter = Letter { subject: view.subject, text, html, marker, message: Segments::default() };
+    let (lang, subject) = (view.lang.to_owned(), view.subject);
+    let mut letter = Letter { lang, subject, text, html, marker, message: Segments::default() };
     letter.message = letter.message(sender, edition, calendar);
     Ok(letter)
 }
@@ -237,6 +239,8 @@ impl Letter {
         message.line(&format!("List-Archive: <{}>", site.url));
         // Gmail counts complaints by these names: what it was, the list, and a constant (no person is in it).
         message.line(&format!("Feedback-ID: {}:{}:handbill", edition.content.word(), list.name));
+        // Of the words around the notices; a notice in another one says so in the HTML (RFC 3282).
+        message.line(&format!("Content-Language: {}", header_value(&self.lang)));
         message.line("MIME-Version: 1.0");
     }
 

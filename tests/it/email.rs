@@ -673,7 +673,7 @@ proptest! {
         check_sound(&message);
         let names: Vec<String> = parsed(&message).headers().iter().map(|header| header.name().to_owned()).collect();
         prop_assert_eq!(names.join(" "), "Date From To Reply-To Subject Message-ID List-ID List-Unsubscribe \
-            List-Unsubscribe-Post List-Archive Feedback-ID MIME-Version Content-Type");
+            List-Unsubscribe-Post List-Archive Feedback-ID Content-Language MIME-Version Content-Type");
         let parsed = parsed(&message);
         prop_assert_eq!(parsed.parts.len(), 5);
         prop_assert_eq!(parsed.subject(), Some(letter.subject()));

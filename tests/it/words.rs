@@ -148,6 +148,7 @@ fn check_mail(name: &str, letter: &Letter, subject: &str) {
     letter.splice(&stamp(), &mut message);
     golden(&format!("email/{name}.eml"), &message);
     assert_eq!(letter.subject(), subject);
+    assert!(String::from_utf8(message).unwrap().contains("\r\nContent-Language: es\r\n"));
     assert!(letter.html(&stamp()).contains("lang=\"es\""));
 }
 
@@ -229,11 +230,12 @@ fn every_page_of_a_spanish_site_is_in_spanish() {
     let english =
         Regex::new(r"\b(the|and|with|from|Skip|Published|Feeds|Actions|Latest|Tags|Where|When|More)\b")
             .unwrap();
-    for what in [What::Home, What::Ahead, What::Subscribe, What::Feeds, What::Tags, What::Missing, What::Gone]
-    {
+    let markup = Regex::new("(?s)<(style|head)>.*?</(style|head)>|<[^>]*>").unwrap();
+    let pages =
+        [What::Home, What::Ahead, What::Subscribe, What::Feeds, What::Tags, What::Missing, What::Gone];
+    for what in pages {
         let html = check_page(&what);
-        let shown =
-            Regex::new("(?s)<(style|head)>.*?</(style|head)>|<[^>]*>").unwrap().replace_all(&html, " ");
+        let shown = markup.replace_all(&html, " ");
         assert!(!english.is_match(&shown), "{what:?}: {:?} in\n{shown}", english.find(&shown));
     }
 }
@@ -357,20 +359,16 @@ fn every_shipped_language_has_every_message_with_the_same_values() {
 // The names of messages that code and templates ask for: what stands in `say("…")`, `tell("…")`, `id="…"`, and the
 // texts of Rust that begin as the families of messages do.
 fn asked() -> BTreeSet<String> {
-    let asks = Regex::new(
-        r#"(?s)\b(?:say|tell|try_tell|try_markup)\(\s*"([^"]+)"|\bid="([^"]+)"|"((?:fact|access|change)-[a-z-]+)""#,
-    )
-    .unwrap();
+    let code = Regex::new(r#"\b(?:say|tell)\(\s*"([^"]+)"|"((?:fact|access|change)-[a-z-]+)""#).unwrap();
+    let template = Regex::new(r#"\bsay(?:_html)?\(id="([^"]+)""#).unwrap();
     let mut asked = BTreeSet::new();
-    for (path, text) in texts(Path::new("src")).into_iter().chain(texts(Path::new("templates"))) {
-        if path.ends_with(".html") || path.ends_with(".txt") {
-            let says = Regex::new(r#"\bsay(?:_html)?\(id="([^"]+)""#).unwrap();
-            asked.extend(says.captures_iter(&text).map(|found| found[1].to_owned()));
-        } else if path.ends_with(".rs") && path.contains("render") {
-            let ids = asks.captures_iter(&text).filter_map(|found| found.get(1).or(found.get(3)));
+    for (asks, folder) in [(&code, "src/render"), (&template, "templates")] {
+        for text in texts(Path::new(folder)).values() {
+            let ids = asks.captures_iter(text).filter_map(|found| found.get(1).or(found.get(2)));
             asked.extend(ids.map(|id| id.as_str().to_owned()));
         }
     }
+    // How a module says that it asks.
     asked.remove("…");
     asked
 }
@@ -485,6 +483,24 @@ fn a_mistake_in_a_file_of_words_is_told_with_its_line_and_column() {
     check_own("words/fr.ftl", "today = { -jour }\n", &["fr.ftl:1:11: error: nothing is called -jour"]);
     check_own("words/français.ftl", "today = A\n", &["error: the file's name is not that of a language"]);
     check_own("words/es.ftl", "today = Hoy mismo\n", &[]);
+}
+
+#[test]
+fn check_and_doctor_tell_what_a_language_lacks() {
+    let world = World::new("");
+    fs::create_dir_all(world.path().join("templates/words")).unwrap();
+    let run = |words: &str, arguments: &[&str]| {
+        fs::write(world.path().join("templates/words/fr.ftl"), words).unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_handbill"));
+        let output = command.arg("-C").arg(world.path()).args(arguments).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, said) = run("today = Aujourd’hui\n", &["check", "--brief"]);
+    assert!(code == 0 && said.contains("templates/words/fr.ftl:1:1: warning: "), "{said}");
+    let (_, said) = run("today = Aujourd’hui\n", &["doctor"]);
+    assert!(said.contains("en, es, fr; templates/words/fr.ftl:1:1: warning: "), "{said}");
+    let (code, said) = run("today\n", &["check", "--brief"]);
+    assert!(code == 1 && said.contains("templates/words/fr.ftl:1:6: error: "), "{said}");
 }
 
 #[test]
