@@ -42,15 +42,15 @@ const TOKEN_LIFE: TimeDelta = TimeDelta::days(730);
 const MOST_READY: usize = 32;
 
 impl Letters {
-    /// The letter of an edition in a language, at the latest revisions of its notices; made when it is not there or
-    /// not current.
+    /// The letter of a claim's edition in its reader's language, at the latest revisions of its notices; made when it
+    /// is not there or not current.
     pub async fn ready(
         &mut self,
         office: &Office,
-        number: i64,
-        lang: &str,
+        claim: &Claim,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Arc<Ready>> {
+        let (number, lang) = (claim.edition, office.templates.words(&claim.lang).lang());
         let committed = office.ledger.edition(number).await?.context("a delivery is of no edition")?;
         let key = (number, lang.to_owned());
         if let Some(ready) = self.ready.get(&key).filter(|ready| ready.is_current(&committed, now)) {

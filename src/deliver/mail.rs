@@ -245,7 +245,7 @@ impl Room {
         claims.sort_by_key(|claim| (claim.edition, lang(claim)));
         for claims in claims.chunk_by(|a, b| (a.edition, lang(a)) == (b.edition, lang(b))) {
             let Some(first) = claims.first() else { continue };
-            let ready = match letters.ready(&self.office, first.edition, lang(first), now).await {
+            let ready = match letters.ready(&self.office, first, now).await {
                 Ok(ready) => ready,
                 Err(err) => {
                     // Ours to repair: nobody is lost, and the other editions go on.
