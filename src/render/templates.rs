@@ -16,6 +16,7 @@ use rust_embed::RustEmbed;
 use serde::Serialize;
 use tera::{Context, Kwargs, State, Tera, TeraResult, Value};
 use thiserror::Error;
+use unic_langid::LanguageIdentifier;
 
 use crate::fields;
 use crate::problem::Report;
@@ -233,7 +234,8 @@ fn read_words(own: &[(String, String)]) -> Result<Vec<Source>, Error> {
         sources.iter().map(|source| (source.file.clone(), source.is_own)).collect();
     if let Some((english, _)) = files.first() {
         for source in sources.iter_mut().filter(|source| source.is_own) {
-            let known = files.iter().find(|(file, is_own)| !is_own && file.lang == source.file.lang);
+            let language = source.file.lang.language;
+            let known = files.iter().find(|(file, is_own)| !is_own && file.lang.language == language);
             let problems =
                 file::check(&source.file, &source.report.source, english, known.map(|(file, _)| file));
             source.report = Report::new(source.report.path.clone(), source.report.source.clone(), problems);
@@ -243,11 +245,20 @@ fn read_words(own: &[(String, String)]) -> Result<Vec<Source>, Error> {
     if broken.is_empty() { Ok(sources) } else { Err(Error::Words(broken)) }
 }
 
+// A region's words are laid over those of its language, and those over the English ones.
 fn all_words(sources: &[Source]) -> Vec<Words> {
-    let of = |lang: &unic_langid::LanguageIdentifier| -> Vec<&File> {
-        let english = sources.iter().filter(|source| source.file.lang == ENGLISH);
-        let own = sources.iter().filter(|source| source.file.lang == *lang);
-        english.chain(own.filter(|source| source.file.lang != ENGLISH)).map(|it| &it.file).collect()
+    let of = |lang: &LanguageIdentifier| -> Vec<&File> {
+        let is_whole = |file: &File| file.lang.region.is_none() && file.lang.script.is_none();
+        let depth = |file: &File| match () {
+            () if file.lang == *lang => Some(2),
+            () if is_whole(file) && file.lang.language == lang.language => Some(1),
+            () if file.lang == ENGLISH => Some(0),
+            () => None,
+        };
+        let mut files: Vec<(i32, &File)> =
+            sources.iter().filter_map(|source| Some((depth(&source.file)?, &source.file))).collect();
+        files.sort_by_key(|(depth, _)| *depth);
+        files.into_iter().map(|(_, file)| file).collect()
     };
     let mut words: Vec<Words> = Vec::new();
     for source in sources {

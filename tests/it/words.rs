@@ -517,6 +517,22 @@ fn an_operators_word_takes_the_place_of_ours_and_the_others_stay() {
 }
 
 #[test]
+fn the_words_of_a_region_lie_over_those_of_its_language() {
+    let own = [
+        ("words/es-AR.ftl".to_owned(), "access-restroom = Baños\n".to_owned()),
+        ("words/en-GB.ftl".to_owned(), "# $hour\nclock = { $hour }:{ $minute }\n".to_owned()),
+    ];
+    assert!(check_words(&own).is_empty(), "{:?}", check_words(&own));
+    let templates = Templates::new(&own).unwrap();
+    let argentine = templates.words("es-AR");
+    assert_eq!((argentine.say("access-restroom"), argentine.say("today")), ("Baños".into(), "Hoy".into()));
+    assert_eq!(templates.words("es-MX").say("access-restroom"), "Baño");
+    let nine = "2018-07-10T21:05:00".parse().unwrap();
+    let said = ["en", "en-GB"].map(|lang| templates.words(lang).clock_alone(nine));
+    assert_eq!(said, ["9:05 PM", "21:05"]);
+}
+
+#[test]
 fn a_template_that_asks_for_a_message_which_is_not_there_is_found_at_the_start() {
     let own = ("web/gone.html".to_owned(), "fine\n{{ say(id=\"gonne\") }}".to_owned());
     let wrong = Templates::new(&[own]).unwrap_err().to_string();
