@@ -42,4 +42,5 @@ mod subscribing;
 mod target;
 mod tidy;
 mod web;
+mod words;
 mod world;
