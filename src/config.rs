@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use crate::fields::{self, Fields, Placed, Problems};
+use crate::fields::{self, ByLanguage, Fields, Placed, Problems};
 use crate::notice::parse::Defaults;
 use crate::notice::{KindName, Notice, Tag, slug};
 use crate::problem::Report;
@@ -23,8 +23,10 @@ pub struct Config {
     pub site: Site,
     /// How mail goes out.
     pub mail: Mail,
-    /// What people subscribe to.
+    /// What people subscribe to, titled in the site's language.
     pub lists: Vec<List>,
+    /// The titles of lists in other languages.
+    pub list_titles: Vec<ListTitle>,
     /// What gets signed posts.
     pub targets: Vec<Target>,
     /// How people subscribe.
@@ -189,6 +191,19 @@ impl Default for Subscribe {
     }
 }
 
+/// What a list is called in one language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListTitle {
+    /// The list's name.
+    pub list: String,
+    /// Which language, BCP 47.
+    pub lang: String,
+    /// What people call it; none for what the list says itself.
+    pub title: Option<String>,
+    /// What it sends, and how often; none likewise.
+    pub description: Option<String>,
+}
+
 /// What gets signed posts.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -255,6 +270,11 @@ impl Site {
         }
     }
 
+    /// The language of a reader, BCP 47: their own, or the site's when they named none.
+    pub fn lang_of<'a>(&'a self, own: &'a str) -> &'a str {
+        if own.is_empty() { &self.lang } else { own }
+    }
+
     /// The address of a path under the site.
     pub fn address(&self, path: &str) -> String {
         format!("{}{path}", self.url)
@@ -270,6 +290,22 @@ impl Config {
     /// The list of that name.
     pub fn list(&self, name: &str) -> Option<&List> {
         self.lists.iter().find(|list| list.name == name)
+    }
+
+    /// The list of that name, titled in a language when the operator gave it one there.
+    pub fn list_in(&self, name: &str, lang: &str) -> Option<List> {
+        let mut list = self.list(name)?.clone();
+        let of_it = self.list_titles.iter().filter(|title| title.list == name);
+        for own in of_it.filter(|title| title.lang.eq_ignore_ascii_case(lang)) {
+            list.title = own.title.clone().unwrap_or(list.title);
+            list.description = own.description.clone().unwrap_or(list.description);
+        }
+        Some(list)
+    }
+
+    /// All lists, titled likewise.
+    pub fn lists_in(&self, lang: &str) -> Vec<List> {
+        self.lists.iter().filter_map(|list| self.list_in(&list.name, lang)).collect()
     }
 
     /// The target of that name.
@@ -300,8 +336,11 @@ fn read(fields: Fields<'_>) -> Option<Config> {
             None
         }
     };
-    let lists: Vec<List> =
-        fields.tables("list").into_iter().filter_map(|table| read_list(table, &zone)).collect();
+    let lang = site.as_ref().map_or("en", |site| &site.lang);
+    let read: Vec<(List, Vec<ListTitle>)> =
+        fields.tables("list").into_iter().filter_map(|table| read_list(table, &zone, lang)).collect();
+    let (lists, list_titles): (Vec<List>, Vec<Vec<ListTitle>>) = read.into_iter().unzip();
+    let list_titles = list_titles.concat();
     let targets: Vec<Target> = fields.tables("target").into_iter().filter_map(read_target).collect();
     check_names(&fields, &lists, &targets);
     check_digests(&fields, &lists);
@@ -324,6 +363,7 @@ fn read(fields: Fields<'_>) -> Option<Config> {
         site: site?,
         mail: mail?,
         lists,
+        list_titles,
         targets,
         subscribe,
         feed_entries: feed_entries
@@ -580,10 +620,10 @@ fn read_number(table: &Fields<'_>, key: &'static str, range: std::ops::RangeIncl
     None
 }
 
-fn read_list(table: Fields<'_>, zone: &Zone) -> Option<List> {
+fn read_list(table: Fields<'_>, zone: &Zone, lang: &str) -> Option<(List, Vec<ListTitle>)> {
     let name = read_name(&table);
-    let title = table.line("title");
-    let description = table.line("description");
+    let titles = table.line_by_language("title");
+    let descriptions = table.line_by_language("description");
     let select = read_select(&table);
     table.required("when", "\"at once\", or a cron line such as \"0 9 * * MON\"");
     let when = table.line("when").and_then(|line| match line.value.as_str() {
@@ -607,16 +647,45 @@ fn read_list(table: Fields<'_>, zone: &Zone) -> Option<List> {
     let digest = table.line("digest").map(|line| line.value);
     table.finish();
     let name = name?;
-    Some(List {
-        title: title.map_or(name.clone(), |line| line.value),
-        description: description.map_or(String::new(), |line| line.value),
+    let others = list_titles(&name, &titles, &descriptions);
+    let list = List {
+        title: in_language(titles, lang).unwrap_or_else(|| name.clone()),
+        description: in_language(descriptions, lang).unwrap_or_default(),
         name,
         select,
         when: when?,
         remind,
         quiet,
         digest,
-    })
+    };
+    Some((list, others))
+}
+
+// What is said in no language in particular, in that one, or in the one that comes first.
+fn in_language(lines: Vec<ByLanguage>, lang: &str) -> Option<String> {
+    let primary = |tag: &str| tag.split('-').next().map(str::to_ascii_lowercase);
+    let is_it = |line: &ByLanguage| line.lang.is_empty() || primary(&line.lang) == primary(lang);
+    let at = lines.iter().position(is_it).unwrap_or(0);
+    lines.into_iter().nth(at).map(|line| line.text.value)
+}
+
+fn list_titles(name: &str, titles: &[ByLanguage], descriptions: &[ByLanguage]) -> Vec<ListTitle> {
+    let text = |lines: &[ByLanguage], lang: &str| {
+        lines.iter().find(|line| line.lang == lang).map(|line| line.text.value.clone())
+    };
+    let mut langs: Vec<&str> = titles.iter().chain(descriptions).map(|line| line.lang.as_str()).collect();
+    langs.retain(|lang| !lang.is_empty());
+    langs.sort_unstable();
+    langs.dedup();
+    langs
+        .into_iter()
+        .map(|lang| ListTitle {
+            list: name.to_owned(),
+            lang: lang.to_owned(),
+            title: text(titles, lang),
+            description: text(descriptions, lang),
+        })
+        .collect()
 }
 
 fn read_web(table: Fields<'_>) -> (Option<String>, Option<Vec<IpAddr>>) {

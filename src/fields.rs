@@ -26,6 +26,15 @@ pub struct Placed<T> {
     pub span: Range<usize>,
 }
 
+/// A line in one language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ByLanguage {
+    /// BCP 47; empty when the author named none.
+    pub lang: String,
+    /// What was written.
+    pub text: Placed<String>,
+}
+
 /// The problems found so far, shared by all the tables of one document.
 #[derive(Debug, Default)]
 pub struct Problems {
@@ -111,6 +120,40 @@ impl<'a> Fields<'a> {
     pub fn required_line(&self, key: &'static str, example: &str) -> Option<Placed<String>> {
         self.required(key, example);
         self.line(key)
+    }
+
+    /// A line of text in no language in particular, or a table of one a language: `{ en = "…", es = "…" }`.
+    pub fn line_by_language(&self, key: &'static str) -> Vec<ByLanguage> {
+        let Some(value) = self.find(key) else { return Vec::new() };
+        let DeValue::Table(table) = value.get_ref() else {
+            return self.line(key).map(|text| ByLanguage { lang: String::new(), text }).into_iter().collect();
+        };
+        let mut lines = Vec::new();
+        for (lang, value) in table.iter() {
+            let name: &str = lang.get_ref();
+            // BCP 47 would take words of up to eight letters for languages; none has more than three.
+            let is_tag = name
+                .parse::<unic_langid::LanguageIdentifier>()
+                .is_ok_and(|lang| matches!(lang.language.as_str().len(), 2 | 3));
+            match value.get_ref() {
+                _ if !is_tag => {
+                    self.error(
+                        lang.span(),
+                        format!("`{name}` is not a language"),
+                        "write one such as en or es",
+                    );
+                }
+                DeValue::String(text) if !text.trim().is_empty() && !text.chars().any(char::is_control) => {
+                    let text = Placed { value: text.trim().to_owned(), span: value.span() };
+                    lines.push(ByLanguage { lang: name.to_owned(), text });
+                }
+                _ => {
+                    let message = format!("`{key}` in the language {name} is not one line of text");
+                    self.error(value.span(), message, "write one line in quotes");
+                }
+            }
+        }
+        lines
     }
 
     /// Notes an error when the key is not there.

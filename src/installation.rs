@@ -96,12 +96,20 @@ impl Installation {
 
     /// The built-in templates, with the installation's own in place of those of the same name.
     pub fn templates(&self) -> anyhow::Result<Templates> {
-        let folder = self.root.join("templates");
-        let own = if folder.is_dir() { templates::read_folder(&folder)? } else { Vec::new() };
-        let templates = Templates::new(&own).context("read the templates")?;
+        let templates = Templates::new(&self.own_templates()?).context("read the templates")?;
         // A name that a mail's template misspells shows now and not when an alert is due.
         email::sample::try_out(&templates).context("try the templates")?;
         Ok(templates)
+    }
+
+    /// What is wrong with the installation's own files of words, a report each.
+    pub fn check_words(&self) -> anyhow::Result<Vec<Report>> {
+        Ok(templates::check_words(&self.own_templates()?))
+    }
+
+    fn own_templates(&self) -> anyhow::Result<Vec<(String, String)>> {
+        let folder = self.root.join("templates");
+        Ok(if folder.is_dir() { templates::read_folder(&folder)? } else { Vec::new() })
     }
 
     /// The draft of a source that the ledger holds; `None` when it cannot be read any more.

@@ -1,9 +1,9 @@
-//! Check: every problem of every notice.
+//! Check: every problem of every notice, and of the installation's own words.
 
 use crate::command::Ended;
 use crate::command::terminal::{complain, is_colored, say, say_json};
 use crate::installation::Installation;
-use crate::problem::line_and_column;
+use crate::problem::{Report, line_and_column};
 
 /// Options of `check`.
 #[derive(Debug, clap::Args)]
@@ -18,10 +18,10 @@ pub struct Arguments {
 
 pub fn run(installation: &Installation, arguments: &Arguments) -> anyhow::Result<Ended> {
     let reading = installation.folder().read_once()?;
-    let problems = reading.reports.iter().map(|report| report.problems.len()).sum::<usize>();
+    let reports: Vec<Report> = reading.reports.into_iter().chain(installation.check_words()?).collect();
+    let problems = reports.iter().map(|report| report.problems.len()).sum::<usize>();
     if arguments.json {
-        let rows: Vec<_> = reading
-            .reports
+        let rows: Vec<_> = reports
             .iter()
             .flat_map(|report| report.problems.iter().map(move |problem| (report, problem)))
             .map(|(report, problem)| {
@@ -33,9 +33,9 @@ pub fn run(installation: &Installation, arguments: &Arguments) -> anyhow::Result
             .collect();
         say_json(&rows)?;
     } else if arguments.brief {
-        reading.reports.iter().flat_map(|report| report.lines()).try_for_each(say)?;
+        reports.iter().flat_map(|report| report.lines()).try_for_each(say)?;
     } else {
-        for report in &reading.reports {
+        for report in &reports {
             complain(report.pretty(is_colored()));
         }
         say(format_args!(
@@ -44,6 +44,6 @@ pub fn run(installation: &Installation, arguments: &Arguments) -> anyhow::Result
             reading.drafts.len()
         ))?;
     }
-    let failed = reading.reports.iter().any(|report| report.has_errors());
+    let failed = reports.iter().any(|report| report.has_errors());
     Ok(if failed { Ended::WithProblems } else { Ended::Well })
 }

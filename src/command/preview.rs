@@ -24,8 +24,9 @@ use crate::render::email::{self, Sender, Stamp};
 use crate::render::feed::{self, Feed, Format};
 use crate::render::page::Topic;
 use crate::render::site::{Catalog, What, known};
-use crate::render::templates::Templates;
-use crate::render::{calendar, post, words};
+use crate::render::templates::{ENGLISH, Templates};
+use crate::render::words::Words;
+use crate::render::{calendar, post};
 use crate::revision::{Draft, Revision, differences};
 
 /// Options of `preview`.
@@ -209,15 +210,25 @@ impl Preview<'_> {
         let notice = self.revision.notice();
         Ok(Outputs {
             id: notice.id.to_string(),
-            title: words::title(notice),
+            title: self.words().title(notice),
             state: self.state(now),
             mails: self.mails()?,
             entry: self.entry()?,
-            calendar: String::from_utf8_lossy(&calendar::single(site, &self.revision, self.at)).into_owned(),
+            calendar: String::from_utf8_lossy(&calendar::single(site, self.words(), &self.revision, self.at))
+                .into_owned(),
             posts: self.posts()?,
             page_path: format!("notices/{}/", notice.id),
             page: self.page()?,
         })
+    }
+
+    // Everything is shown in the site's language; what this command says of it is in English.
+    fn words(&self) -> &Words {
+        self.templates.words(&self.installation.config.site.lang)
+    }
+
+    fn english(&self) -> &Words {
+        self.templates.words(ENGLISH)
     }
 
     fn state(&self, now: DateTime<Utc>) -> String {
@@ -239,7 +250,8 @@ impl Preview<'_> {
             ),
             Edit::Material => {
                 let differences = revision.change().map_or(&[][..], |change| &change.differences);
-                let sentences: Vec<String> = differences.iter().map(words::difference).collect();
+                let sentences: Vec<String> =
+                    differences.iter().map(|it| self.english().difference(it)).collect();
                 let told: Vec<&str> = self.told().map(|audience| audience.name()).collect();
                 let told = match &told[..] {
                     [] => "Nobody was told of it yet, so nobody is written to.".to_owned(),
@@ -293,9 +305,10 @@ impl Preview<'_> {
 
     fn mail(&self, what: &'static str, list: &List, content: Content) -> anyhow::Result<MailView> {
         let config = &self.installation.config;
-        let sender = Sender { site: &config.site, mail: &config.mail, list, templates: self.templates };
+        let (site, words) = (&config.site, self.words());
+        let sender = Sender { site, mail: &config.mail, list, templates: self.templates, words };
         let has_event = self.revision.notice().event().is_some() && what != "issue";
-        let attachment = has_event.then(|| calendar::attachment(&config.site, &self.revision, self.at));
+        let attachment = has_event.then(|| calendar::attachment(site, words, &self.revision, self.at));
         let audience = Audience::List(list.name.clone());
         let edition = Edition::new(audience, content, self.at, self.at + TimeDelta::days(1));
         let letter = email::letter(&sender, &edition, &[&self.revision], attachment.as_deref(), self.at)
@@ -326,8 +339,9 @@ impl Preview<'_> {
             entries: vec![&self.revision],
             pictures: &BTreeMap::new(),
         };
-        let document: Value = serde_json::from_slice(&feed::render(site, &feed, Format::Json, self.at))
-            .context("read the feed's entry")?;
+        let document: Value =
+            serde_json::from_slice(&feed::render(site, self.words(), &feed, Format::Json, self.at))
+                .context("read the feed's entry")?;
         let text = |key: &str| {
             let pointer = format!("/items/0/{key}");
             document.pointer(&pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
@@ -347,7 +361,7 @@ impl Preview<'_> {
             Edit::Material => Content::Correction(member, self.revision.sequence),
             Edit::First | Edit::None | Edit::Silent => Content::Alert(member),
         };
-        let body = post::body(&config.site, &content, &self.revision, self.at, self.at);
+        let body = post::body(&config.site, self.words(), &content, &self.revision, self.at, self.at);
         let body: Value = serde_json::from_slice(&body).context("read the post's body")?;
         let body = serde_json::to_string_pretty(&body).context("write the post's body")?;
         let mut targets: Vec<String> = config
@@ -423,7 +437,7 @@ fn heading(text: &str) -> anyhow::Result<()> {
 }
 
 fn write_page(templates: &Templates, outputs: &Outputs) -> anyhow::Result<PathBuf> {
-    let html = templates.render("web/preview.html", outputs)?;
+    let html = templates.render(templates.words(ENGLISH), "web/preview.html", outputs)?;
     let mut file = tempfile::Builder::new()
         .prefix("handbill-preview-")
         .suffix(".html")

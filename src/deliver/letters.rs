@@ -44,10 +44,10 @@ pub enum Prepared {
     Over(State),
 }
 
-/// The letters of the editions under way.
+/// The letters of the editions under way, one a language.
 #[derive(Default)]
 pub struct Letters {
-    ready: HashMap<i64, Arc<Ready>>,
+    ready: HashMap<(i64, String), Arc<Ready>>,
 }
 
 // A link in an old mail still has to let its reader leave.
@@ -57,9 +57,9 @@ const TOKEN_LIFE: TimeDelta = TimeDelta::days(730);
 const MOST_READY: usize = 32;
 
 impl Letters {
-    /// The letter of an edition, for some claims of it, at the latest revisions of its notices, made when it is
-    /// not there or not current; or why there is nothing to send now. A personal one is made for the one person
-    /// of its one claim.
+    /// The letter of an edition in the language of some claims of it, at the latest revisions of its notices, made
+    /// when it is not there or not current; or why there is nothing to send now. A personal one is made for the one
+    /// person of its one claim.
     pub async fn ready(
         &mut self,
         office: &Office,
@@ -67,7 +67,7 @@ impl Letters {
         claims: &[Claim],
         now: DateTime<Utc>,
     ) -> anyhow::Result<Prepared> {
-        let number = first.edition;
+        let (number, lang) = (first.edition, office.words(&first.lang).lang());
         let committed = office.ledger.edition(number).await?.context("a delivery is of no edition")?;
         // First of all: nothing keeps it from its end, not even a notice that cannot be read.
         if committed.expires_at <= now {
@@ -89,18 +89,19 @@ impl Letters {
             }
             Content::Issue { .. } | Content::Alert(_) | Content::Personal(..) => HashMap::new(),
         };
-        if let Some(ready) = self.ready.get(&number).filter(|ready| ready.is_current(&committed, now)) {
+        let key = (number, lang.to_owned());
+        if let Some(ready) = self.ready.get(&key).filter(|ready| ready.is_current(&committed, now)) {
             return Ok(Prepared::Ready(Arc::clone(ready), follows));
         }
         let revisions = revisions(office, &committed.content).await?;
         if delivery::is_superseded(&committed.content, committed.at, committed.expires_at, &revisions) {
             return Ok(Prepared::Over(State::Superseded));
         }
-        let ready = Arc::new(make(office, committed, &revisions, now)?);
+        let ready = Arc::new(make(office, committed, lang, &revisions, now)?);
         if self.ready.len() >= MOST_READY {
             self.ready.clear();
         }
-        self.ready.insert(number, Arc::clone(&ready));
+        self.ready.insert(key, Arc::clone(&ready));
         Ok(Prepared::Ready(ready, follows))
     }
 }
@@ -186,8 +187,10 @@ async fn personal(
 ) -> anyhow::Result<Ready> {
     let config = &office.installation.config;
     let person = office.ledger.person(recipient).await?.context("a personal mail is to nobody")?;
+    let words = office.words(&person.lang);
+    let lang = words.lang();
     let named = |names: &[String]| -> Vec<List> {
-        names.iter().map(|name| config.list(name).cloned().unwrap_or_else(|| forgotten(name))).collect()
+        names.iter().map(|name| config.list_in(name, lang).unwrap_or_else(|| forgotten(name))).collect()
     };
     let (asked, lists) = (named(&person.asked), named(&person.lists));
     // What was asked at a moment keeps its bytes at a resend; the others are of their hour.
@@ -206,7 +209,7 @@ async fn personal(
         preferences_url: link(office, Purpose::Preferences, recipient, "", expiry(now)),
         date,
     };
-    let desk = Desk { site: &config.site, mail: &config.mail, templates: &office.templates };
+    let desk = Desk { site: &config.site, mail: &config.mail, templates: &office.templates, words };
     let letter = personal::letter(&desk, &mail).with_context(|| format!("render {}", committed.id))?;
     Ok(Ready { list: String::new(), committed, letter, changes_at: None, quiet: None })
 }
@@ -214,13 +217,15 @@ async fn personal(
 fn make(
     office: &Office,
     committed: Committed,
+    lang: &str,
     revisions: &[Revision],
     now: DateTime<Utc>,
 ) -> anyhow::Result<Ready> {
     let config = &office.installation.config;
     let Audience::List(name) = &committed.audience else { bail!("{} is not for a list", committed.id) };
     // A list that was taken out of the config still owes what it promised.
-    let list = config.list(name).cloned().unwrap_or_else(|| forgotten(name));
+    let list = config.list_in(name, lang).unwrap_or_else(|| forgotten(name));
+    let words = office.templates.words(lang);
     let current: Vec<&Revision> = revisions.iter().collect();
     let edition = Edition {
         id: committed.id.clone(),
@@ -233,7 +238,7 @@ fn make(
         (Content::Alert(_) | Content::Reminder(..) | Content::Correction(..), [revision])
             if revision.notice().event().is_some() =>
         {
-            Some(calendar::attachment(&config.site, revision, now))
+            Some(calendar::attachment(&config.site, words, revision, now))
         }
         (
             Content::Issue { .. }
@@ -244,7 +249,8 @@ fn make(
             _,
         ) => None,
     };
-    let sender = Sender { site: &config.site, mail: &config.mail, list: &list, templates: &office.templates };
+    let (site, mail, templates) = (&config.site, &config.mail, &office.templates);
+    let sender = Sender { site, mail, list: &list, templates, words };
     let letter = email::letter(&sender, &edition, &current, attachment.as_deref(), now)
         .with_context(|| format!("render {}", committed.id))?;
     let changes_at = revisions.iter().filter_map(|revision| shown::next_change(revision.notice(), now)).min();

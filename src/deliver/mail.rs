@@ -264,8 +264,10 @@ impl Room {
     // Whatever happens here, each of the claims is queued, recorded or given back.
     async fn enqueue(&self, letters: &mut Letters, lane: Lane, mut claims: Vec<Claim>, now: DateTime<Utc>) {
         let claimed = Instant::now();
-        claims.sort_by_key(|claim| claim.edition);
-        for claims in claims.chunk_by(|a, b| a.edition == b.edition && !a.personal) {
+        // One letter an edition and language of ours, whatever regions the readers' tags name.
+        let lang = |claim: &Claim| self.office.words(&claim.lang).lang();
+        claims.sort_by_key(|claim| (claim.edition, lang(claim)));
+        for claims in claims.chunk_by(|a, b| (a.edition, lang(a)) == (b.edition, lang(b)) && !a.personal) {
             let Some(first) = claims.first() else { continue };
             let (ready, mut follows) = match letters.ready(&self.office, first, claims, now).await {
                 Ok(Prepared::Ready(ready, follows)) => (ready, follows),

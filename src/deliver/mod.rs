@@ -27,6 +27,7 @@ use crate::ledger::Ledger;
 use crate::ledger::delivering::Claim;
 use crate::render::email::dkim::Signer;
 use crate::render::templates::Templates;
+use crate::render::words::Words;
 use crate::subscriber::Key;
 
 /// What every part of delivering works with.
@@ -82,6 +83,11 @@ const REPAIR: TimeDelta = TimeDelta::minutes(5);
 const RETRY: Duration = Duration::from_secs(1);
 
 impl Office {
+    /// The words for a reader of that language; of the site's when it is empty.
+    pub fn words(&self, lang: &str) -> &Words {
+        self.templates.words(self.installation.config.site.lang_of(lang))
+    }
+
     // The relay's time is the machine's, however fast the clock goes.
     fn lease(&self) -> TimeDelta {
         LEASE.to_std().map_or(LEASE, |lease| self.clock.scaled(lease))

@@ -197,8 +197,10 @@ impl Desk {
             return Ok(self.end(claim, State::Superseded, now).await);
         }
         let revision = revisions.first().context("a post of nothing")?;
+        let site = &self.office.installation.config.site;
         let body = post::body(
-            &self.office.installation.config.site,
+            site,
+            self.office.templates.words(&site.lang),
             &committed.content,
             revision,
             committed.due_at,

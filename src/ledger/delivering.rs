@@ -36,6 +36,8 @@ pub struct Claim {
     pub sealed: Vec<u8>,
     /// Whether it is personal: of an edition in which each mail is its own.
     pub personal: bool,
+    /// The subscriber's language, BCP 47; empty for a target.
+    pub lang: String,
 }
 
 /// An edition as the ledger holds it, with each notice at its latest revision: who has not got it yet gets the
@@ -100,7 +102,8 @@ impl Ledger {
         let rows: Vec<_> = claimed.iter().map(|claim| (claim.edition, claim.recipient)).collect();
         let source = self.dialect.rows(&[("edition", "BIGINT"), ("recipient", "BIGINT")]);
         let addresses = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "SELECT v.edition, v.recipient, s.lookup, s.sealed, CASE e.audience_kind WHEN 'person' THEN 1 ELSE 0 END
+            "SELECT v.edition, v.recipient, s.lookup, s.sealed, CASE e.audience_kind WHEN 'person' THEN 1 ELSE 0 END,
+               s.lang
              FROM {source} v
              JOIN edition e ON e.id = v.edition JOIN subscriber s ON s.id = v.recipient WHERE {STILL_WANTED}"
         )))
@@ -114,14 +117,15 @@ impl Ledger {
             let key: (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
             let personal: i64 = row.try_get(4)?;
             let (lookup, address): (Vec<u8>, Vec<u8>) = (row.try_get(2)?, row.try_get(3)?);
-            sealed.insert(key, (lookup, address, personal != 0));
+            let lang: String = row.try_get(5)?;
+            sealed.insert(key, (lookup, address, personal != 0, lang));
         }
         let mut claims = Vec::new();
         let mut left = Vec::new();
         for claim in claimed {
             match sealed.remove(&(claim.edition, claim.recipient)) {
-                Some((lookup, sealed, personal)) => {
-                    claims.push(Claim { lookup, sealed, personal, ..claim });
+                Some((lookup, sealed, personal, lang)) => {
+                    claims.push(Claim { lookup, sealed, personal, lang, ..claim });
                 }
                 None => left.push(Receipt { claim, answer: None, next: Next::Done(State::Left), at: now }),
             }
@@ -410,6 +414,7 @@ async fn claim(
                 lookup: Vec::new(),
                 sealed: Vec::new(),
                 personal: false,
+                lang: String::new(),
             })
         })
         .collect();

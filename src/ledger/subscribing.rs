@@ -85,6 +85,15 @@ impl Ledger {
         }))
     }
 
+    /// The language of a subscriber, BCP 47 or empty; none when they are gone.
+    pub async fn lang_of(&self, subscriber: SubscriberId) -> anyhow::Result<Option<String>> {
+        sqlx::query_scalar("SELECT lang FROM subscriber WHERE id = $1")
+            .bind(subscriber)
+            .fetch_optional(&self.read)
+            .await
+            .context("read a subscriber's language")
+    }
+
     /// The lists of a subscriber who gets mail, in order.
     pub async fn lists_of(&self, subscriber: SubscriberId) -> anyhow::Result<Vec<String>> {
         sqlx::query_scalar(

@@ -171,21 +171,21 @@ pub struct Place {
 /// How people get in, around and through the day; each a short text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Access {
-    /// Label and text, in the order of `ACCESS_FIELDS`.
+    /// Key and text, in the order of `ACCESS_FIELDS`.
     pub entries: Vec<(&'static str, String)>,
 }
 
-/// The keys of `[access]` with their labels.
-pub const ACCESS_FIELDS: &[(&str, &str)] = &[
-    ("wheelchair", "Wheelchair access"),
-    ("step_free_route", "Step-free route"),
-    ("asl", "Sign language"),
-    ("quiet_space", "Quiet space"),
-    ("restroom", "Restroom"),
-    ("transit", "Transit"),
-    ("childcare", "Childcare"),
-    ("masks", "Masks"),
-    ("contact", "Access contact"),
+/// The keys of `[access]`.
+pub const ACCESS_FIELDS: [&str; 9] = [
+    "wheelchair",
+    "step_free_route",
+    "asl",
+    "quiet_space",
+    "restroom",
+    "transit",
+    "childcare",
+    "masks",
+    "contact",
 ];
 
 /// Help for those who are arrested.

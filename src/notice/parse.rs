@@ -494,8 +494,7 @@ fn read_geo(table: &Fields<'_>) -> Option<(f64, f64)> {
 
 fn read_access(fields: &Fields<'_>) -> Access {
     let Some(table) = fields.table("access") else { return Access::default() };
-    let entries =
-        ACCESS_FIELDS.iter().filter_map(|(key, label)| Some((*label, table.line(key)?.value))).collect();
+    let entries = ACCESS_FIELDS.iter().filter_map(|key| Some((*key, table.line(key)?.value))).collect();
     table.finish();
     Access { entries }
 }

@@ -17,8 +17,9 @@ use uuid::Uuid;
 use crate::config::Site;
 use crate::notice::shown::{next_change, shown};
 use crate::notice::{Event, Notice, Status};
+use crate::render::facts;
+use crate::render::words::Words;
 use crate::render::xml::xml_clean;
-use crate::render::{facts, words};
 use crate::revision::Revision;
 use crate::schedule::zone::{Moment, Zone};
 
@@ -48,6 +49,7 @@ const ALARMS: [ICalendarDuration; 2] = [
 /// month after their date.
 pub fn calendar(
     site: &Site,
+    words: &Words,
     title: &str,
     path: &str,
     page: &str,
@@ -66,25 +68,25 @@ pub fn calendar(
     properties.extend(calendar_properties(site, title, path, page));
     properties
         .extend(actions.iter().map(Action::stamp).max().map(|at| utc(ICalendarProperty::LastModified, at)));
-    write(site, properties, &actions, Alarms::None, now)
+    write(site, words, properties, &actions, Alarms::None, now)
 }
 
 /// One action alone, with alarms; empty when the notice is none. There is no METHOD, as in any file that is
 /// opened by hand.
-pub fn single(site: &Site, revision: &Revision, now: DateTime<Utc>) -> Vec<u8> {
+pub fn single(site: &Site, words: &Words, revision: &Revision, now: DateTime<Utc>) -> Vec<u8> {
     match Action::of(revision, now) {
-        Some(action) => write(site, head(), &[action], Alarms::BeforeStart, now),
+        Some(action) => write(site, words, head(), &[action], Alarms::BeforeStart, now),
         None => Vec::new(),
     }
 }
 
 /// One action as it is attached to a mail, `ATTACHMENT_TYPE`; empty when the notice is none. METHOD:PUBLISH
 /// asks nobody for an answer, and RFC 5546 §3.2.1 wants an ORGANIZER with it: the site.
-pub fn attachment(site: &Site, revision: &Revision, now: DateTime<Utc>) -> Vec<u8> {
+pub fn attachment(site: &Site, words: &Words, revision: &Revision, now: DateTime<Utc>) -> Vec<u8> {
     let Some(action) = Action::of(revision, now) else { return Vec::new() };
     let mut properties = head();
     properties.push(property(ICalendarProperty::Method, ICalendarValue::Method(ICalendarMethod::Publish)));
-    write(site, properties, &[Action { is_published: true, ..action }], Alarms::BeforeStart, now)
+    write(site, words, properties, &[Action { is_published: true, ..action }], Alarms::BeforeStart, now)
 }
 
 /// An action as it may be seen now.
@@ -176,6 +178,7 @@ fn calendar_properties(site: &Site, title: &str, path: &str, page: &str) -> Vec<
 
 fn write(
     site: &Site,
+    words: &Words,
     properties: Vec<Entry>,
     actions: &[Action<'_>],
     alarms: Alarms,
@@ -191,16 +194,16 @@ fn write(
         add_zone(&mut calendar, &site.zone, (now.year(), now.year()));
     }
     for action in actions {
-        let event = add(&mut calendar, ICalendarComponentType::VEvent, event_properties(site, action));
+        let event = add(&mut calendar, ICalendarComponentType::VEvent, event_properties(site, words, action));
         attach(&mut calendar, 0, event);
         if alarms == Alarms::BeforeStart && action.event.status.takes_place() {
-            add_alarms(&mut calendar, event, &action.notice);
+            add_alarms(&mut calendar, event, &words.title(&action.notice));
         }
     }
     calendar.to_string().into_bytes()
 }
 
-fn event_properties(site: &Site, action: &Action<'_>) -> Vec<Entry> {
+fn event_properties(site: &Site, words: &Words, action: &Action<'_>) -> Vec<Entry> {
     let Action { revision, notice, event, .. } = action;
     let tags: Vec<ICalendarValue> = notice
         .tags
@@ -217,11 +220,11 @@ fn event_properties(site: &Site, action: &Action<'_>) -> Vec<Entry> {
         property(ICalendarProperty::Sequence, ICalendarValue::Integer(i64::from(revision.sequence))),
         local(ICalendarProperty::Dtstart, &event.starts),
         local(ICalendarProperty::Dtend, &event.ends_or_assumed()),
-        line(ICalendarProperty::Summary, &words::title(notice)),
+        line(ICalendarProperty::Summary, &words.title(notice)),
         property(ICalendarProperty::Status, ICalendarValue::Status(action.status())),
         uri(ICalendarProperty::Url, &site.notice_address(revision.id())),
     ];
-    properties.extend(facts::place_line(event).map(|place| line(ICalendarProperty::Location, &place)));
+    properties.extend(facts::place_line(words, event).map(|place| line(ICalendarProperty::Location, &place)));
     if !tags.is_empty() {
         properties.push(Entry::new(ICalendarProperty::Categories).with_values(tags));
     }
@@ -239,7 +242,7 @@ fn event_properties(site: &Site, action: &Action<'_>) -> Vec<Entry> {
     if action.is_published {
         properties.push(organizer(site));
     }
-    properties.push(text(ICalendarProperty::Description, &description(site, action)));
+    properties.push(text(ICalendarProperty::Description, &description(site, words, action)));
     properties
 }
 
@@ -270,17 +273,17 @@ fn organizer(site: &Site) -> Entry {
 }
 
 // What changed, what it is, what to know, and where the whole text stands.
-fn description(site: &Site, action: &Action<'_>) -> String {
+fn description(site: &Site, words: &Words, action: &Action<'_>) -> String {
     let Action { revision, notice, event, .. } = action;
     let changes: Vec<String> = revision
         .changes
         .iter()
         .rev()
         .flat_map(|change| facts::visible_differences(change, notice))
-        .map(|difference| words::difference(&difference))
+        .map(|difference| words.difference(&difference))
         .collect();
-    let assumed = event.ends.is_none().then_some("The end is not known; two hours are assumed.".to_owned());
-    let facts = facts::facts_lines(site, notice);
+    let assumed = event.ends.is_none().then(|| words.say("end-assumed"));
+    let facts = facts::facts_lines(site, words, notice);
     let parts = [
         Some(changes.join("\n")),
         Some(notice.summary_or_excerpt().to_owned()),
@@ -292,12 +295,12 @@ fn description(site: &Site, action: &Action<'_>) -> String {
     parts.join("\n\n")
 }
 
-fn add_alarms(calendar: &mut ICalendar, event: u32, notice: &Notice) {
+fn add_alarms(calendar: &mut ICalendar, event: u32, title: &str) {
     for before in ALARMS {
         let properties = vec![
             property(ICalendarProperty::Action, ICalendarValue::Action(ICalendarAction::Display)),
             property(ICalendarProperty::Trigger, ICalendarValue::Duration(before)),
-            text(ICalendarProperty::Description, &words::title(notice)),
+            text(ICalendarProperty::Description, title),
         ];
         let alarm = add(calendar, ICalendarComponentType::VAlarm, properties);
         attach(calendar, event, alarm);

@@ -22,6 +22,7 @@ use crate::notice::Notice;
 use crate::render::email::mime::{ascii_address, ascii_domain, one_line, quoted_printable};
 use crate::render::email::view::{NoticeView, View};
 use crate::render::templates::{self, Templates};
+use crate::render::words::Words;
 use crate::render::xml::escape_html;
 use crate::revision::Revision;
 
@@ -37,13 +38,16 @@ pub struct Sender<'a> {
     pub mail: &'a Mail,
     /// The list that carries it.
     pub list: &'a List,
-    /// The words around it.
+    /// The templates around it.
     pub templates: &'a Templates,
+    /// In the language of those who get it.
+    pub words: &'a Words,
 }
 
 /// A message to which only a recipient's own values are missing.
 #[derive(Debug, Clone)]
 pub struct Letter {
+    lang: String,
     subject: String,
     text: String,
     html: String,
@@ -140,10 +144,12 @@ pub fn letter(
     view.preferences_url = Value::Preferences.mark(&marker);
 
     let mail = edition.content.word();
-    view.subject = one_line(&sender.templates.render(&format!("email/{mail}/subject.txt"), &view)?);
-    let html = html_that_fits(sender.templates, mail, &mut view)?;
-    let text = tidy(&sender.templates.render(&format!("email/{mail}/body.txt"), &view)?);
-    let mut letter = Letter { subject: view.subject, text, html, marker, message: Segments::default() };
+    view.subject =
+        one_line(&sender.templates.render(sender.words, &format!("email/{mail}/subject.txt"), &view)?);
+    let html = html_that_fits(sender, mail, &mut view)?;
+    let text = tidy(&sender.templates.render(sender.words, &format!("email/{mail}/body.txt"), &view)?);
+    let (lang, subject) = (view.lang.to_owned(), view.subject);
+    let mut letter = Letter { lang, subject, text, html, marker, message: Segments::default() };
     letter.message = letter.message(sender, edition, calendar);
     Ok(letter)
 }
@@ -235,6 +241,8 @@ impl Letter {
         message.line(&format!("List-Archive: <{}>", site.url));
         // Gmail counts complaints by these names: what it was, the list, and a constant (no person is in it).
         message.line(&format!("Feedback-ID: {}:{}:handbill", edition.content.word(), list.name));
+        // Of the words around the notices; a notice in another one says so in the HTML (RFC 3282).
+        message.line(&format!("Content-Language: {}", header_value(&self.lang)));
         message.line("MIME-Version: 1.0");
     }
 
@@ -341,9 +349,10 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 // The longest texts give way to their excerpts first, so that many short notices stay whole.
-fn html_that_fits(templates: &Templates, mail: &str, view: &mut View<'_>) -> Result<String, Error> {
+fn html_that_fits(sender: &Sender<'_>, mail: &str, view: &mut View<'_>) -> Result<String, Error> {
     loop {
-        let html = inlined(&templates.render(&format!("email/{mail}/body.html"), view)?)?;
+        let html =
+            inlined(&sender.templates.render(sender.words, &format!("email/{mail}/body.html"), view)?)?;
         if html.len() <= MAX_HTML_BYTES || view.notices.iter().all(|notice| !notice.is_whole) {
             return Ok(html);
         }

@@ -6,20 +6,19 @@ use crate::config::Site;
 use crate::notice::markdown::plain::{COLUMNS, wrap_as_one};
 use crate::notice::{
     self, Adoption, Event, Kind, Legal, Lineage, Notice, NoticeId, Party, Place, Press, Provenance, Signing,
-    Source,
+    Source, Status,
 };
-use crate::render::words;
+use crate::render::words::Words;
 use crate::render::xml::escape_html;
 use crate::revision::{Change, Difference};
-
-/// What stands where a place is not yet shown.
-pub const NO_PLACE: &str = "Place to be announced";
 
 /// One labelled fact with its values, at least one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fact {
+    /// Which one: the name of its label's message, `fact-where`.
+    pub id: &'static str,
     /// `Where`
-    pub label: &'static str,
+    pub label: String,
     /// Each a line of its own.
     pub values: Vec<Value>,
 }
@@ -43,26 +42,27 @@ pub enum Piece {
 }
 
 /// The facts of a notice that `notice::shown` has been through, in the order in which people ask.
-pub fn facts(site: &Site, notice: &Notice) -> Vec<Fact> {
+pub fn facts(site: &Site, words: &Words, notice: &Notice) -> Vec<Fact> {
     let mut facts = match &notice.kind {
-        Kind::Action(event) => of_event(event),
-        Kind::Archive(provenance) => of_provenance(site, provenance),
-        Kind::Statement(signing) => of_signing(site, signing),
+        Kind::Action(event) => of_event(words, event),
+        Kind::Archive(provenance) => of_provenance(site, words, provenance),
+        Kind::Statement(signing) => of_signing(site, words, signing),
     };
-    facts.push(fact("Further reading", notice.more.iter().map(|link| value_link(&link.title, &link.url))));
+    facts.push(fact("fact-more", notice.more.iter().map(|link| value_link(&link.title, &link.url))));
     facts.retain(|fact| !fact.values.is_empty());
+    facts.iter_mut().for_each(|fact| fact.label = words.say(fact.id));
     facts
 }
 
 /// The facts as one `<dl>`, without classes or styles; empty when there are none.
-pub fn facts_html(site: &Site, notice: &Notice) -> String {
-    let facts = facts(site, notice);
+pub fn facts_html(site: &Site, words: &Words, notice: &Notice) -> String {
+    let facts = facts(site, words, notice);
     if facts.is_empty() {
         return String::new();
     }
     let mut html = "<dl>\n".to_owned();
     for fact in &facts {
-        html.push_str(&format!("<dt>{}</dt>\n<dd>{}</dd>\n", escape_html(fact.label), values_html(fact)));
+        html.push_str(&format!("<dt>{}</dt>\n<dd>{}</dd>\n", escape_html(&fact.label), values_html(fact)));
     }
     html.push_str("</dl>\n");
     html
@@ -70,13 +70,14 @@ pub fn facts_html(site: &Site, notice: &Notice) -> String {
 
 /// The facts as plain text of at most 72 columns, LF line ends; empty when there are none. Only an address
 /// makes a line longer: a broken one leads nowhere.
-pub fn facts_text(site: &Site, notice: &Notice) -> String {
+pub fn facts_text(site: &Site, words: &Words, notice: &Notice) -> String {
     let mut text = String::new();
-    for fact in facts(site, notice) {
+    for fact in facts(site, words, notice) {
         match &fact.values[..] {
-            [one] => wrap(&mut text, &format!("{}: {}", fact.label, value_text(one)), "", "  "),
+            [one] => wrap(&mut text, &words.labelled(&fact.label, &value_text(one)), "", "  "),
             many => {
-                text.push_str(&format!("{}:\n", fact.label));
+                text.push_str(&words.tell("label", [("label", fact.label.as_str().into())]));
+                text.push('\n');
                 many.iter().for_each(|value| wrap(&mut text, &value_text(value), "- ", "  "));
             }
         }
@@ -85,12 +86,12 @@ pub fn facts_text(site: &Site, notice: &Notice) -> String {
 }
 
 /// The facts as lines of any length, LF line ends, for what breaks lines itself; empty when there are none.
-pub fn facts_lines(site: &Site, notice: &Notice) -> String {
-    facts(site, notice)
+pub fn facts_lines(site: &Site, words: &Words, notice: &Notice) -> String {
+    facts(site, words, notice)
         .iter()
         .map(|fact| {
             let values: Vec<String> = fact.values.iter().map(value_text).collect();
-            let line = format!("{}: {}", fact.label, values.join("; "));
+            let line = words.labelled(&fact.label, &values.join("; "));
             format!("{}\n", line.split_whitespace().collect::<Vec<_>>().join(" "))
         })
         .collect()
@@ -121,41 +122,43 @@ pub fn visible_differences(change: &Change, notice: &Notice) -> Vec<Difference> 
 
 /// Name and address of the place, or that it will be announced; none of an action without a place, such as a
 /// day of calls.
-pub fn place_line(event: &Event) -> Option<String> {
-    let to_come = || event.has_place_to_come.then(|| NO_PLACE.to_owned());
+pub fn place_line(words: &Words, event: &Event) -> Option<String> {
+    let to_come = || event.has_place_to_come.then(|| words.say("no-place"));
     event.place.as_ref().map(Place::one_line).or_else(to_come)
 }
 
-fn of_event(event: &Event) -> Vec<Fact> {
+fn of_event(words: &Words, event: &Event) -> Vec<Fact> {
     let meeting_point = event.place.as_ref().and_then(|place| place.meeting_point.as_deref());
     let mut facts = vec![
-        fact("When", [value(words::span(event))]),
-        fact("Where", place_line(event).map(value)),
-        fact("Meeting point", meeting_point.map(value)),
-        fact("Gather", event.assemble_at.as_ref().map(|moment| value(words::moment(moment)))),
-        fact("Status", status_line(event).map(value)),
+        fact("fact-when", [value(words.span(event))]),
+        fact("fact-where", place_line(words, event).map(value)),
+        fact("fact-meeting-point", meeting_point.map(value)),
+        fact("fact-gather", event.assemble_at.as_ref().map(|moment| value(words.moment(moment)))),
+        fact("fact-status", status_line(words, event).map(value)),
     ];
-    facts.extend(event.access.entries.iter().map(|(label, text)| fact(label, [value(text.as_str())])));
-    facts.push(fact("Hosts", event.hosts.iter().map(value)));
-    facts.push(fact("With", event.cosponsors.iter().map(party)));
-    facts.push(fact("Demands", event.demands.iter().map(value)));
+    facts.extend(
+        event.access.entries.iter().map(|(key, text)| fact(access_label(key), [value(text.as_str())])),
+    );
+    facts.push(fact("fact-hosts", event.hosts.iter().map(value)));
+    facts.push(fact("fact-with", event.cosponsors.iter().map(party)));
+    facts.push(fact("fact-demands", event.demands.iter().map(value)));
     facts.extend(event.legal.iter().flat_map(of_legal));
-    facts.push(fact("Press", event.press.iter().flat_map(of_press)));
+    facts.push(fact("fact-press", event.press.iter().flat_map(of_press)));
     facts
 }
 
 // An action that takes place as first said needs no status, unless the author notes one.
-fn status_line(event: &Event) -> Option<String> {
-    let sentence = words::status_prefix(event.status).map(|_| words::status_sentence(event.status));
-    let parts: Vec<&str> = sentence.into_iter().chain(event.status_note.as_deref()).collect();
+fn status_line(words: &Words, event: &Event) -> Option<String> {
+    let sentence = (event.status != Status::Scheduled).then(|| words.status_sentence(event.status));
+    let parts: Vec<&str> = sentence.as_deref().into_iter().chain(event.status_note.as_deref()).collect();
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 fn of_legal(legal: &Legal) -> [Fact; 3] {
     [
-        fact("Jail support", legal.jail_support.iter().map(value)),
-        fact("Know your rights", legal.know_your_rights.iter().map(|url| value_link(url, url))),
-        fact("Legal observers", legal.legal_observers.iter().map(value)),
+        fact("fact-jail-support", legal.jail_support.iter().map(value)),
+        fact("fact-know-your-rights", legal.know_your_rights.iter().map(|url| value_link(url, url))),
+        fact("fact-legal-observers", legal.legal_observers.iter().map(value)),
     ]
 }
 
@@ -167,44 +170,47 @@ fn of_press(press: &Press) -> Vec<Value> {
     [Some(contact), press.advisory.clone()].into_iter().flatten().map(value).collect()
 }
 
-fn of_provenance(site: &Site, provenance: &Provenance) -> Vec<Fact> {
+fn of_provenance(site: &Site, words: &Words, provenance: &Provenance) -> Vec<Fact> {
     vec![
-        fact("Places", provenance.places.iter().map(|place| value(place_and_years(place)))),
-        fact("Period", provenance.period.iter().map(value)),
-        fact("Where it comes from", provenance.lineage.iter().map(|lineage| descent(site, lineage))),
-        fact("Principles", provenance.principles.iter().map(value)),
-        fact("Sources", provenance.sources.iter().map(source)),
-        fact("What we do not know", provenance.unknown.iter().map(value)),
-        fact("Care", words::care(provenance.care).map(value)),
-        fact("Call", provenance.call.iter().flat_map(|call| [value(&call.what), value(&call.how)])),
+        fact("fact-places", provenance.places.iter().map(|place| value(place_and_years(words, place)))),
+        fact("fact-period", provenance.period.iter().map(value)),
+        fact("fact-lineage", provenance.lineage.iter().map(|lineage| descent(site, words, lineage))),
+        fact("fact-principles", provenance.principles.iter().map(value)),
+        fact("fact-sources", provenance.sources.iter().map(|it| source(words, it))),
+        fact("fact-unknown", provenance.unknown.iter().map(value)),
+        fact("fact-care", words.care(provenance.care).map(value)),
+        fact("fact-call", provenance.call.iter().flat_map(|call| [value(&call.what), value(&call.how)])),
     ]
 }
 
-fn place_and_years(place: &notice::Site) -> String {
+fn place_and_years(words: &Words, place: &notice::Site) -> String {
+    let name = ("place", place.name.as_str().into());
+    let from = |year: i64| ("from", year.to_string().into());
+    let to = |year: i64| ("to", year.to_string().into());
     match (place.from, place.to) {
-        (Some(from), Some(to)) if from == to => format!("{}, {from}", place.name),
-        (Some(from), Some(to)) => format!("{}, {from} to {to}", place.name),
-        (Some(from), None) => format!("{}, since {from}", place.name),
-        (None, Some(to)) => format!("{}, until {to}", place.name),
+        (Some(first), Some(last)) if first == last => words.tell("place-in-year", [name, from(first)]),
+        (Some(first), Some(last)) => words.tell("place-in-years", [name, from(first), to(last)]),
+        (Some(first), None) => words.tell("place-since", [name, from(first)]),
+        (None, Some(last)) => words.tell("place-until", [name, to(last)]),
         (None, None) => place.name.clone(),
     }
 }
 
 // A target that has the form of an id is a notice; its title is not known here.
-fn descent(site: &Site, lineage: &Lineage) -> Value {
+fn descent(site: &Site, words: &Words, lineage: &Lineage) -> Value {
     let target = match NoticeId::parse(&lineage.target) {
         Some(id) => Piece::Link { text: lineage.target.clone(), url: site.notice_address(&id) },
         None => Piece::Text(lineage.target.clone()),
     };
-    let confidence = words::confidence(lineage.confidence);
-    let confidence = match &lineage.source {
-        Some(source) => format!(" ({confidence}: {source})"),
-        None => format!(" ({confidence})"),
-    };
-    Value(vec![Piece::Text(format!("{} ", words::relation(lineage.rel))), target, Piece::Text(confidence)])
+    let confidence = words.confidence(lineage.confidence, lineage.source.as_deref());
+    Value(vec![
+        Piece::Text(format!("{} ", words.relation(lineage.rel))),
+        target,
+        Piece::Text(format!(" ({confidence})")),
+    ])
 }
 
-fn source(source: &Source) -> Value {
+fn source(words: &Words, source: &Source) -> Value {
     let title = match &source.url {
         Some(url) => Piece::Link { text: source.title.clone(), url: url.clone() },
         None => Piece::Text(source.title.clone()),
@@ -221,34 +227,34 @@ fn source(source: &Source) -> Value {
     }
     if let Some(url) = &source.archived_url {
         pieces.push(Piece::Text(", ".to_owned()));
-        pieces.push(Piece::Link { text: "archived copy".to_owned(), url: url.clone() });
+        pieces.push(Piece::Link { text: words.say("archived-copy"), url: url.clone() });
     }
     if let Some(day) = source.accessed {
-        pieces.push(Piece::Text(format!(", {}", words::accessed(day))));
+        pieces.push(Piece::Text(format!(", {}", words.accessed(day))));
     }
     Value(pieces)
 }
 
-fn of_signing(site: &Site, signing: &Signing) -> Vec<Fact> {
+fn of_signing(site: &Site, words: &Words, signing: &Signing) -> Vec<Fact> {
     let translations = signing
         .translations
         .iter()
         .map(|translation| value_link(&translation.lang, &site.notice_address(&translation.notice)));
     vec![
-        fact("Issued", signing.issued.as_ref().map(|issued| value(words::issued(issued)))),
-        fact("Addressed to", signing.addressed_to.iter().map(value)),
-        fact("Signed by", signing.signatories.iter().map(party)),
-        fact("Signing", signing.invitation.iter().map(|invitation| value(words::invitation(invitation)))),
-        fact("Adopted", signing.adopted.iter().map(adoption)),
-        fact("In other languages", translations),
+        fact("fact-issued", signing.issued.as_ref().map(|issued| value(words.issued(issued)))),
+        fact("fact-addressed-to", signing.addressed_to.iter().map(value)),
+        fact("fact-signed-by", signing.signatories.iter().map(party)),
+        fact("fact-signing", signing.invitation.iter().map(|invitation| value(words.invitation(invitation)))),
+        fact("fact-adopted", signing.adopted.iter().map(|it| adoption(words, it))),
+        fact("fact-translations", translations),
     ]
 }
 
-fn adoption(adoption: &Adoption) -> Value {
+fn adoption(words: &Words, adoption: &Adoption) -> Value {
     let said = [Some(&adoption.by), adoption.method.as_ref()].into_iter().flatten();
     let mut pieces = vec![Piece::Text(said.map(String::as_str).collect::<Vec<_>>().join(", "))];
     if let Some(record) = &adoption.record {
-        pieces.push(Piece::Text(", on record: ".to_owned()));
+        pieces.push(Piece::Text(format!(", {}", words.labelled(&words.say("on-record"), ""))));
         pieces.push(match record.starts_with("https://") || record.starts_with("http://") {
             true => Piece::Link { text: record.clone(), url: record.clone() },
             false => Piece::Text(record.clone()),
@@ -257,8 +263,23 @@ fn adoption(adoption: &Adoption) -> Value {
     Value(pieces)
 }
 
-fn fact(label: &'static str, values: impl IntoIterator<Item = Value>) -> Fact {
-    Fact { label, values: values.into_iter().collect() }
+// Its label is looked up when it has a value.
+fn fact(id: &'static str, values: impl IntoIterator<Item = Value>) -> Fact {
+    Fact { id, label: String::new(), values: values.into_iter().collect() }
+}
+
+fn access_label(key: &str) -> &'static str {
+    match key {
+        "wheelchair" => "access-wheelchair",
+        "step_free_route" => "access-step-free-route",
+        "asl" => "access-asl",
+        "quiet_space" => "access-quiet-space",
+        "restroom" => "access-restroom",
+        "transit" => "access-transit",
+        "childcare" => "access-childcare",
+        "masks" => "access-masks",
+        _ => "access-contact",
+    }
 }
 
 fn value(text: impl Into<String>) -> Value {

@@ -10,5 +10,5 @@ pub mod page; // web pages
 pub mod post; // webhook bodies
 pub mod site; // the list of all documents
 pub mod templates; // Tera's, ours or the operator's
-pub mod words; // short texts that several share
+pub mod words; // the texts around a notice, in one language
 pub mod xml; // text that is safe inside HTML and XML

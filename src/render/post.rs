@@ -9,7 +9,8 @@ use crate::config::Site;
 use crate::edition::Content;
 use crate::notice::shown::shown;
 use crate::notice::{Event, Notice, Place, Status};
-use crate::render::{facts, words};
+use crate::render::facts;
+use crate::render::words::Words;
 use crate::revision::{Difference, Revision, Spot};
 use crate::schedule::zone::Moment;
 
@@ -21,6 +22,7 @@ pub const MAX_BYTES: usize = 20_000;
 /// are cut, when the body would be too long: `data.truncated` is then true.
 pub fn body(
     site: &Site,
+    words: &Words,
     content: &Content,
     revision: &Revision,
     at: DateTime<Utc>,
@@ -30,7 +32,7 @@ pub fn body(
     let body = Body {
         kind: event_type(content, &notice),
         timestamp: rfc3339(at),
-        data: data(site, content, revision, &notice),
+        data: data(site, words, content, revision, &notice),
     };
     write(body)
 }
@@ -116,24 +118,24 @@ struct Changed {
     text: String,
 }
 
-fn data(site: &Site, content: &Content, revision: &Revision, notice: &Notice) -> Data {
+fn data(site: &Site, words: &Words, content: &Content, revision: &Revision, notice: &Notice) -> Data {
     let event = notice.event();
     Data {
         id: revision.tag_uri(&site.tag_domain, &site.zone),
         url: site.notice_address(revision.id()),
         kind: notice.kind_name().as_str(),
         lang: notice.lang.clone(),
-        title: words::title(notice),
+        title: words.title(notice),
         summary: notice.summary_or_excerpt().to_owned(),
-        text: text(site, notice),
-        html: Some(html(site, notice)),
+        text: text(site, words, notice),
+        html: Some(html(site, words, notice)),
         truncated: false,
         authors: notice.authors.clone(),
         tags: notice.tags.iter().map(|tag| tag.name.clone()).collect(),
         sequence: revision.sequence,
         published_at: rfc3339(revision.published_at),
         updated_at: rfc3339(revision.updated_at),
-        changes: changes(content, revision, notice),
+        changes: changes(words, content, revision, notice),
         before: match content {
             Content::Reminder(_, before) => Some(before.to_string()),
             Content::Issue { .. } | Content::Alert(_) | Content::Correction(..) | Content::Personal(..) => {
@@ -144,17 +146,17 @@ fn data(site: &Site, content: &Content, revision: &Revision, notice: &Notice) ->
     }
 }
 
-fn text(site: &Site, notice: &Notice) -> String {
-    let facts = facts::facts_text(site, notice);
+fn text(site: &Site, words: &Words, notice: &Notice) -> String {
+    let facts = facts::facts_text(site, words, notice);
     [facts.trim_end(), notice.body.text.trim_end()].join("\n\n").trim().to_owned()
 }
 
-fn html(site: &Site, notice: &Notice) -> String {
-    format!("{}{}", facts::facts_html(site, notice), notice.body.html)
+fn html(site: &Site, words: &Words, notice: &Notice) -> String {
+    format!("{}{}", facts::facts_html(site, words, notice), notice.body.html)
 }
 
 // A correction tells its own change; an edit since then has a correction of its own.
-fn changes(content: &Content, revision: &Revision, notice: &Notice) -> Vec<Changed> {
+fn changes(words: &Words, content: &Content, revision: &Revision, notice: &Notice) -> Vec<Changed> {
     let told = match content {
         Content::Correction(_, sequence) => *sequence,
         Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) | Content::Personal(..) => {
@@ -166,11 +168,11 @@ fn changes(content: &Content, revision: &Revision, notice: &Notice) -> Vec<Chang
         .iter()
         .filter(|change| change.sequence == told)
         .flat_map(|change| facts::visible_differences(change, notice))
-        .map(|difference| changed(&difference))
+        .map(|difference| changed(words, &difference))
         .collect()
 }
 
-fn changed(difference: &Difference) -> Changed {
+fn changed(words: &Words, difference: &Difference) -> Changed {
     let moment = |moment: &Option<Moment>| moment.as_ref().map(Moment::rfc3339);
     let (what, was, is) = match difference {
         Difference::Status { was, is } => {
@@ -184,7 +186,7 @@ fn changed(difference: &Difference) -> Changed {
         }
         Difference::MeetingPoint { was, is } => ("meeting_point", was.clone(), is.clone()),
     };
-    Changed { what, was, is, text: words::difference(difference) }
+    Changed { what, was, is, text: words.difference(difference) }
 }
 
 fn gathering(event: &Event) -> Gathering {

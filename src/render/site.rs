@@ -14,12 +14,13 @@ use sha2::{Digest as _, Sha256};
 use crate::config::{List, Site, When};
 use crate::notice::shown::leads_to;
 use crate::notice::{Event, Kind, KindName, NoticeId, Status, Tag};
+use crate::render::calendar;
 use crate::render::feed::{self, Feed, Format};
 use crate::render::page::notice::{self, Related};
 use crate::render::page::person::{self, Terms};
 use crate::render::page::{self, Frame, Home, Index, Topic};
 use crate::render::templates::{Error, Templates};
-use crate::render::{calendar, words};
+use crate::render::words::Words;
 use crate::revision::Revision;
 
 /// Notices on a closed page of an index; the newest page has at least as many once there are any closed.
@@ -105,6 +106,7 @@ pub struct Catalog<'a> {
     feed_entries: usize,
     terms: Terms,
     templates: &'a Templates,
+    words: &'a Words,
     now: DateTime<Utc>,
     style: String,
     style_path: String,
@@ -195,6 +197,7 @@ impl<'a> Catalog<'a> {
             feed_entries,
             terms: Terms::default(),
             templates,
+            words: templates.words(&site.lang),
             now,
             style_path: style_path(&style),
             style,
@@ -260,6 +263,7 @@ impl<'a> Catalog<'a> {
         let frame = Frame {
             site: self.site,
             templates: self.templates,
+            words: self.words,
             style: &self.style_path,
             takes_mail: !self.lists.is_empty(),
         };
@@ -271,7 +275,8 @@ impl<'a> Catalog<'a> {
             },
             What::Event(id) => {
                 let revision = self.positions.get(id.as_str()).map(|at| self.revisions[*at]);
-                return Ok(revision.map_or(Vec::new(), |it| calendar::single(self.site, it, self.now)));
+                let single = |it| calendar::single(self.site, self.words, it, self.now);
+                return Ok(revision.map_or(Vec::new(), single));
             }
             What::Ahead => page::ahead(&frame, &self.pick(&self.ahead), self.now)?,
             What::Index(topic, number) => page::index(&frame, &self.index(topic, *number), self.now)?,
@@ -280,7 +285,7 @@ impl<'a> Catalog<'a> {
                 person::subscribe(&frame, self.lists, &self.terms, &person::Filled::default())?
             }
             What::Feeds => page::feeds(&frame, &self.topics())?,
-            What::Opml => page::opml(self.site, &self.topics()),
+            What::Opml => page::opml(&frame, &self.topics()),
             What::Feed(topic, format) => return Ok(self.feed(topic, *format)),
             What::Calendar(topic) => return Ok(self.calendar(topic)),
             What::Missing => page::missing(&frame)?,
@@ -384,7 +389,7 @@ impl<'a> Catalog<'a> {
         let topics: Vec<(String, String, bool)> = self
             .topics()
             .iter()
-            .map(|(topic, has)| (topic.feed_path(), topic.feed_title(self.site), *has))
+            .map(|(topic, has)| (topic.feed_path(), topic.feed_title(self.site, self.words), *has))
             .collect();
         let lists: Vec<[String; 4]> = self.lists.iter().map(list_key).collect();
         let still = stamp(base, &());
@@ -523,10 +528,10 @@ impl<'a> Catalog<'a> {
 
     fn feed(&self, topic: &Topic, format: Format) -> Vec<u8> {
         let entries = self.members_of(topic).map_or(Vec::new(), |members| self.pick(self.selected(members)));
-        let title = topic.feed_title(self.site);
+        let title = topic.feed_title(self.site, self.words);
         let (path, page) = (topic.feed_path(), topic.page_path());
         let feed = Feed { title, path, page, entries, pictures: &self.pictures };
-        feed::render(self.site, &feed, format, self.now)
+        feed::render(self.site, self.words, &feed, format, self.now)
     }
 
     fn selected<'m>(&self, members: &'m Members) -> &'m [usize] {
@@ -540,7 +545,8 @@ impl<'a> Catalog<'a> {
         let actions = self.pick(&members.actions);
         calendar::calendar(
             self.site,
-            &topic.calendar_title(self.site),
+            self.words,
+            &topic.calendar_title(self.site, self.words),
             &path,
             &topic.page_path(),
             &actions,
@@ -669,7 +675,7 @@ fn list_key(list: &List) -> [String; 4] {
         When::AtOnce => "at once".to_owned(),
         When::Cut(cut) => cut.describe(),
     };
-    let kinds: Vec<&str> = list.select.kinds.iter().map(|kind| words::kind_plural(*kind)).collect();
+    let kinds: Vec<&str> = list.select.kinds.iter().map(|kind| kind.as_str()).collect();
     let remind: Vec<String> = list.remind.iter().map(|before| before.to_string()).collect();
     let selected = format!("{} {} {}", kinds.join(","), list.select.tags.join(","), remind.join(","));
     [list.title.clone(), list.description.clone(), when, selected]

@@ -12,9 +12,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, Month, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc, Weekday};
 use cron::{Schedule, TimeUnitSpec};
 
+use crate::schedule::meaning::{Days, Meaning, Times};
 use crate::schedule::zone::{Lie, Zone};
 
 /// Most occurrences that one question is answered with; of more, the latest.
@@ -155,10 +156,18 @@ impl Cut {
         }
     }
 
+    /// What it says; none for an uncommon line.
+    pub fn meaning(&self) -> Option<Meaning> {
+        if !self.schedule.years().is_all() {
+            return None;
+        }
+        Some(Meaning { times: self.times()?, days: self.days()?, months: self.months()? })
+    }
+
     /// What it means in English, such as `every Monday at 09:00 (America/New_York)`; an uncommon line stands
     /// for itself.
     pub fn describe(&self) -> String {
-        let words = self.words().unwrap_or_else(|| format!("`{}`", self.line));
+        let words = self.meaning().map_or_else(|| format!("`{}`", self.line), |meaning| meaning.to_string());
         format!("{words} ({})", self.zone.name())
     }
 
@@ -202,84 +211,60 @@ impl Cut {
         self.schedule.after_owned(start.and_utc()).rev().map(|wall| wall.naive_utc())
     }
 
-    fn words(&self) -> Option<String> {
-        if !self.schedule.years().is_all() {
-            return None;
-        }
-        let times = self.times()?;
-        let date = self.date()?;
-        Some(match times {
-            Times::At(times) => format!("{date} at {times}"),
-            Times::Every(times) if date == "every day" => times,
-            Times::Every(times) => format!("{times}, {date}"),
-        })
-    }
-
     fn times(&self) -> Option<Times> {
         let minutes: Vec<u32> = self.schedule.minutes().iter().collect();
         let hours: Vec<u32> = self.schedule.hours().iter().collect();
         let second = self.schedule.seconds().iter().next()?;
         if let ([minute], 1..=4) = (&*minutes, hours.len()) {
-            let seconds = if second == 0 { String::new() } else { format!(":{second:02}") };
-            let times =
-                hours.iter().map(|hour| format!("{hour:02}:{minute:02}{seconds}")).collect::<Vec<_>>();
-            return Some(Times::At(and(&times)));
+            let at = |hour: &u32| NaiveTime::from_hms_opt(*hour, *minute, second);
+            return Some(Times::At(hours.iter().map(at).collect::<Option<_>>()?));
         }
         if second != 0 {
             return None;
         }
         match (&*minutes, hours.len()) {
-            ([0], 24) => Some(Times::Every("every hour".to_owned())),
-            ([minute], 24) => Some(Times::Every(format!("every hour at {minute} minutes past"))),
-            (_, 24) if self.schedule.minutes().is_all() => Some(Times::Every("every minute".to_owned())),
+            ([minute], 24) => Some(Times::EveryHour(*minute)),
+            (_, 24) if self.schedule.minutes().is_all() => Some(Times::EveryMinute),
             ([0, step, ..], 24) if (0..60).step_by(*step as usize).eq(minutes.iter().copied()) => {
                 // Steps that do not divide the hour are uneven at its end.
-                (60 % step == 0).then(|| Times::Every(format!("every {step} minutes")))
+                (60 % step == 0).then_some(Times::EveryMinutes(*step))
             }
-            ([0], count @ (6 | 8 | 12)) if hours.iter().copied().eq((0..24).step_by(24 / count)) => {
-                Some(Times::Every(format!("every {} hours from midnight", 24 / count)))
+            ([0], 6 | 8 | 12) if hours.iter().copied().eq((0..24).step_by(24 / hours.len())) => {
+                hours.get(1).copied().map(Times::EveryHours)
             }
             ([minute], 5..) if hours.windows(2).all(|pair| pair[0] + 1 == pair[1]) => {
-                let (first, last) = (hours.first()?, hours.last()?);
-                Some(Times::Every(format!("every hour from {first:02}:{minute:02} to {last:02}:{minute:02}")))
+                let at = |hour: &u32| NaiveTime::from_hms_opt(*hour, *minute, 0);
+                Some(Times::Between(at(hours.first()?)?, at(hours.last()?)?))
             }
             _ => None,
         }
     }
 
-    fn date(&self) -> Option<String> {
+    fn days(&self) -> Option<Days> {
         let days: Vec<u32> = self.schedule.days_of_month().iter().collect();
         let weekdays: Vec<u32> = self.schedule.days_of_week().iter().collect();
+        Some(match (days.len(), &*weekdays) {
+            (31, [1, 2, 3, 4, 5, 6, 7]) => Days::Every,
+            (31, [2, 3, 4, 5, 6]) => Days::Working,
+            (31, weekdays) => Days::Weekdays(week(weekdays)),
+            (1..=4, [1, 2, 3, 4, 5, 6, 7]) => Days::OfMonth(days),
+            (7, [day]) if days.windows(2).all(|pair| pair[0] + 1 == pair[1]) && days[0] % 7 == 1 => {
+                // There is no fifth of seven days.
+                let nth = (days[0] / 7 + 1 < 5).then_some(days[0] / 7 + 1)?;
+                Days::Nth(nth, weekday(*day)?)
+            }
+            (1, [day]) => Days::Both(weekday(*day)?, days[0]),
+            _ => return None,
+        })
+    }
+
+    fn months(&self) -> Option<Vec<Month>> {
         let months: Vec<u32> = self.schedule.months().iter().collect();
-        let in_months = match months.len() {
-            12 => None,
-            1..=3 => {
-                Some(and(&months.iter().filter_map(|m| MONTHS.get(*m as usize - 1)).collect::<Vec<_>>()))
-            }
-            _ => return None,
-        };
-        let date = match (days.len(), &*weekdays) {
-            (31, [1, 2, 3, 4, 5, 6, 7]) => "every day".to_owned(),
-            (31, [2, 3, 4, 5, 6]) => "Monday to Friday".to_owned(),
-            (31, weekdays) => format!("every {}", and(&week(weekdays))),
-            (1..=4, [1, 2, 3, 4, 5, 6, 7]) => {
-                let days = and(&days.iter().map(|day| ordinal(*day)).collect::<Vec<_>>());
-                return Some(match in_months {
-                    None => format!("on the {days} of every month"),
-                    Some(months) => format!("on the {days} of {months}"),
-                });
-            }
-            (7, [weekday]) if days.windows(2).all(|pair| pair[0] + 1 == pair[1]) && days[0] % 7 == 1 => {
-                let nth = ["first", "second", "third", "fourth"].get(days[0] as usize / 7)?;
-                let of = in_months.unwrap_or_else(|| "every month".to_owned());
-                return Some(format!("on the {nth} {} of {of}", week(&[*weekday]).concat()));
-            }
-            (1, [weekday]) => {
-                format!("on every {} the {}", week(&[*weekday]).concat(), ordinal(days[0]))
-            }
-            _ => return None,
-        };
-        Some(in_months.map_or(date.clone(), |months| format!("{date} in {months}")))
+        match months.len() {
+            12 => Some(Vec::new()),
+            1..=3 => months.iter().map(|month| Month::try_from(u8::try_from(*month).ok()?).ok()).collect(),
+            _ => None,
+        }
     }
 }
 
@@ -305,12 +290,6 @@ const fn midnight(year: i32, month: u32, day: u32) -> NaiveDateTime {
 fn new_year(wall: NaiveDateTime) -> NaiveDateTime {
     let year = (wall - TimeDelta::seconds(1)).year();
     NaiveDate::from_ymd_opt(year, 1, 1).map_or(wall, |date| date.and_time(chrono::NaiveTime::MIN))
-}
-
-// The times of day of a line.
-enum Times {
-    At(String),
-    Every(String),
 }
 
 // One of the seven fields of a line.
@@ -468,29 +447,13 @@ fn weekday_by_number(text: &str) -> String {
     )
 }
 
-fn week(days: &[u32]) -> Vec<&'static str> {
-    // Monday first; cron 0.17 counts from Sunday, which is 1.
-    let mut days = days.to_vec();
-    days.sort_unstable_by_key(|day| (day + 5) % 7);
-    days.iter().filter_map(|day| WEEKDAYS.get((*day as usize).checked_sub(1)?).copied()).collect()
+fn week(days: &[u32]) -> Vec<Weekday> {
+    let mut week: Vec<Weekday> = days.iter().filter_map(|day| weekday(*day)).collect();
+    week.sort_unstable_by_key(Weekday::num_days_from_monday);
+    week
 }
 
-fn ordinal(number: u32) -> String {
-    let suffix = match (number % 10, number % 100) {
-        (_, 11..=13) => "th",
-        (1, _) => "st",
-        (2, _) => "nd",
-        (3, _) => "rd",
-        _ => "th",
-    };
-    format!("{number}{suffix}")
-}
-
-fn and<S: AsRef<str>>(words: &[S]) -> String {
-    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
-    match words.split_last() {
-        Some((last, [])) => (*last).to_owned(),
-        Some((last, others)) => format!("{} and {last}", others.join(", ")),
-        None => String::new(),
-    }
+// cron 0.17 counts from Sunday, which is 1.
+fn weekday(day: u32) -> Option<Weekday> {
+    Weekday::try_from(u8::try_from((day + 5) % 7).ok()?).ok()
 }

@@ -55,16 +55,22 @@ impl Before {
         if at < start.at { at } else { start.at - days - time }
     }
 
-    /// The span in English, such as `1 day and 12 hours before`.
-    pub fn describe(&self) -> String {
+    /// Its weeks, days, hours, minutes and seconds, as people say them: weeks alone or none.
+    pub fn parts(&self) -> [u32; 5] {
         let (weeks, days) = if self.is_weeks() { (self.days / 7, 0) } else { (0, self.days) };
         let (hours, minutes, seconds) = self.clock();
-        let parts: Vec<String> =
-            [(weeks, "week"), (days, "day"), (hours, "hour"), (minutes, "minute"), (seconds, "second")]
-                .iter()
-                .filter(|(count, _)| *count > 0)
-                .map(|(count, unit)| format!("{count} {unit}{}", if *count == 1 { "" } else { "s" }))
-                .collect();
+        [weeks, days, hours, minutes, seconds]
+    }
+
+    /// The span in English, such as `1 day and 12 hours before`.
+    pub fn describe(&self) -> String {
+        let parts: Vec<String> = self
+            .parts()
+            .iter()
+            .zip(["week", "day", "hour", "minute", "second"])
+            .filter(|(count, _)| **count > 0)
+            .map(|(count, unit)| format!("{count} {unit}{}", if *count == 1 { "" } else { "s" }))
+            .collect();
         match parts.split_last() {
             Some((last, others)) if !others.is_empty() => format!("{} and {last} before", others.join(", ")),
             Some(_) | None => format!("{} before", parts.concat()),

@@ -14,24 +14,23 @@ use crate::web::live::Live;
 
 /// `GET /confirm/<token>`: what waits for a yes, and the button.
 pub async fn ask_to_confirm(State(live): State<Live>, Path(token): Path<String>) -> Response {
-    let Some(claim) = live.claim(&token, Purpose::Confirm) else { return dead_confirm(&live) };
+    let Some(claim) = live.claim(&token, Purpose::Confirm) else { return dead_confirm(&live, "") };
     match live.ledger.person(claim.subscriber).await {
-        Ok(Some(person)) if !person.asked.is_empty() => {
-            let lists = named(&live, &person.asked);
-            live.answer(StatusCode::OK, |frame| person::confirm(frame, Press::Ask, &lists))
-        }
-        Ok(Some(person)) if !person.lists.is_empty() => confirmed(&live, &person.lists),
-        Ok(Some(_) | None) => dead_confirm(&live),
+        Ok(Some(person)) if !person.asked.is_empty() => show(&live, &person.lang, Press::Ask, &person.asked),
+        Ok(Some(person)) if !person.lists.is_empty() => show(&live, &person.lang, Press::Done, &person.lists),
+        Ok(Some(person)) => dead_confirm(&live, &person.lang),
+        Ok(None) => dead_confirm(&live, ""),
         Err(err) => failed(&err, "A request could not be shown."),
     }
 }
 
 /// `POST /confirm/<token>`.
 pub async fn confirm(State(live): State<Live>, Path(token): Path<String>) -> Response {
-    let Some(claim) = live.claim(&token, Purpose::Confirm) else { return dead_confirm(&live) };
+    let Some(claim) = live.claim(&token, Purpose::Confirm) else { return dead_confirm(&live, "") };
+    let lang = live.lang_of(claim.subscriber).await;
     match press_confirm(&live, claim.subscriber).await {
-        Ok(Some(lists)) => confirmed(&live, &lists),
-        Ok(None) => dead_confirm(&live),
+        Ok(Some(lists)) => show(&live, &lang, Press::Done, &lists),
+        Ok(None) => dead_confirm(&live, &lang),
         Err(err) => failed(&err, "Somebody could not confirm."),
     }
 }
@@ -46,62 +45,62 @@ async fn press_confirm(live: &Live, subscriber: SubscriberId) -> anyhow::Result<
 
 /// `GET /stay/<token>`.
 pub async fn ask_to_stay(State(live): State<Live>, Path(token): Path<String>) -> Response {
-    let press = if live.claim(&token, Purpose::Stay).is_some() { Press::Ask } else { Press::Dead };
-    live.answer(status(press), |frame| person::stay(frame, press))
+    let Some(claim) = live.claim(&token, Purpose::Stay) else { return stayed(&live, "", Press::Dead) };
+    stayed(&live, &live.lang_of(claim.subscriber).await, Press::Ask)
 }
 
 /// `POST /stay/<token>`.
 pub async fn stay(State(live): State<Live>, Path(token): Path<String>) -> Response {
-    let stayed = match live.claim(&token, Purpose::Stay) {
-        Some(claim) => live.ledger.stay(claim.subscriber, live.clock.now()).await,
-        None => Ok(false),
-    };
-    match stayed {
-        Ok(stayed) => {
-            let press = if stayed { Press::Done } else { Press::Dead };
-            live.answer(status(press), |frame| person::stay(frame, press))
-        }
+    let Some(claim) = live.claim(&token, Purpose::Stay) else { return stayed(&live, "", Press::Dead) };
+    let lang = live.lang_of(claim.subscriber).await;
+    match live.ledger.stay(claim.subscriber, live.clock.now()).await {
+        Ok(true) => stayed(&live, &lang, Press::Done),
+        Ok(false) => stayed(&live, &lang, Press::Dead),
         Err(err) => failed(&err, "Somebody could not stay."),
     }
 }
 
 /// `GET /leave/<token>`.
 pub async fn ask_to_leave(State(live): State<Live>, Path(token): Path<String>) -> Response {
-    let claim = live.claim(&token, Purpose::Leave);
-    let press = if claim.is_some() { Press::Ask } else { Press::Dead };
-    left(&live, press, claim.map(|claim| claim.list))
+    let Some(claim) = live.claim(&token, Purpose::Leave) else { return left(&live, "", Press::Dead, "") };
+    left(&live, &live.lang_of(claim.subscriber).await, Press::Ask, &claim.list)
 }
 
 /// `POST /leave/<token>`. RFC 8058 §3.1: the body is List-Unsubscribe=One-Click or a browser's empty form; either is
 /// a wish to leave. Done already, it is done.
 pub async fn leave(State(live): State<Live>, Path(token): Path<String>) -> Response {
-    let Some(claim) = live.claim(&token, Purpose::Leave) else { return left(&live, Press::Dead, None) };
+    let Some(claim) = live.claim(&token, Purpose::Leave) else { return left(&live, "", Press::Dead, "") };
+    // Before they leave: with the last list their language is forgotten, too.
+    let lang = live.lang_of(claim.subscriber).await;
     let done = match claim.list.as_str() {
         "" => live.ledger.leave_all(claim.subscriber).await,
         list => live.ledger.leave(claim.subscriber, list).await,
     };
     match done {
-        Ok(()) => left(&live, Press::Done, Some(claim.list)),
+        Ok(()) => left(&live, &lang, Press::Done, &claim.list),
         Err(err) => failed(&err, "Somebody could not leave."),
     }
 }
 
-fn left(live: &Live, press: Press, list: Option<String>) -> Response {
-    let title = list.filter(|list| !list.is_empty()).map(|list| live.list_title(&list));
-    live.answer(status(press), |frame| person::leave(frame, press, title.as_deref()))
+// An empty list is all of them.
+fn left(live: &Live, lang: &str, press: Press, list: &str) -> Response {
+    let title = live.config.list_in(list, live.words(lang).lang()).map_or(list.to_owned(), |list| list.title);
+    let title = Some(title.as_str()).filter(|title| !title.is_empty());
+    live.answer(status(press), lang, |frame| person::leave(frame, press, title))
 }
 
-fn confirmed(live: &Live, names: &[String]) -> Response {
-    let lists = named(live, names);
-    live.answer(StatusCode::OK, |frame| person::confirm(frame, Press::Done, &lists))
+fn stayed(live: &Live, lang: &str, press: Press) -> Response {
+    live.answer(status(press), lang, |frame| person::stay(frame, press))
 }
 
-fn dead_confirm(live: &Live) -> Response {
-    live.answer(status(Press::Dead), |frame| person::confirm(frame, Press::Dead, &[]))
+fn show(live: &Live, lang: &str, press: Press, names: &[String]) -> Response {
+    let own = live.words(lang).lang();
+    let lists: Vec<List> = names.iter().filter_map(|name| live.config.list_in(name, own)).collect();
+    live.answer(status(press), lang, |frame| person::confirm(frame, press, &lists))
 }
 
-fn named<'l>(live: &'l Live, names: &[String]) -> Vec<&'l List> {
-    names.iter().filter_map(|name| live.config.list(name)).collect()
+fn dead_confirm(live: &Live, lang: &str) -> Response {
+    show(live, lang, Press::Dead, &[])
 }
 
 fn status(press: Press) -> StatusCode {

@@ -21,7 +21,8 @@ use crate::ledger::Ledger;
 use crate::render::page::Frame;
 use crate::render::site;
 use crate::render::templates::{self, Templates};
-use crate::subscriber::{Claim, Key, Purpose};
+use crate::render::words::Words;
+use crate::subscriber::{Claim, Key, Purpose, SubscriberId};
 use crate::web::networks::Networks;
 use crate::web::{confirm, preferences, subscribe};
 
@@ -97,23 +98,40 @@ impl Live {
         self.key.as_ref().map_or(String::new(), |key| format!("leave/{}", key.token(&leave)))
     }
 
-    /// What people call a list.
-    pub fn list_title(&self, name: &str) -> String {
-        self.config.list(name).map_or(name.to_owned(), |list| list.title.clone())
+    /// The words for a reader of that language; of the site's when it is empty.
+    pub fn words(&self, lang: &str) -> &Words {
+        self.templates.words(self.config.site.lang_of(lang))
     }
 
-    /// A page that no cache keeps: a token opened it, or somebody has typed their address.
+    /// The language of a subscriber, or empty for that of the site.
+    pub async fn lang_of(&self, subscriber: SubscriberId) -> String {
+        match self.ledger.lang_of(subscriber).await {
+            Ok(lang) => lang.unwrap_or_default(),
+            Err(err) => {
+                error!(error = format!("{err:#}"), "The language of a subscriber cannot be read.");
+                String::new()
+            }
+        }
+    }
+
+    /// A page that no cache keeps, in a reader's language: a token opened it, or somebody has typed their address.
     pub fn answer(
         &self,
         status: StatusCode,
+        lang: &str,
         render: impl Fn(&Frame<'_>) -> Result<String, templates::Error>,
     ) -> Response {
         let page = self.templates.plain("web/style.css").and_then(|style| {
             let style = site::style_path(&style);
+            let words = self.words(lang);
             let takes_mail = !self.config.lists.is_empty();
-            let frame =
-                Frame { site: &self.config.site, templates: &self.templates, style: &style, takes_mail };
-            render(&frame)
+            render(&Frame {
+                site: &self.config.site,
+                templates: &self.templates,
+                words,
+                style: &style,
+                takes_mail,
+            })
         });
         match page {
             Ok(html) => (status, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response(),

@@ -9,9 +9,10 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{NaiveDate, NaiveTime};
 
-use crate::config::When;
+use crate::config::{List, When};
 use crate::ledger::choosing::{Chosen, Preferences};
 use crate::render::page::person::{self, Choice, Wishes};
+use crate::render::words::Words;
 use crate::subscriber::{Address, Claim, Purpose};
 use crate::web::confirm::failed;
 use crate::web::live::Live;
@@ -21,6 +22,16 @@ enum Act {
     Save,
     Show,
     Erase,
+}
+
+// What came of a form.
+#[derive(Clone, Copy)]
+enum Said {
+    Saved,
+    NotUnderstood,
+    NotTheirs,
+    NoDay,
+    NoLanguage,
 }
 
 // A form's fields.
@@ -44,20 +55,15 @@ pub async fn show(State(live): State<Live>, Path(token): Path<String>) -> Respon
 pub async fn act(State(live): State<Live>, Path(token): Path<String>, body: Bytes) -> Response {
     let Some(claim) = live.claim(&token, Purpose::Preferences) else { return dead(&live) };
     let Some(form) = read(&body) else {
-        return page(&live, &claim, StatusCode::UNPROCESSABLE_ENTITY, Some("The form was not understood."))
-            .await;
+        return page(&live, &claim, StatusCode::UNPROCESSABLE_ENTITY, Some(Said::NotUnderstood)).await;
     };
     let Some(address) = owner(&live, &claim, &form.address).await else {
-        let text = "Write the address that this link was sent to: so nobody to whom the mail was passed on can change what you get.";
-        return page(&live, &claim, StatusCode::FORBIDDEN, Some(text)).await;
+        return page(&live, &claim, StatusCode::FORBIDDEN, Some(Said::NotTheirs)).await;
     };
     match form.act {
         Act::Save => save(&live, &claim, &form).await,
         Act::Show => held(&live, &claim, &address).await,
-        Act::Erase => match live.ledger.erase(claim.subscriber).await {
-            Ok(_) => live.answer(StatusCode::OK, person::erased),
-            Err(err) => failed(&err, "Somebody could not be erased."),
-        },
+        Act::Erase => erase(&live, &claim).await,
     }
 }
 
@@ -102,20 +108,29 @@ async fn owner(live: &Live, claim: &Claim, typed: &str) -> Option<Address> {
     is_of.unwrap_or(false).then_some(address)
 }
 
+async fn erase(live: &Live, claim: &Claim) -> Response {
+    // Before it is erased, too.
+    let lang = live.lang_of(claim.subscriber).await;
+    match live.ledger.erase(claim.subscriber).await {
+        Ok(_) => live.answer(StatusCode::OK, &lang, person::erased),
+        Err(err) => failed(&err, "Somebody could not be erased."),
+    }
+}
+
 async fn save(live: &Live, claim: &Claim, form: &Form) -> Response {
     let paused_until = match form.paused_until.as_str() {
         "" => None,
         text => match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
             Ok(day) => Some(live.config.site.zone.to_instant(day.and_time(NaiveTime::MIN)).0),
             Err(_) => {
-                let said = Some("The day is not one: write it such as 2018-08-01.");
+                let said = Some(Said::NoDay);
                 return page(live, claim, StatusCode::UNPROCESSABLE_ENTITY, said).await;
             }
         },
     };
     let is_tag = |text: &str| text.len() <= 35 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     if !is_tag(&form.lang) {
-        let said = Some("The language is not one: write it such as en or es.");
+        let said = Some(Said::NoLanguage);
         return page(live, claim, StatusCode::UNPROCESSABLE_ENTITY, said).await;
     }
     let lists = live.config.lists.iter().filter(|list| form.lists.contains(&list.name));
@@ -134,8 +149,8 @@ async fn save(live: &Live, claim: &Claim, form: &Form) -> Response {
         reminders: form.reminders,
     };
     match live.ledger.set_preferences(claim.subscriber, &preferences, live.clock.now()).await {
-        Ok(true) if preferences.lists.is_empty() => live.answer(StatusCode::OK, person::erased),
-        Ok(true) => page(live, claim, StatusCode::OK, Some("Saved.")).await,
+        Ok(true) if preferences.lists.is_empty() => live.answer(StatusCode::OK, &form.lang, person::erased),
+        Ok(true) => page(live, claim, StatusCode::OK, Some(Said::Saved)).await,
         Ok(false) => dead(live),
         Err(err) => failed(&err, "Somebody could not choose."),
     }
@@ -162,19 +177,20 @@ async fn held(live: &Live, claim: &Claim, address: &Address) -> Response {
     }
 }
 
-async fn page(live: &Live, claim: &Claim, status: StatusCode, said: Option<&str>) -> Response {
+async fn page(live: &Live, claim: &Claim, status: StatusCode, said: Option<Said>) -> Response {
     let preferences = match live.ledger.preferences(claim.subscriber).await {
         Ok(Some(preferences)) => preferences,
         Ok(None) => return dead(live),
         Err(err) => return failed(&err, "Somebody could not see their lists."),
     };
     let wishes = wishes(live, claim, &preferences, said, status != StatusCode::OK);
-    live.answer(status, |frame| person::preferences(frame, Some(&wishes)))
+    live.answer(status, &preferences.lang, |frame| person::preferences(frame, Some(&wishes)))
 }
 
-fn wishes(live: &Live, claim: &Claim, held: &Preferences, said: Option<&str>, is_refused: bool) -> Wishes {
-    let lists = &live.config.lists;
-    let choice = |list: &crate::config::List| {
+fn wishes(live: &Live, claim: &Claim, held: &Preferences, said: Option<Said>, is_refused: bool) -> Wishes {
+    let words = live.words(&held.lang);
+    let lists = live.config.lists_in(words.lang());
+    let choice = |list: &List| {
         let chosen = held.lists.iter().find(|chosen| chosen.list == list.name);
         Choice {
             name: list.name.clone(),
@@ -182,7 +198,7 @@ fn wishes(live: &Live, claim: &Claim, held: &Preferences, said: Option<&str>, is
             description: list.description.clone(),
             is_on: chosen.is_some(),
             leave: live.leave_path(claim, &list.name),
-            digest: person::digest_title(lists, list).map(str::to_owned),
+            digest: person::digest_title(&lists, list).map(str::to_owned),
             is_digest: chosen.is_some_and(|chosen| chosen.digest.is_some()),
         }
     };
@@ -194,11 +210,23 @@ fn wishes(live: &Live, claim: &Claim, held: &Preferences, said: Option<&str>, is
             .paused_until
             .map_or(String::new(), |until| zone.to_wall(until).format("%Y-%m-%d").to_string()),
         reminders: held.reminders,
-        said: said.map(str::to_owned),
+        said: said.map(|said| said.text(words)),
         is_refused,
     }
 }
 
 fn dead(live: &Live) -> Response {
-    live.answer(StatusCode::NOT_FOUND, |frame| person::preferences(frame, None))
+    live.answer(StatusCode::NOT_FOUND, "", |frame| person::preferences(frame, None))
+}
+
+impl Said {
+    fn text(self, words: &Words) -> String {
+        match self {
+            Self::Saved => words.say("saved"),
+            Self::NotUnderstood => words.say("form-not-understood"),
+            Self::NotTheirs => words.say("wrong-owner"),
+            Self::NoDay => words.say("wrong-day"),
+            Self::NoLanguage => words.say("wrong-chosen-language"),
+        }
+    }
 }

@@ -19,6 +19,8 @@ use tracing::error;
 use crate::config::Config;
 use crate::ledger::asking::Request;
 use crate::render::page::person::{self, Filled, Terms};
+use crate::render::templates::ENGLISH;
+use crate::render::words::Words;
 use crate::subscriber::{Address, Caps, Key, PENDING_LIFE};
 use crate::web::live::Live;
 use crate::web::networks;
@@ -40,15 +42,11 @@ struct Asked {
 }
 
 /// What is wrong with what was sent: nothing that depends on who is subscribed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Wrong {
-    #[error("This is not a mail address. Write one such as name@example.org.")]
     Address,
-    #[error("Choose what you want to get.")]
     NoList,
-    #[error("There is no such list. Choose one of those below.")]
     UnknownList,
-    #[error("This is not a language. Write one such as en or es.")]
     Language,
 }
 
@@ -79,20 +77,24 @@ pub async fn form(
         }
     }
     match take(&live, peer, &headers, &asked).await {
-        Outcome::Taken => live.answer(StatusCode::OK, |frame| person::asked(frame, PENDING_LIFE.num_hours())),
+        Outcome::Taken => {
+            live.answer(StatusCode::OK, &asked.lang, |frame| person::asked(frame, PENDING_LIFE.num_hours()))
+        }
         Outcome::Wrong(wrong) => {
+            let words = live.words(&asked.lang);
             let filled = Filled {
-                address: asked.address,
-                lists: asked.lists,
-                lang: asked.lang,
-                wrong: Some(wrong.to_string()),
+                address: asked.address.clone(),
+                lists: asked.lists.clone(),
+                lang: asked.lang.clone(),
+                wrong: Some(wrong.text(words)),
             };
-            live.answer(StatusCode::UNPROCESSABLE_ENTITY, |frame| {
-                person::subscribe(frame, &live.config.lists, &Terms::of(&live.config), &filled)
+            let lists = live.config.lists_in(words.lang());
+            live.answer(StatusCode::UNPROCESSABLE_ENTITY, &asked.lang, |frame| {
+                person::subscribe(frame, &lists, &Terms::of(&live.config), &filled)
             })
         }
         Outcome::TooMany(wait) => {
-            let page = live.answer(StatusCode::TOO_MANY_REQUESTS, |frame| {
+            let page = live.answer(StatusCode::TOO_MANY_REQUESTS, &asked.lang, |frame| {
                 person::too_many(frame, wait.as_secs().div_ceil(60))
             });
             (retry_after(wait), page).into_response()
@@ -101,7 +103,7 @@ pub async fn form(
     }
 }
 
-/// `POST /api/subscribe`: `{"address": "…", "lists": ["…"], "lang": "en"}`.
+/// `POST /api/subscribe`: `{"address": "…", "lists": ["…"], "lang": "en"}`. It is for programs and answers in English.
 pub async fn api(
     State(live): State<Live>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -130,12 +132,25 @@ pub async fn api(
             "message",
             "If the address can be written to, a mail with a link to confirm is on its way.",
         ),
-        Outcome::Wrong(wrong) => say(StatusCode::UNPROCESSABLE_ENTITY, "error", &wrong.to_string()),
+        Outcome::Wrong(wrong) => {
+            say(StatusCode::UNPROCESSABLE_ENTITY, "error", &wrong.text(live.templates.words(ENGLISH)))
+        }
         Outcome::TooMany(wait) => {
             let answer = say(StatusCode::TOO_MANY_REQUESTS, "error", "too many requests from this network");
             (retry_after(wait), answer).into_response()
         }
         Outcome::Failed => say(StatusCode::SERVICE_UNAVAILABLE, "error", "try again later"),
+    }
+}
+
+impl Wrong {
+    fn text(&self, words: &Words) -> String {
+        match self {
+            Self::Address => words.say("wrong-address"),
+            Self::NoList => words.say("wrong-no-list"),
+            Self::UnknownList => words.say("wrong-unknown-list"),
+            Self::Language => words.say("wrong-language"),
+        }
     }
 }
 

@@ -10,7 +10,8 @@ use proptest::proptest;
 
 use crate::feed::{action_of, any_text};
 use crate::sample::{
-    ACTION, abroad, action, archive, at, cancelled, edited, first, golden, hostile, moved, site, statement,
+    ACTION, abroad, action, archive, at, cancelled, edited, english, first, golden, hostile, moved, site,
+    statement,
 };
 
 const NOW: &str = "2018-07-09T16:00:00Z";
@@ -32,7 +33,7 @@ fn check(bytes: Vec<u8>) -> String {
 }
 
 fn check_calendar(revisions: &[&Revision], now: &str) -> String {
-    check(calendar(&site(), "All actions", "calendar/all", "actions/", revisions, at(now)))
+    check(calendar(&site(), english(), "All actions", "calendar/all", "actions/", revisions, at(now)))
 }
 
 // The values of each property of that name, unfolded, with its parameters.
@@ -159,17 +160,17 @@ fn a_subscribed_calendar_has_no_method_and_no_alarm() {
 
 #[test]
 fn the_file_of_one_action_has_alarms_unless_it_is_cancelled() {
-    let text = check(single(&site(), &action(), at(NOW)));
+    let text = check(single(&site(), english(), &action(), at(NOW)));
     golden("calendar/single.ics", text.as_bytes());
     assert_eq!(values(&text, "TRIGGER"), ["-P1D", "-PT2H"]);
     assert!(values(&text, "METHOD").is_empty());
-    assert!(values(&check(single(&site(), &cancelled(), at(NOW))), "TRIGGER").is_empty());
-    assert!(single(&site(), &archive(), at(NOW)).is_empty());
+    assert!(values(&check(single(&site(), english(), &cancelled(), at(NOW))), "TRIGGER").is_empty());
+    assert!(single(&site(), english(), &archive(), at(NOW)).is_empty());
 }
 
 #[test]
 fn an_attachment_is_published_by_the_site_and_asks_nobody() {
-    let text = check(attachment(&site(), &action(), at(NOW)));
+    let text = check(attachment(&site(), english(), &action(), at(NOW)));
     golden("calendar/attachment.ics", text.as_bytes());
     assert_eq!(values(&text, "METHOD"), ["PUBLISH"]);
     assert_eq!(
@@ -178,7 +179,7 @@ fn an_attachment_is_published_by_the_site_and_asks_nobody() {
             .map(|line| line.replace("CN=Council of the 'Example'", "CN=\"Council of the 'Example'\""))
     );
     assert!(values(&text, "ATTENDEE").is_empty());
-    assert!(attachment(&site(), &statement(), at(NOW)).is_empty());
+    assert!(attachment(&site(), english(), &statement(), at(NOW)).is_empty());
 }
 
 #[test]
@@ -278,8 +279,8 @@ proptest! {
     fn any_text_in_every_field_stays_inside_its_property(text in any_text()) {
         let revision = action_of(&text);
         for bytes in [
-            calendar(&site(), &text, "calendar/all", "actions/", &[&revision], at(NOW)),
-            attachment(&site(), &revision, at(NOW)),
+            calendar(&site(), english(), &text, "calendar/all", "actions/", &[&revision], at(NOW)),
+            attachment(&site(), english(), &revision, at(NOW)),
         ] {
             let written = check(bytes);
             let calendar = ICalendar::parse(&written).unwrap();

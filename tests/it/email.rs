@@ -200,7 +200,8 @@ fn issue(revisions: &[Revision]) -> Content {
 
 fn write_from(list: &List, content: Content, revisions: &[Revision], due_at: &str) -> Result<Letter, Error> {
     let (site, mail, templates) = (site(), mail(), Templates::new(&[]).unwrap());
-    let sender = Sender { site: &site, mail: &mail, list, templates: &templates };
+    let words = templates.words("en");
+    let sender = Sender { site: &site, mail: &mail, list, templates: &templates, words };
     let edition = edition(content, due_at);
     let members: Vec<&Revision> = revisions.iter().collect();
     let calendar = (members.len() == 1 && members[0].notice().event().is_some()).then_some(CALENDAR);
@@ -629,7 +630,8 @@ fn a_stamp_cannot_add_a_header() {
 fn an_operators_template_takes_the_place_of_ours() {
     let own = ("email/alert/subject.txt".to_owned(), "Come!\r\nBcc: {{ notices[0].title }}".to_owned());
     let (site, mail, list, templates) = (site(), mail(), list("Alerts"), Templates::new(&[own]).unwrap());
-    let sender = Sender { site: &site, mail: &mail, list: &list, templates: &templates };
+    let words = templates.words("en");
+    let sender = Sender { site: &site, mail: &mail, list: &list, templates: &templates, words };
     let revision = action();
     let edition = edition(Content::Alert(member(&revision)), DUE);
     let letter = letter(&sender, &edition, &[&revision], None, at(DUE)).unwrap();
@@ -721,7 +723,7 @@ proptest! {
         check_sound(&message);
         let names: Vec<String> = parsed(&message).headers().iter().map(|header| header.name().to_owned()).collect();
         prop_assert_eq!(names.join(" "), "Date From To Reply-To Subject Message-ID List-ID List-Unsubscribe \
-            List-Unsubscribe-Post List-Archive Feedback-ID MIME-Version Content-Type");
+            List-Unsubscribe-Post List-Archive Feedback-ID Content-Language MIME-Version Content-Type");
         let parsed = parsed(&message);
         prop_assert_eq!(parsed.parts.len(), 5);
         prop_assert_eq!(parsed.subject(), Some(letter.subject()));

@@ -12,7 +12,8 @@ use proptest::prelude::*;
 use proptest::proptest;
 
 use crate::sample::{
-    ACTION, action, archive, at, cancelled, edited, first, golden, hostile, moved, notice, site, statement,
+    ACTION, action, archive, at, cancelled, edited, english, first, golden, hostile, moved, notice, site,
+    statement,
 };
 
 const NOW: &str = "2018-07-09T16:00:00Z";
@@ -25,7 +26,7 @@ fn check(entries: &[&Revision], format: Format, now: &str) -> String {
         entries: entries.to_vec(),
         pictures: &BTreeMap::new(),
     };
-    let document = String::from_utf8(render(&site(), &feed, format, at(now))).unwrap();
+    let document = String::from_utf8(render(&site(), english(), &feed, format, at(now))).unwrap();
     match format {
         Format::Atom | Format::Rss => drop(roxmltree::Document::parse(&document).unwrap()),
         Format::Json => drop(serde_json::from_str::<serde_json::Value>(&document).unwrap()),
@@ -245,7 +246,7 @@ fn an_empty_feed_is_a_feed() {
 fn the_facts_in_plain_text_fit_72_columns() {
     for (name, revision) in [("action", action()), ("archive", archive()), ("statement", statement())] {
         let shown = handbill::notice::shown::shown(revision.notice(), at(NOW));
-        let text = facts::facts_text(&site(), &shown);
+        let text = facts::facts_text(&site(), english(), &shown);
         assert!(text.lines().all(|line| line.chars().count() <= 72), "{text}");
         golden(&format!("feed/facts-{name}.txt"), text.as_bytes());
     }
@@ -254,7 +255,7 @@ fn the_facts_in_plain_text_fit_72_columns() {
 #[test]
 fn markup_in_a_fact_is_text() {
     let revision = edited(&action(), "press team", "<script>alert(1)</script> & co", NOW);
-    let html = facts::facts_html(&site(), revision.notice());
+    let html = facts::facts_html(&site(), english(), revision.notice());
     assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; co"), "{html}");
 }
 

@@ -93,7 +93,7 @@ fn a_message_says_no_more_than_the_page() {
     assert!(text.contains("and secret"), "{text}");
     assert_eq!(html.matches("<a ").count(), html.matches("</a>").count());
     assert_eq!(leads_to(known.notice()).collect::<Vec<_>>(), ["open-kitchen", "open-kitchen"]);
-    assert!(!facts_text(&sample::site(), known.notice()).contains("secret"));
+    assert!(!facts_text(&sample::site(), sample::english(), known.notice()).contains("secret"));
 }
 
 #[test]
@@ -142,7 +142,7 @@ Text.
 fn a_statement_says_how_it_was_adopted_and_until_when_it_can_be_signed() {
     let facts = |source: &str, now: &str| {
         let notice = parsed("rent", source);
-        facts_text(&sample::site(), &shown(&notice, sample::at(now)))
+        facts_text(&sample::site(), sample::english(), &shown(&notice, sample::at(now)))
     };
     let adopted = "Adopted: the general assembly, consensus, on record:\n  https://example.org/minutes\n";
     let open = "Signing: Open until Wednesday, August 1, 2018, 12:00 PM EDT\n";
@@ -165,13 +165,13 @@ fn an_entry_says_when_its_source_was_seen_and_whether_to_ask_first() {
                   sources = [{ title = \"A zine\", accessed = 2020-04-06 }]\n+++\nText.\n";
     let notice = parsed("rent", source);
     assert_eq!(
-        facts_text(&sample::site(), &notice),
+        facts_text(&sample::site(), sample::english(), &notice),
         "Sources: A zine, seen on April 6, 2020\nCare: Ask those it comes from before you carry it further.\n"
     );
     let Kind::Archive(provenance) = parsed("rent", &source.replace("ask-first", "public")).kind else {
         panic!()
     };
-    assert_eq!(handbill::render::words::care(provenance.care), None);
+    assert_eq!(sample::english().care(provenance.care), None);
     let wrong = parse("rent.md", &source.replace("2020-04-06", "\"in April\""), &sample::site().defaults());
     assert!(wrong.notice.is_none());
     let problem = &wrong.report.problems[0];

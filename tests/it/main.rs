@@ -43,4 +43,5 @@ mod subscribing;
 mod target;
 mod tidy;
 mod web;
+mod words;
 mod world;

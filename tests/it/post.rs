@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::feed::{action_of, any_text};
 use crate::sample::{
-    ACTION, action, archive, at, cancelled, edited, first, golden, moved, notice, site, statement,
+    ACTION, action, archive, at, cancelled, edited, english, first, golden, moved, notice, site, statement,
 };
 
 const AT: &str = "2018-07-09T14:00:00Z";
@@ -28,13 +28,13 @@ fn correction(revision: &Revision, sequence: u32) -> Content {
 }
 
 fn check(content: &Content, revision: &Revision, now: &str) -> Value {
-    let bytes = body(&site(), content, revision, at(AT), at(now));
+    let bytes = body(&site(), english(), content, revision, at(AT), at(now));
     assert!(bytes.len() < MAX_BYTES, "{}", bytes.len());
     serde_json::from_slice(&bytes).unwrap()
 }
 
 fn check_golden(name: &str, content: &Content, revision: &Revision) {
-    golden(&format!("post/{name}.json"), &body(&site(), content, revision, at(AT), at(AT)));
+    golden(&format!("post/{name}.json"), &body(&site(), english(), content, revision, at(AT), at(AT)));
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_time_has_its_offset_its_zone_and_its_instant() {
 
 #[test]
 fn a_resend_has_the_same_bytes() {
-    let send = |now: &str| body(&site(), &alert(&moved()), &moved(), at(AT), at(now));
+    let send = |now: &str| body(&site(), english(), &alert(&moved()), &moved(), at(AT), at(now));
     assert_eq!(send("2018-07-09T14:00:00Z"), send("2018-07-10T15:59:59Z"));
 }
 

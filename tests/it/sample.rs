@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use handbill::config::Site;
 use handbill::notice::parse::parse;
 use handbill::notice::{Kind, Notice};
+use handbill::render::words::Words;
 use handbill::revision::{Draft, Revision};
 use handbill::schedule::zone::Zone;
 use url::Url;
@@ -103,6 +104,16 @@ adopted = "by consensus of the general assembly"
 +++
 Text.
 "#;
+
+/// The words of a language that ships.
+pub fn words(lang: &str) -> &'static Words {
+    crate::page::TEMPLATES.words(lang)
+}
+
+/// Those of English.
+pub fn english() -> &'static Words {
+    words("en")
+}
 
 /// The site of the samples.
 pub fn site() -> Site {

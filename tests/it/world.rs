@@ -117,6 +117,11 @@ impl World {
 
     /// Subscribes `name@example.org`, confirmed, to lists with spaces between.
     pub fn subscribe<N: AsRef<str>>(&self, names: &[N], lists: &str) {
+        self.subscribe_in(names, lists, "en");
+    }
+
+    /// Subscribes readers of a language.
+    pub fn subscribe_in<N: AsRef<str>>(&self, names: &[N], lists: &str, lang: &str) {
         let key = self.installation.key().unwrap();
         let newcomers: Vec<Newcomer> = names
             .iter()
@@ -130,7 +135,7 @@ impl World {
                     sealed: key.seal(&address, nonce),
                     standing: Standing::Confirmed,
                     lists: lists.split_whitespace().map(str::to_owned).collect(),
-                    lang: "en".to_owned(),
+                    lang: lang.to_owned(),
                     confirmed_month: "2018-07".to_owned(),
                 }
             })

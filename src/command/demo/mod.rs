@@ -101,7 +101,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Ended> {
         stage: &stage,
         site,
         seen: &seen,
-        timeline: Timeline::new(&stage.installation.config),
+        timeline: Timeline::new(&stage.installation.config, stage.installation.templates()?),
         foretold: BTreeSet::new(),
     };
     let mut stop_signal = pin!(serve::stop_signal()?);

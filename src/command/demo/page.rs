@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use crate::command::demo::mails::{self, Mail};
 use crate::command::demo::receiver::Seen;
 use crate::installation::Installation;
-use crate::render::templates::Templates;
+use crate::render::templates::{ENGLISH, Templates};
 use crate::schedule::zone::Zone;
 
 /// The page, served.
@@ -196,7 +196,7 @@ impl Shown {
             (header::REFERRER_POLICY, "no-referrer"),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         ];
-        match self.templates.render(template, view) {
+        match self.templates.render(self.templates.words(ENGLISH), template, view) {
             Ok(html) => (headers, Html(html)).into_response(),
             Err(err) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{err}\n")).into_response(),
         }

@@ -15,13 +15,16 @@ use crate::ledger::looking::Tally;
 use crate::notice::NoticeId;
 use crate::notice::shown::shown;
 use crate::plan::History;
-use crate::render::{facts, words};
+use crate::render::facts;
+use crate::render::templates::{ENGLISH, Templates};
+use crate::render::words::Words;
 use crate::revision::Revision;
 use crate::schedule::zone::Zone;
 
 /// The lines so far.
 pub struct Timeline {
     zone: Zone,
+    templates: Templates,
     is_colored: bool,
     // When the service was last switched on.
     since: DateTime<Utc>,
@@ -58,10 +61,11 @@ const TITLE_CHARS: usize = 64;
 
 impl Timeline {
     /// An empty one; colours only for a person who wants them (<https://no-color.org>).
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: &Config, templates: Templates) -> Self {
         let wants_color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Self {
             zone: config.site.zone.clone(),
+            templates,
             is_colored: io::stdout().is_terminal() && wants_color,
             since: DateTime::<Utc>::MIN_UTC,
             revisions: BTreeMap::new(),
@@ -93,7 +97,8 @@ impl Timeline {
         let mut lines = self.revised(history);
         for tally in ledger.tallies(None, u32::MAX).await? {
             if tally.state != "missed" && tally.waiting == 0 && self.editions.insert(tally.edition.clone()) {
-                lines.extend(edition(config, ledger, history, &tally).await?);
+                let words = self.templates.words(ENGLISH);
+                lines.extend(edition(config, words, ledger, history, &tally).await?);
             }
         }
         let posts = seen.posts();
@@ -118,7 +123,8 @@ impl Timeline {
                 Some(number) if number < revision.number => What::Edited,
                 Some(_) => continue,
             };
-            let kind = words::kind_singular(revision.notice().kind_name()).to_lowercase();
+            let kind =
+                self.templates.words(ENGLISH).kind_singular(revision.notice().kind_name()).to_lowercase();
             // What fell due while the service was off is told when it is on again.
             let late = if revision.revised_at < self.since {
                 format!(", which was due on {}", self.zone.to_wall(revision.revised_at).format("%Y-%m-%d"))
@@ -171,6 +177,7 @@ impl What {
 
 async fn edition(
     config: &Config,
+    words: &Words,
     ledger: &Ledger,
     history: &History,
     tally: &Tally,
@@ -182,13 +189,13 @@ async fn edition(
     // What a target gets is told when it has come.
     let Audience::List(list) = &committed.audience else { return Ok(None) };
     let list = config.list(list).map_or(list.as_str(), |list| list.title.as_str());
-    let (what, text) = said(&committed, history);
+    let (what, text) = said(words, &committed, history);
     let mails = if tally.sent == 1 { "mail" } else { "mails" };
     let to = Some(format!("{} {mails} to {list}", tally.sent));
     Ok(Some(Line { at: tally.due_at, what, text, to }))
 }
 
-fn said(committed: &Committed, history: &History) -> (What, String) {
+fn said(words: &Words, committed: &Committed, history: &History) -> (What, String) {
     let titled = |member: &Member| history.revisions.get(&member.notice).map_or(String::new(), title);
     match &committed.content {
         Content::Issue { members, .. } => {
@@ -206,17 +213,17 @@ fn said(committed: &Committed, history: &History) -> (What, String) {
             let changed = history
                 .revisions
                 .get(&member.notice)
-                .map_or(String::new(), |revision| sentences(revision, *sequence, committed.due_at));
+                .map_or(String::new(), |revision| sentences(words, revision, *sequence, committed.due_at));
             (What::Correction, format!("“{}”: {changed}", titled(member)))
         }
     }
 }
 
-fn sentences(revision: &Revision, sequence: u32, now: DateTime<Utc>) -> String {
+fn sentences(words: &Words, revision: &Revision, sequence: u32, now: DateTime<Utc>) -> String {
     let notice = shown(revision.notice(), now);
     let change = revision.changes.iter().find(|change| change.sequence == sequence);
     let differences = change.map_or(Vec::new(), |change| facts::visible_differences(change, &notice));
-    differences.iter().map(words::difference).collect::<Vec<_>>().join(" ")
+    differences.iter().map(|it| words.difference(it)).collect::<Vec<_>>().join(" ")
 }
 
 fn posted(post: &Post) -> Line {

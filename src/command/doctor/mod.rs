@@ -17,7 +17,9 @@ use crate::command::terminal::{say, say_json};
 use crate::config::{Security, Smtp, Transport};
 use crate::deliver::mail::relay;
 use crate::installation::Installation;
+use crate::problem::Report;
 use crate::render::email::dkim::Signer;
+use crate::render::words::Words;
 use crate::schedule::zone::tzdb_version;
 
 /// Options of `doctor`.
@@ -40,7 +42,7 @@ const WHAT: usize = 11;
 const MARK: usize = 6;
 
 pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clock) -> anyhow::Result<Ended> {
-    let mut findings = vec![notices(installation), key(installation)];
+    let mut findings = vec![notices(installation), words(installation), key(installation)];
     findings.extend(machine::disk(&installation.data()));
     findings.push(machine::clock());
     findings.extend(ledger(installation, clock).await);
@@ -87,6 +89,25 @@ fn notices(installation: &Installation) -> Finding {
             Ok(format!("{} without an error", reading.files))
         }),
     )
+}
+
+// A language that lacks messages works: what it lacks is said in English.
+fn words(installation: &Installation) -> Finding {
+    let look = || -> anyhow::Result<(String, Vec<String>)> {
+        let templates = installation.templates()?;
+        let languages: Vec<&str> = templates.languages().map(Words::lang).collect();
+        let lines = installation.check_words()?.iter().flat_map(Report::lines).collect();
+        Ok((languages.join(", "), lines))
+    };
+    match look() {
+        Ok((languages, lines)) if lines.is_empty() => Finding::ok("words", languages),
+        Ok((languages, lines)) => Finding::warn(
+            "words",
+            format!("{languages}; {}", lines.join("; ")),
+            "`handbill check` shows each with its line",
+        ),
+        Err(err) => Finding::of("words", Err(err)),
+    }
 }
 
 fn key(installation: &Installation) -> Finding {

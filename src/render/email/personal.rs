@@ -13,7 +13,7 @@ use crate::render::email::view::{SiteView, direction, of_site};
 use crate::render::email::{Error, Letter, Segments, Slot, Syntax, header_value, hex, inlined, tidy};
 use crate::render::page::{ListView, list_view};
 use crate::render::templates::Templates;
-use crate::render::words;
+use crate::render::words::Words;
 use crate::schedule::zone::Moment;
 
 /// Who writes, in whose words.
@@ -23,8 +23,10 @@ pub struct Desk<'a> {
     pub site: &'a Site,
     /// In whose name.
     pub mail: &'a Mail,
-    /// The words around it.
+    /// The templates around it.
     pub templates: &'a Templates,
+    /// In the language of whom it is to.
+    pub words: &'a Words,
 }
 
 /// What one person is written.
@@ -71,16 +73,17 @@ struct View<'a> {
 
 /// The letter to one person. Their links are in it already; only what is in the headers is missing.
 pub fn letter(desk: &Desk<'_>, personal: &Personal<'_>) -> Result<Letter, Error> {
-    let site = desk.site;
+    let Desk { site, words, .. } = *desk;
+    let lang = if words.is_of(&site.lang) { &site.lang } else { words.lang() };
     let until = Moment::from_instant(personal.until, site.zone.clone());
     let mut view = View {
-        lang: &site.lang,
-        dir: direction(&site.lang),
+        lang,
+        dir: direction(lang),
         subject: String::new(),
         site: of_site(site),
-        asked: personal.asked.iter().map(|list| list_view(list)).collect(),
-        lists: personal.lists.iter().map(|list| list_view(list)).collect(),
-        until: words::moment(&until),
+        asked: personal.asked.iter().map(|list| list_view(words, list)).collect(),
+        lists: personal.lists.iter().map(|list| list_view(words, list)).collect(),
+        until: words.moment(&until),
         hours: personal.hours,
         confirm_url: &personal.confirm_url,
         stay_url: &personal.stay_url,
@@ -89,12 +92,14 @@ pub fn letter(desk: &Desk<'_>, personal: &Personal<'_>) -> Result<Letter, Error>
         archive_url: site.address("notices/"),
     };
     let mail = personal.occasion.word();
-    let render = |part: &str, view: &View<'_>| desk.templates.render(&format!("email/{mail}/{part}"), view);
+    let render =
+        |part: &str, view: &View<'_>| desk.templates.render(words, &format!("email/{mail}/{part}"), view);
     view.subject = one_line(&render("subject.txt", &view)?);
     let html = inlined(&render("body.html", &view)?)?;
     let text = tidy(&render("body.txt", &view)?);
     let marker = marker(&[&html, &text]);
-    let mut letter = Letter { subject: view.subject, text, html, marker, message: Segments::default() };
+    let (lang, subject) = (view.lang.to_owned(), view.subject);
+    let mut letter = Letter { lang, subject, text, html, marker, message: Segments::default() };
     letter.message = message(&letter, desk, personal);
     Ok(letter)
 }
@@ -131,6 +136,7 @@ fn message(letter: &Letter, desk: &Desk<'_>, personal: &Personal<'_>) -> Segment
     }
     // RFC 3834 §5: no autoresponder answers it.
     message.line("Auto-Submitted: auto-generated");
+    message.line(&format!("Content-Language: {}", header_value(&letter.lang)));
     message.line("MIME-Version: 1.0");
     let name = hex(&Sha256::digest(letter.text.as_bytes())[..12]);
     let boundary = format!("=_alternative_{name}");

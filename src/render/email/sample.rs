@@ -11,6 +11,7 @@ use crate::notice::parse::parse;
 use crate::render::email::personal::{self, Desk, Personal};
 use crate::render::email::{Error, Sender, letter};
 use crate::render::templates::Templates;
+use crate::render::words::Words;
 use crate::revision::{Draft, Revision};
 use crate::schedule::reminder::Before;
 use crate::schedule::zone::Zone;
@@ -37,9 +38,13 @@ const STATEMENT: &str = "+++\nkind = \"statement\"\ntitle = \"A statement\"\n+++
 /// not when an alert is due.
 pub fn try_out(templates: &Templates) -> Result<(), Error> {
     let samples = Samples::new().ok_or(Error::Members)?;
+    templates.languages().try_for_each(|words| try_in(templates, words, &samples))
+}
+
+fn try_in(templates: &Templates, words: &Words, samples: &Samples) -> Result<(), Error> {
     let list = Audience::List(samples.list.name.clone());
-    let sender = Sender { site: &samples.site, mail: &samples.mail, list: &samples.list, templates };
-    let Samples { action, moved, cancelled, statement, before, cut, .. } = &samples;
+    let sender = Sender { site: &samples.site, mail: &samples.mail, list: &samples.list, templates, words };
+    let Samples { action, moved, cancelled, statement, before, cut, .. } = samples;
     let write = |content: Content, revisions: &[&Revision], calendar: Option<&[u8]>| {
         let due_at = action.revised_at;
         let edition = Edition::new(list.clone(), content, due_at, due_at + TimeDelta::days(1));
@@ -53,12 +58,12 @@ pub fn try_out(templates: &Templates) -> Result<(), Error> {
     write(Content::Correction(member(cancelled), cancelled.sequence), &[cancelled], Some(b""))?;
     let members = vec![member(action), member(statement)];
     write(Content::Issue { cut: *cut, members }, &[action, statement], None)?;
-    try_personal(&samples, templates)
+    try_personal(templates, words, samples)
 }
 
-fn try_personal(samples: &Samples, templates: &Templates) -> Result<(), Error> {
+fn try_personal(templates: &Templates, words: &Words, samples: &Samples) -> Result<(), Error> {
     let Samples { site, mail, list, action, .. } = samples;
-    let desk = Desk { site, mail, templates };
+    let desk = Desk { site, mail, templates, words };
     let address = |path: &str| site.address(path);
     let asked = [vec![list], Vec::new()];
     for (occasion, asked) in [Occasion::Confirmation, Occasion::Welcome, Occasion::Probe]

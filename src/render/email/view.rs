@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::Serialize;
 use url::Url;
 
@@ -14,7 +14,7 @@ use crate::notice::shown::shown;
 use crate::notice::{Event, Kind, Notice, Status, markdown};
 use crate::render::email::{Error, Sender};
 use crate::render::facts::{self, Fact, Piece};
-use crate::render::words;
+use crate::render::words::{Words, upper_first};
 use crate::revision::{Change, Difference, Revision};
 use crate::schedule::reminder::Before;
 use crate::schedule::zone::Moment;
@@ -71,7 +71,7 @@ pub struct NoticeView<'a> {
     id: &'a str,
     url: String,
     /// `Action`
-    kind: &'static str,
+    kind: String,
     /// As the author wrote it.
     title: &'a str,
     /// With its status in front when it is not as first said.
@@ -97,6 +97,8 @@ pub struct NoticeView<'a> {
 /// When and where.
 #[derive(Debug, Clone, Serialize)]
 pub struct EventView<'a> {
+    /// `Tuesday, July 10, 2018`, held together by no-break spaces.
+    day: String,
     /// `Tuesday`
     weekday: String,
     /// `July 10, 2018`, held together by no-break spaces.
@@ -108,21 +110,21 @@ pub struct EventView<'a> {
     /// `8:30 AM EDT`, or a whole date when that is on another day.
     gather: Option<String>,
     /// `Sheraton Times Square`, or that it will be announced; none when there is none.
-    place: Option<&'a str>,
+    place: Option<Cow<'a, str>>,
     address: Option<&'a str>,
     meeting_point: Option<&'a str>,
     /// Whether people may go there at the time said.
     takes_place: bool,
     /// `CANCELLED`; none when it is as first said.
-    status: Option<&'static str>,
-    status_sentence: &'static str,
+    status: Option<String>,
+    status_sentence: String,
     status_note: Option<&'a str>,
 }
 
 /// A labelled fact.
 #[derive(Debug, Clone, Serialize)]
 pub struct FactView {
-    label: &'static str,
+    label: String,
     values: Vec<Vec<PieceView>>,
 }
 
@@ -138,7 +140,7 @@ pub struct PieceView {
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct ChangeView {
     /// `New place`
-    label: &'static str,
+    label: String,
     /// A sentence each.
     sentences: Vec<String>,
     /// Whether it says that people should not go.
@@ -148,7 +150,7 @@ pub struct ChangeView {
 }
 
 // The facts that `EventView` shows: the same ones in a list below would be read as different ones.
-const IN_EVENT: [&str; 5] = ["When", "Where", "Meeting point", "Gather", "Status"];
+const IN_EVENT: [&str; 5] = ["fact-when", "fact-where", "fact-meeting-point", "fact-gather", "fact-status"];
 
 /// What an edition says at `now`; `notices` are those of its members that `notice::shown` has been through.
 pub fn view<'a>(
@@ -158,16 +160,18 @@ pub fn view<'a>(
     notices: &'a [Cow<'a, Notice>],
 ) -> Result<View<'a>, Error> {
     let first = notices.first().ok_or(Error::Members)?;
+    let words = sender.words;
+    let lang = if words.is_of(&sender.site.lang) { &sender.site.lang } else { words.lang() };
     Ok(View {
-        lang: &sender.site.lang,
-        dir: direction(&sender.site.lang),
+        lang,
+        dir: direction(lang),
         subject: String::new(),
         site: of_site(sender.site),
         list: ListView { title: &sender.list.title, description: &sender.list.description },
-        notices: notices.iter().map(|notice| of_notice(sender.site, notice)).collect(),
-        lead: of_reminder(edition, first),
-        change: of_correction(edition, revisions)?,
-        cut_day: of_issue(edition),
+        notices: notices.iter().map(|notice| of_notice(sender.site, words, notice)).collect(),
+        lead: of_reminder(words, edition, first),
+        change: of_correction(words, edition, revisions)?,
+        cut_day: of_issue(words, edition),
         has_calendar: false,
         unsubscribe_url: String::new(),
         preferences_url: String::new(),
@@ -211,18 +215,18 @@ pub fn of_site(site: &Site) -> SiteView<'_> {
     }
 }
 
-fn of_notice<'a>(site: &Site, notice: &'a Notice) -> NoticeView<'a> {
+fn of_notice<'a>(site: &Site, words: &Words, notice: &'a Notice) -> NoticeView<'a> {
     let url = site.notice_address(&notice.id);
-    let facts = facts::facts(site, notice).into_iter();
+    let facts = facts::facts(site, words, notice).into_iter();
     let event = match &notice.kind {
-        Kind::Action(event) => Some(of_event(event)),
+        Kind::Action(event) => Some(of_event(words, event)),
         Kind::Archive(_) | Kind::Statement(_) => None,
     };
     NoticeView {
         id: notice.id.as_str(),
-        kind: words::kind_singular(notice.kind_name()),
+        kind: words.kind_singular(notice.kind_name()),
         title: &notice.title,
-        full_title: words::title(notice),
+        full_title: words.title(notice),
         summary: notice.summary.as_deref(),
         excerpt: &notice.body.excerpt,
         lang: &notice.lang,
@@ -230,11 +234,8 @@ fn of_notice<'a>(site: &Site, notice: &'a Notice) -> NoticeView<'a> {
         html: for_mail(&notice.body.html, &url),
         text: &notice.body.text,
         is_whole: true,
-        facts_text: facts::facts_text(site, notice),
-        details: facts
-            .filter(|fact| event.is_none() || !IN_EVENT.contains(&fact.label))
-            .map(of_fact)
-            .collect(),
+        facts_text: facts::facts_text(site, words, notice),
+        details: facts.filter(|fact| event.is_none() || !IN_EVENT.contains(&fact.id)).map(of_fact).collect(),
         event,
         url,
     }
@@ -245,33 +246,40 @@ fn for_mail(html: &str, page: &str) -> String {
     Url::parse(page).map_or_else(|_| String::new(), |page| markdown::for_mail(html, &page))
 }
 
-fn of_event(event: &Event) -> EventView<'_> {
+fn of_event<'a>(words: &Words, event: &'a Event) -> EventView<'a> {
     let place = event.place.as_ref();
     let starts = &event.starts;
     EventView {
-        weekday: starts.wall.format("%A").to_string(),
-        date: held(&starts.wall.format("%B %-d, %Y").to_string()),
-        time: time(starts, event.ends.as_ref()),
-        short: short(starts),
-        gather: event.assemble_at.as_ref().map(|moment| clock_after(moment, starts)),
-        place: place.map(|place| place.name.as_str()).or(event.has_place_to_come.then_some(facts::NO_PLACE)),
+        day: words.day_held(starts.wall),
+        weekday: words.weekday(starts.wall.weekday()).to_owned(),
+        date: words.date_held(starts.wall),
+        time: upper_first(&time(words, starts, event.ends.as_ref())),
+        short: words.moment_short(starts.wall),
+        gather: event.assemble_at.as_ref().map(|moment| clock_after(words, moment, starts)),
+        place: place
+            .map(|place| Cow::from(place.name.as_str()))
+            .or_else(|| event.has_place_to_come.then(|| words.say("no-place").into())),
         address: place.and_then(|place| place.address.as_deref()),
         meeting_point: place.and_then(|place| place.meeting_point.as_deref()),
         takes_place: event.status.takes_place(),
-        status: words::status_prefix(event.status),
-        status_sentence: words::status_sentence(event.status),
+        status: words.status_prefix(event.status),
+        status_sentence: words.status_sentence(event.status),
         status_note: event.status_note.as_deref(),
     }
 }
 
 // The zone is said once when it is the same.
-fn time(starts: &Moment, ends: Option<&Moment>) -> String {
-    let start = words::clock(starts);
+fn time(words: &Words, starts: &Moment, ends: Option<&Moment>) -> String {
+    let start = words.clock(starts);
     let Some(ends) = ends else { return held(&start) };
     let zone = |moment: &Moment| moment.zone.abbreviation(moment.at);
-    let is_plain = ends.wall.date() == starts.wall.date() && zone(starts) == zone(ends);
-    let start = if is_plain { starts.wall.format("%-I:%M %p").to_string() } else { start };
-    format!("{} to {}", held(&start), held(&clock_after(ends, starts)))
+    let is_one_day = ends.wall.date() == starts.wall.date();
+    let is_plain = is_one_day && zone(starts) == zone(ends);
+    let start = held(&if is_plain { words.clock_alone(starts.wall) } else { start });
+    match is_one_day {
+        true => words.clock_span(&start, &held(&words.clock(ends))),
+        false => words.clock_to_moment(&start, &held(&words.moment(ends))),
+    }
 }
 
 // A date that breaks in its middle is read wrong on a narrow screen.
@@ -279,12 +287,8 @@ fn held(text: &str) -> String {
     text.replace(' ', "\u{a0}")
 }
 
-fn clock_after(moment: &Moment, start: &Moment) -> String {
-    if moment.wall.date() == start.wall.date() { words::clock(moment) } else { words::moment(moment) }
-}
-
-fn short(moment: &Moment) -> String {
-    moment.wall.format("%a %b %-d, %-I:%M %p").to_string()
+fn clock_after(words: &Words, moment: &Moment, start: &Moment) -> String {
+    if moment.wall.date() == start.wall.date() { words.clock(moment) } else { words.moment(moment) }
 }
 
 fn of_fact(fact: Fact) -> FactView {
@@ -296,9 +300,9 @@ fn of_fact(fact: Fact) -> FactView {
     FactView { label: fact.label, values: values.collect() }
 }
 
-fn of_reminder(edition: &Edition, notice: &Notice) -> String {
+fn of_reminder(words: &Words, edition: &Edition, notice: &Notice) -> String {
     match (&edition.content, notice.event()) {
-        (Content::Reminder(_, before), Some(event)) => lead(before, edition.due_at, &event.starts),
+        (Content::Reminder(_, before), Some(event)) => lead(words, before, edition.due_at, &event.starts),
         (
             Content::Reminder(..)
             | Content::Issue { .. }
@@ -311,26 +315,24 @@ fn of_reminder(edition: &Edition, notice: &Notice) -> String {
 }
 
 // `In 2 hours` is said only at that very time; a reminder that quiet hours moved names the day.
-fn lead(before: &Before, due_at: DateTime<Utc>, starts: &Moment) -> String {
+fn lead(words: &Words, before: &Before, due_at: DateTime<Utc>, starts: &Moment) -> String {
     let today = starts.zone.to_wall(due_at).date();
     let days = (starts.wall.date() - today).num_days();
-    let said = before.describe();
-    let span = said.strip_suffix(" before").unwrap_or(&said);
     match days {
-        1 if span == "1 day" => "Tomorrow".to_owned(),
-        _ if before.before(starts) == due_at => format!("In {span}"),
-        ..=0 => "Today".to_owned(),
-        1 => "Tomorrow".to_owned(),
-        days => format!("In {days} days"),
+        1 if before.parts() == [0, 1, 0, 0, 0] => words.say("tomorrow"),
+        _ if before.before(starts) == due_at => words.in_time(words.length(before)),
+        ..=0 => words.say("today"),
+        1 => words.say("tomorrow"),
+        days => words.in_time(words.number_of_days(days)),
     }
 }
 
-fn of_correction(edition: &Edition, revisions: &[&Revision]) -> Result<ChangeView, Error> {
+fn of_correction(words: &Words, edition: &Edition, revisions: &[&Revision]) -> Result<ChangeView, Error> {
     match &edition.content {
         Content::Correction(_, sequence) => {
             let changes = revisions.first().map_or(&[][..], |revision| &revision.changes);
             let change = changes.iter().find(|change| change.sequence == *sequence);
-            Ok(of_change(change.ok_or(Error::Change { sequence: *sequence })?))
+            Ok(of_change(words, change.ok_or(Error::Change { sequence: *sequence })?))
         }
         Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) | Content::Personal(..) => {
             Ok(ChangeView::default())
@@ -338,12 +340,12 @@ fn of_correction(edition: &Edition, revisions: &[&Revision]) -> Result<ChangeVie
     }
 }
 
-fn of_change(change: &Change) -> ChangeView {
+fn of_change(words: &Words, change: &Change) -> ChangeView {
     let differences = &change.differences;
     let is_off = differences.iter().any(says_it_is_off);
     ChangeView {
-        label: change_label(differences),
-        sentences: differences.iter().map(words::difference).collect(),
+        label: words.say(change_label(differences)),
+        sentences: differences.iter().map(|difference| words.difference(difference)).collect(),
         is_off,
         is_of_time: !is_off && differences.iter().any(|difference| label(difference) == NEW_TIME),
     }
@@ -360,15 +362,15 @@ fn change_label(differences: &[Difference]) -> &'static str {
     let has = |wanted: &str| labels.contains(&wanted);
     match off {
         Some(difference) => label(difference),
-        None if has(NEW_TIME) && has(NEW_PLACE) => "New time and place",
+        None if has(NEW_TIME) && has(NEW_PLACE) => "change-time-and-place",
         None if has(NEW_TIME) => NEW_TIME,
         None if has(NEW_PLACE) => NEW_PLACE,
-        None => labels.first().copied().unwrap_or("Changed"),
+        None => labels.first().copied().unwrap_or("change-other"),
     }
 }
 
-const NEW_TIME: &str = "New time";
-const NEW_PLACE: &str = "New place";
+const NEW_TIME: &str = "change-time";
+const NEW_PLACE: &str = "change-place";
 
 fn says_it_is_off(difference: &Difference) -> bool {
     match difference {
@@ -383,28 +385,28 @@ fn says_it_is_off(difference: &Difference) -> bool {
 
 fn label(difference: &Difference) -> &'static str {
     match difference {
-        Difference::Status { is: Status::Cancelled, .. } => "Cancelled",
-        Difference::Status { is: Status::Postponed, .. } => "Postponed",
+        Difference::Status { is: Status::Cancelled, .. } => "change-cancelled",
+        Difference::Status { is: Status::Postponed, .. } => "change-postponed",
         Difference::Status { is: Status::Moved, .. } => NEW_PLACE,
         Difference::Status { is: Status::Rescheduled, .. } => NEW_TIME,
-        Difference::Status { is: Status::Scheduled, was } if !was.takes_place() => "Takes place after all",
-        Difference::Status { is: Status::Scheduled, .. } => "As announced",
+        Difference::Status { is: Status::Scheduled, was } if !was.takes_place() => "change-after-all",
+        Difference::Status { is: Status::Scheduled, .. } => "change-as-announced",
         Difference::Time { .. } => NEW_TIME,
-        Difference::End { .. } => "New end",
-        Difference::Assembly { .. } => "New gathering time",
-        Difference::Place { was: None, is: Some(_) } => "Place announced",
-        Difference::Place { is: None, .. } => "Place withdrawn",
-        Difference::Place { was: Some(was), is: Some(is) } if was.name == is.name => "New address",
+        Difference::End { .. } => "change-end",
+        Difference::Assembly { .. } => "change-assembly",
+        Difference::Place { was: None, is: Some(_) } => "change-place-announced",
+        Difference::Place { is: None, .. } => "change-place-withdrawn",
+        Difference::Place { was: Some(was), is: Some(is) } if was.name == is.name => "change-address",
         Difference::Place { .. } => NEW_PLACE,
-        Difference::MeetingPoint { was: None, is: Some(_) } => "Meeting point announced",
-        Difference::MeetingPoint { is: None, .. } => "Meeting point withdrawn",
-        Difference::MeetingPoint { .. } => "New meeting point",
+        Difference::MeetingPoint { was: None, is: Some(_) } => "change-meeting-point-announced",
+        Difference::MeetingPoint { is: None, .. } => "change-meeting-point-withdrawn",
+        Difference::MeetingPoint { .. } => "change-meeting-point",
     }
 }
 
-fn of_issue(edition: &Edition) -> String {
+fn of_issue(words: &Words, edition: &Edition) -> String {
     match &edition.content {
-        Content::Issue { cut, .. } => cut.format("%A, %B %-d, %Y").to_string(),
+        Content::Issue { cut, .. } => words.day(*cut),
         Content::Alert(_) | Content::Reminder(..) | Content::Correction(..) | Content::Personal(..) => {
             String::new()
         }

@@ -18,7 +18,7 @@ use crate::notice::shown::shown;
 use crate::notice::{KindName, Notice, picture};
 use crate::render::facts;
 use crate::render::site::Picture;
-use crate::render::words;
+use crate::render::words::Words;
 use crate::render::xml::{escape_html, xml_clean};
 use crate::revision::{Change, Revision};
 use crate::schedule::zone::Moment;
@@ -81,8 +81,8 @@ pub fn newest_first(a: &Revision, b: &Revision) -> Ordering {
 }
 
 /// A feed's document, at most `MAX_BYTES` long: the oldest entries give way.
-pub fn render(site: &Site, feed: &Feed<'_>, format: Format, now: DateTime<Utc>) -> Vec<u8> {
-    let mut entries = entries(site, feed, now);
+pub fn render(site: &Site, words: &Words, feed: &Feed<'_>, format: Format, now: DateTime<Utc>) -> Vec<u8> {
+    let mut entries = entries(site, words, feed, now);
     loop {
         let document = match format {
             Format::Rss => rss::write(site, feed, &entries),
@@ -168,7 +168,7 @@ struct Category {
 
 // No two entries share one `updated`: readers that sort by it would show them in an order of their own. The
 // later in id order gives way into the past, since nobody has yet been in the future.
-fn entries<'a>(site: &Site, feed: &Feed<'a>, now: DateTime<Utc>) -> Vec<Entry<'a>> {
+fn entries<'a>(site: &Site, words: &Words, feed: &Feed<'a>, now: DateTime<Utc>) -> Vec<Entry<'a>> {
     let mut revisions = feed.entries.clone();
     revisions.sort_by(|a, b| newest_first(a, b));
     let mut entries: Vec<Entry<'_>> = Vec::with_capacity(revisions.len());
@@ -177,20 +177,26 @@ fn entries<'a>(site: &Site, feed: &Feed<'a>, now: DateTime<Utc>) -> Vec<Entry<'a
         let latest = entries.last().map(|entry| entry.updated - TimeDelta::seconds(1));
         let updated = latest.map_or(updated, |latest| updated.min(latest));
         let enclosure = enclosure(site, revision.notice(), feed.pictures);
-        entries.push(Entry { enclosure, ..entry(site, revision, updated, now) });
+        entries.push(Entry { enclosure, ..entry(site, words, revision, updated, now) });
     }
     entries
 }
 
-fn entry<'a>(site: &Site, revision: &'a Revision, updated: DateTime<Utc>, now: DateTime<Utc>) -> Entry<'a> {
+fn entry<'a>(
+    site: &Site,
+    words: &Words,
+    revision: &'a Revision,
+    updated: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Entry<'a> {
     let notice = shown(revision.notice(), now);
     let url = site.notice_address(revision.id());
     Entry {
         id: clean(&revision.tag_uri(&site.tag_domain, &site.zone)),
-        title: clean(&words::title(&notice)),
+        title: clean(&words.title(&notice)),
         summary: clean(notice.summary_or_excerpt()),
-        content: clean(&content(site, revision, &notice, &url)),
-        categories: categories(site, &notice),
+        content: clean(&content(site, words, revision, &notice, &url)),
+        categories: categories(site, words, &notice),
         published: revision.published_at.trunc_subsecs(0),
         updated,
         enclosure: None,
@@ -199,10 +205,10 @@ fn entry<'a>(site: &Site, revision: &'a Revision, updated: DateTime<Utc>, now: D
     }
 }
 
-fn content(site: &Site, revision: &Revision, notice: &Notice, url: &str) -> String {
-    let changes = changes_html(site, revision, notice);
+fn content(site: &Site, words: &Words, revision: &Revision, notice: &Notice, url: &str) -> String {
+    let changes = changes_html(site, words, revision, notice);
     let image = image_html(site, notice);
-    let facts = facts::facts_html(site, notice);
+    let facts = facts::facts_html(site, words, notice);
     let body = &notice.body.html;
     let content = match notice.kind_name() {
         // Who follows only the feed sees first when and where.
@@ -213,18 +219,19 @@ fn content(site: &Site, revision: &Revision, notice: &Notice, url: &str) -> Stri
         return content;
     }
     let summary = escape_html(notice.summary_or_excerpt());
-    format!("<p>{summary}</p>\n<p><a href=\"{}\">The whole text</a></p>\n", escape_html(url))
+    let whole = words.say("whole-text");
+    format!("<p>{summary}</p>\n<p><a href=\"{}\">{}</a></p>\n", escape_html(url), escape_html(&whole))
 }
 
 // The latest change first: it is what a reader who comes back has not seen.
-fn changes_html(site: &Site, revision: &Revision, notice: &Notice) -> String {
+fn changes_html(site: &Site, words: &Words, revision: &Revision, notice: &Notice) -> String {
     let zone = notice.event().map_or(&site.zone, |event| &event.starts.zone);
     let one = |change: &Change| {
-        let at = words::moment(&Moment::from_instant(change.at, zone.clone()));
-        let differences: Vec<String> =
-            facts::visible_differences(change, notice).iter().map(words::difference).collect();
-        let differences = differences.join(" ");
-        format!("<p><strong>Changed on {}:</strong> {}</p>\n", escape_html(&at), escape_html(&differences))
+        let at = words.moment(&Moment::from_instant(change.at, zone.clone()));
+        let differences = facts::visible_differences(change, notice);
+        let differences: Vec<String> = differences.iter().map(|it| words.difference(it)).collect();
+        let (label, differences) = (words.tell("changed-on", [("moment", at.into())]), differences.join(" "));
+        format!("<p><strong>{}</strong> {}</p>\n", escape_html(&label), escape_html(&differences))
     };
     revision.changes.iter().rev().map(one).collect()
 }
@@ -248,18 +255,18 @@ fn enclosure(site: &Site, notice: &Notice, pictures: &BTreeMap<String, Picture>)
     Some(Enclosure { url: image_address(site, notice)?, length, media_type: picture::media_type(&path)? })
 }
 
-fn categories(site: &Site, notice: &Notice) -> Vec<Category> {
+fn categories(site: &Site, words: &Words, notice: &Notice) -> Vec<Category> {
     let category = |scheme: &str, term: &str, label: &str| Category {
         term: clean(term),
         scheme: site.address(scheme),
         label: clean(label),
     };
     let kind = notice.kind_name();
-    let mut categories = vec![category("kinds/", kind.as_str(), words::kind_singular(kind))];
+    let mut categories = vec![category("kinds/", kind.as_str(), &words.kind_singular(kind))];
     // A filter in a reader can wait for a change that way.
     let status = notice.event().map(|event| event.status);
-    if let Some((status, prefix)) = status.and_then(|status| Some((status, words::status_prefix(status)?))) {
-        categories.push(category("status/", status.as_str(), prefix));
+    if let Some((status, prefix)) = status.and_then(|status| Some((status, words.status_prefix(status)?))) {
+        categories.push(category("status/", status.as_str(), &prefix));
     }
     categories.extend(notice.tags.iter().map(|tag| category("tags/", &tag.slug, &tag.name)));
     categories.extend(notice.campaign.iter().map(|name| category("campaigns/", name, name)));

@@ -7,17 +7,18 @@ mod json_ld;
 pub mod notice;
 pub mod person;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::Serialize;
 
 use crate::config::{List, Site, When};
 use crate::notice::shown::shown;
-use crate::notice::{Event, Image, KindName, Status, Tag};
+use crate::notice::{Event, Image, KindName, Notice, Status, Tag};
 use crate::render::calendar;
+use crate::render::email::view::direction;
 use crate::render::facts;
 use crate::render::feed::Format;
 use crate::render::templates::{Error, Templates};
-use crate::render::words;
+use crate::render::words::{Words, upper_first};
 use crate::render::xml::{escape_html, xml_clean};
 use crate::revision::Revision;
 use crate::schedule::zone::Moment;
@@ -37,6 +38,8 @@ pub struct Frame<'a> {
     pub site: &'a Site,
     /// Ours or the operator's.
     pub templates: &'a Templates,
+    /// In the language of the page.
+    pub words: &'a Words,
     /// Path of the stylesheet under the site.
     pub style: &'a str,
     /// Whether there is a list to subscribe to.
@@ -130,29 +133,33 @@ impl Topic {
     }
 
     /// The title of a feed or a calendar.
-    pub fn feed_title(&self, site: &Site) -> String {
+    pub fn feed_title(&self, site: &Site, words: &Words) -> String {
+        let title = ("site", site.title.as_str().into());
         match self {
             Self::All => site.title.clone(),
-            Self::Kind(kind) => format!("{}: {}", site.title, words::kind_plural(*kind)),
-            Self::Tag(tag) => format!("{}: #{}", site.title, tag.name),
+            Self::Kind(kind) => {
+                words.tell("title-of-kind", [title, ("kind", words.kind_plural(*kind).into())])
+            }
+            Self::Tag(tag) => words.tell("title-of-tag", [title, ("tag", tag.name.as_str().into())]),
         }
     }
 
     /// The title of a calendar, which holds actions alone.
-    pub fn calendar_title(&self, site: &Site) -> String {
+    pub fn calendar_title(&self, site: &Site, words: &Words) -> String {
         match self {
-            Self::All | Self::Kind(_) => Self::Kind(KindName::Action).feed_title(site),
-            Self::Tag(tag) => format!("{}: actions #{}", site.title, tag.name),
+            Self::All | Self::Kind(_) => Self::Kind(KindName::Action).feed_title(site, words),
+            Self::Tag(tag) => words.tell(
+                "calendar-of-tag",
+                [("site", site.title.as_str().into()), ("tag", tag.name.as_str().into())],
+            ),
         }
     }
 
-    fn heading(&self) -> String {
+    fn heading(&self, words: &Words) -> String {
         match self {
-            Self::All => "All notices".to_owned(),
-            Self::Kind(KindName::Action) => "Past actions".to_owned(),
-            Self::Kind(kind @ (KindName::Archive | KindName::Statement)) => {
-                words::kind_plural(*kind).to_owned()
-            }
+            Self::All => words.say("all-notices"),
+            Self::Kind(KindName::Action) => words.say("past-actions"),
+            Self::Kind(kind @ (KindName::Archive | KindName::Statement)) => words.kind_plural(*kind),
             Self::Tag(tag) => format!("#{}", tag.name),
         }
     }
@@ -174,7 +181,7 @@ pub fn home(frame: &Frame<'_>, home: &Home<'_>, now: DateTime<Utc>) -> Result<St
         more_ahead: home.more_ahead,
         latest: entries(frame, &home.latest, now),
     };
-    frame.templates.render("web/home.html", &view)
+    frame.templates.render(frame.words, "web/home.html", &view)
 }
 
 /// The actions ahead, soonest first; those postponed stand apart, since nobody knows their time.
@@ -189,14 +196,21 @@ pub fn ahead(frame: &Frame<'_>, revisions: &[&Revision], now: DateTime<Utc>) -> 
     let (postponed, ahead): (Vec<&Revision>, Vec<&Revision>) =
         revisions.iter().copied().partition(|revision| is_postponed(revision));
     let topic = Topic::Kind(KindName::Action);
-    let description = format!("The actions ahead, soonest first. {}", frame.site.description);
+    let description =
+        frame.words.tell("actions-ahead-about", [("about", frame.site.description.as_str().into())]);
     let view = View {
-        frame: frame.view("actions/", Nav::Actions, "Actions ahead", &description, &[topic]),
+        frame: frame.view(
+            "actions/",
+            Nav::Actions,
+            &frame.words.say("actions-ahead"),
+            &description,
+            &[topic],
+        ),
         ahead: entries(frame, &ahead, now),
         postponed: entries(frame, &postponed, now),
         calendar: frame.href(ACTIONS_CALENDAR),
     };
-    frame.templates.render("web/ahead.html", &view)
+    frame.templates.render(frame.words, "web/ahead.html", &view)
 }
 
 /// One page of an index.
@@ -204,8 +218,7 @@ pub fn index(frame: &Frame<'_>, index: &Index<'_>, now: DateTime<Utc>) -> Result
     #[derive(Serialize)]
     struct View<'a> {
         frame: FrameView<'a>,
-        heading: String,
-        number: Option<usize>,
+        title: String,
         entries: Vec<Entry>,
         newer: Option<String>,
         older: Option<String>,
@@ -214,12 +227,15 @@ pub fn index(frame: &Frame<'_>, index: &Index<'_>, now: DateTime<Utc>) -> Result
     }
     let topic = &index.topic;
     let path = index.number.map_or_else(|| topic.index_path(), |number| topic.closed_path(number));
-    let heading = topic.heading();
+    let words = frame.words;
+    let heading = topic.heading(words);
     let title = match index.number {
-        Some(number) => format!("{heading}, page {number}"),
+        Some(number) => {
+            words.tell("heading-with-page", [("heading", heading.as_str().into()), ("number", number.into())])
+        }
         None => heading.clone(),
     };
-    let description = format!("{heading}: {}", frame.site.description);
+    let description = words.labelled(&heading, &frame.site.description);
     let nav = match topic {
         Topic::All | Topic::Tag(_) => Nav::Elsewhere,
         Topic::Kind(KindName::Archive) => Nav::Archive,
@@ -228,8 +244,7 @@ pub fn index(frame: &Frame<'_>, index: &Index<'_>, now: DateTime<Utc>) -> Result
     };
     let view = View {
         frame: frame.view(&path, nav, &title, &description, std::slice::from_ref(topic)),
-        heading,
-        number: index.number,
+        title,
         entries: entries(frame, &index.entries, now),
         newer: index.newer().map(|path| frame.href(&path)),
         older: index.older().map(|path| frame.href(&path)),
@@ -240,7 +255,7 @@ pub fn index(frame: &Frame<'_>, index: &Index<'_>, now: DateTime<Utc>) -> Result
             Topic::Tag(_) => "tag",
         },
     };
-    frame.templates.render("web/index.html", &view)
+    frame.templates.render(frame.words, "web/index.html", &view)
 }
 
 /// All the tags, each with a page of its own.
@@ -250,12 +265,13 @@ pub fn tags(frame: &Frame<'_>, tags: &[Tag]) -> Result<String, Error> {
         frame: FrameView<'a>,
         tags: Vec<LinkView>,
     }
-    let description = format!("All the tags. {}", frame.site.description);
+    let about = [("about", frame.site.description.as_str().into())];
+    let description = frame.words.tell("tags-about", about);
     let view = View {
-        frame: frame.view("tags/", Nav::Elsewhere, "Tags", &description, &[]),
+        frame: frame.view("tags/", Nav::Elsewhere, &frame.words.say("tags"), &description, &[]),
         tags: tags.iter().map(|tag| frame.tag_link(tag)).collect(),
     };
-    frame.templates.render("web/tags.html", &view)
+    frame.templates.render(frame.words, "web/tags.html", &view)
 }
 
 /// Every feed and calendar. `topics` are all that there are, each with whether it has a calendar.
@@ -266,13 +282,15 @@ pub fn feeds(frame: &Frame<'_>, topics: &[(Topic, bool)]) -> Result<String, Erro
         feeds: Vec<FeedView>,
         opml: String,
     }
-    let description = format!("Every feed and calendar of {}.", frame.site.organization);
+    let words = frame.words;
+    let organization = [("organization", frame.site.organization.as_str().into())];
+    let description = words.tell("feeds-of-organization", organization);
     let feeds = topics
         .iter()
         .map(|(topic, calendar)| FeedView {
             title: match topic {
-                Topic::All => "Everything".to_owned(),
-                Topic::Kind(kind) => words::kind_plural(*kind).to_owned(),
+                Topic::All => words.say("everything"),
+                Topic::Kind(kind) => words.kind_plural(*kind),
                 Topic::Tag(tag) => format!("#{}", tag.name),
             },
             is_tag: matches!(topic, Topic::Tag(_)),
@@ -280,22 +298,23 @@ pub fn feeds(frame: &Frame<'_>, topics: &[(Topic, bool)]) -> Result<String, Erro
         })
         .collect();
     let view = View {
-        frame: frame.view("feeds/", Nav::Subscribe, "Feeds and calendars", &description, &[]),
+        frame: frame.view("feeds/", Nav::Subscribe, &words.say("feeds-and-calendars"), &description, &[]),
         feeds,
         opml: frame.href("feeds.opml"),
     };
-    frame.templates.render("web/feeds.html", &view)
+    frame.templates.render(frame.words, "web/feeds.html", &view)
 }
 
 /// The feeds as a list for feed readers (OPML 2.0).
-pub fn opml(site: &Site, topics: &[(Topic, bool)]) -> String {
+pub fn opml(frame: &Frame<'_>, topics: &[(Topic, bool)]) -> String {
+    let site = frame.site;
     let clean = |text: &str| escape_html(&xml_clean(text)).into_owned();
     let mut opml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<opml version=\"2.0\">\n<head><title>{}</title></head>\n<body>\n",
         clean(&site.title)
     );
     for (topic, _) in topics {
-        let title = clean(&topic.feed_title(site));
+        let title = clean(&topic.feed_title(site, frame.words));
         let feed = clean(&site.address(&format!("{}.atom", topic.feed_path())));
         let page = clean(&site.address(&topic.page_path()));
         opml.push_str(&format!(
@@ -309,12 +328,12 @@ pub fn opml(site: &Site, topics: &[(Topic, bool)]) -> String {
 /// What an address gets at which nothing stands: one text for all of them, so that nobody can find out what
 /// is still under embargo.
 pub fn missing(frame: &Frame<'_>) -> Result<String, Error> {
-    error_page(frame, "web/missing.html", "Nothing stands here")
+    error_page(frame, "web/missing.html", &frame.words.say("missing"))
 }
 
 /// What the address of a notice gets that was taken back.
 pub fn gone(frame: &Frame<'_>) -> Result<String, Error> {
-    error_page(frame, "web/gone.html", "This notice was taken back")
+    error_page(frame, "web/gone.html", &frame.words.say("gone"))
 }
 
 fn error_page(frame: &Frame<'_>, template: &str, title: &str) -> Result<String, Error> {
@@ -324,7 +343,7 @@ fn error_page(frame: &Frame<'_>, template: &str, title: &str) -> Result<String, 
     }
     let mut view = View { frame: frame.view("", Nav::Elsewhere, title, &frame.site.description, &[]) };
     view.frame.canonical = None;
-    frame.templates.render(template, &view)
+    frame.templates.render(frame.words, template, &view)
 }
 
 fn is_postponed(revision: &Revision) -> bool {
@@ -361,6 +380,8 @@ struct FrameView<'a> {
     /// Path of the site's root, with a slash at the end.
     root: &'a str,
     lang: &'a str,
+    /// `ltr` or `rtl`.
+    dir: &'static str,
     csp: &'static str,
     style: String,
     /// The browser's title.
@@ -384,7 +405,7 @@ struct FrameView<'a> {
 struct Alternate {
     media_type: &'static str,
     /// `Atom`
-    name: &'static str,
+    name: String,
     title: String,
     href: String,
 }
@@ -395,11 +416,13 @@ struct Entry {
     href: String,
     lang: String,
     kind: &'static str,
-    kind_label: &'static str,
+    kind_label: String,
     title: String,
     summary: String,
     published: Time,
     event: Option<EventEntry>,
+    /// Of the words around it, when that is another.
+    words_lang: Option<String>,
 }
 
 /// What of an action stands in an index.
@@ -415,7 +438,7 @@ struct EventEntry {
     /// None of an action without one.
     place: Option<String>,
     status: &'static str,
-    status_prefix: Option<&'static str>,
+    status_prefix: Option<String>,
     takes_place: bool,
 }
 
@@ -462,7 +485,8 @@ impl<'a> Frame<'a> {
         alternates.push(self.calendar(&Topic::Kind(KindName::Action), ACTIONS_CALENDAR));
         FrameView {
             root: site.url.path(),
-            lang: &site.lang,
+            lang: self.lang(),
+            dir: direction(self.lang()),
             csp: CONTENT_SECURITY_POLICY,
             style: self.href(self.style),
             title: if title == site.title { title.to_owned() } else { format!("{title} · {}", site.title) },
@@ -512,21 +536,36 @@ impl<'a> Frame<'a> {
             Format::Rss => ("application/rss+xml", "RSS"),
             Format::Json => ("application/feed+json", "JSON Feed"),
         };
+        let title = topic.feed_title(self.site, self.words);
         Alternate {
             media_type,
-            name,
-            title: format!("{} ({name})", topic.feed_title(self.site)),
+            name: name.to_owned(),
+            title: self.words.tell("document-title", [("title", title.into()), ("format", name.into())]),
             href: self.href(&format!("{}.{}", topic.feed_path(), format.extension())),
         }
     }
 
     fn calendar(&self, topic: &Topic, path: &str) -> Alternate {
+        self.calendar_alternate(topic.calendar_title(self.site, self.words), self.href(path))
+    }
+
+    fn calendar_alternate(&self, title: String, href: String) -> Alternate {
         Alternate {
             media_type: "text/calendar",
-            name: "Calendar",
-            title: format!("{} (calendar)", topic.calendar_title(self.site)),
-            href: self.href(path),
+            name: self.words.say("calendar"),
+            title: self.words.tell("calendar-title", [("title", title.into())]),
+            href,
         }
+    }
+
+    // Of the words around the notices: the site's, with the region it names.
+    fn lang(&self) -> &'a str {
+        if self.words.is_of(&self.site.lang) { &self.site.lang } else { self.words.lang() }
+    }
+
+    // The language of the words, where they stand within a notice of another one.
+    fn lang_within(&self, notice: &Notice) -> Option<&'a str> {
+        Some(self.lang()).filter(|lang| *lang != notice.lang)
     }
 }
 
@@ -545,76 +584,73 @@ fn entry(frame: &Frame<'_>, revision: &Revision, now: DateTime<Utc>) -> Entry {
         href: frame.href(&format!("notices/{}/", notice.id)),
         lang: notice.lang.clone(),
         kind: notice.kind_name().as_str(),
-        kind_label: words::kind_singular(notice.kind_name()),
+        kind_label: frame.words.kind_singular(notice.kind_name()),
         title: notice.title.clone(),
         summary: notice.summary_or_excerpt().to_owned(),
-        published: day(&Moment::from_instant(revision.published_at, frame.site.zone.clone())),
-        event: notice.event().map(event_entry),
+        published: day(frame.words, &Moment::from_instant(revision.published_at, frame.site.zone.clone())),
+        event: notice.event().map(|event| event_entry(frame.words, event)),
+        words_lang: frame.lang_within(&notice).map(str::to_owned),
     }
 }
 
-fn event_entry(event: &Event) -> EventEntry {
+fn event_entry(words: &Words, event: &Event) -> EventEntry {
     let wall = event.starts.wall;
     EventEntry {
-        starts: Time { machine: event.starts.rfc3339(), text: words::span(event) },
-        weekday: wall.format("%A").to_string(),
-        month: wall.format("%B").to_string(),
+        starts: Time { machine: event.starts.rfc3339(), text: words.span(event) },
+        weekday: upper_first(words.weekday(wall.weekday())),
+        month: words.month(wall).to_owned(),
         day: wall.format("%-d").to_string(),
         year: wall.format("%Y").to_string(),
-        clock: clock(event),
-        full_day: words::day(&event.starts),
-        place: facts::place_line(event),
+        clock: clock(words, event),
+        full_day: words.day(wall),
+        place: facts::place_line(words, event),
         status: event.status.as_str(),
-        status_prefix: words::status_prefix(event.status),
+        status_prefix: words.status_prefix(event.status),
         takes_place: event.status.takes_place(),
     }
 }
 
 // The clock of the start, and of the end when it is known.
-fn clock(event: &Event) -> String {
-    let start = words::clock(&event.starts);
+fn clock(words: &Words, event: &Event) -> String {
+    let start = words.clock(&event.starts);
     match &event.ends {
         Some(end) if end.wall.date() == event.starts.wall.date() => {
-            format!("{start} to {}", words::clock(end))
+            words.clock_span(&start, &words.clock(end))
         }
-        Some(end) => format!("{start} to {}", words::moment(end)),
+        Some(end) => words.clock_to_moment(&start, &words.moment(end)),
         None => start,
     }
 }
 
-fn time(moment: &Moment) -> Time {
-    Time { machine: moment.rfc3339(), text: words::moment(moment) }
+fn time(words: &Words, moment: &Moment) -> Time {
+    Time { machine: moment.rfc3339(), text: words.moment(moment) }
 }
 
-fn day(moment: &Moment) -> Time {
-    Time { machine: moment.rfc3339(), text: moment.wall.format("%B %-d, %Y").to_string() }
+fn day(words: &Words, moment: &Moment) -> Time {
+    Time { machine: moment.rfc3339(), text: words.date(moment.wall) }
 }
 
 /// What a list sends, and when, in words.
-pub fn list_view(list: &List) -> ListView<'_> {
-    let kinds: Vec<&str> = match &list.select.kinds[..] {
-        [] => KindName::ALL.iter().map(|kind| words::kind_plural(*kind)).collect(),
-        kinds => kinds.iter().map(|kind| words::kind_plural(*kind)).collect(),
+pub fn list_view<'a>(words: &Words, list: &'a List) -> ListView<'a> {
+    let kinds: Vec<String> = match &list.select.kinds[..] {
+        [] => KindName::ALL.iter().map(|kind| words.kind_plural(*kind)).collect(),
+        kinds => kinds.iter().map(|kind| words.kind_plural(*kind)).collect(),
     };
+    let kinds = kinds.join(", ");
     let tags: Vec<String> = list.select.tags.iter().map(|tag| format!("#{tag}")).collect();
-    let remind: Vec<String> = list.remind.iter().map(|before| before.describe()).collect();
+    let remind: Vec<String> = list.remind.iter().map(|before| words.before(before)).collect();
     ListView {
         name: &list.name,
         title: &list.title,
         description: &list.description,
         what: match &tags[..] {
-            [] => kinds.join(", "),
-            tags => format!("{}; only with {}", kinds.join(", "), tags.join(" or ")),
+            [] => kinds,
+            tags => words.tell("only-with", [("kinds", kinds.into()), ("tags", words.or(tags).into())]),
         },
         when: match &list.when {
-            When::AtOnce => "As soon as there is something".to_owned(),
-            When::Cut(cut) => upper_first(&cut.describe()),
+            When::AtOnce => words.say("at-once"),
+            When::Cut(cut) => upper_first(&words.cut(cut)),
         },
-        remind: (!remind.is_empty()).then(|| format!("{} an action begins", remind.join(" and "))),
+        remind: (!remind.is_empty()).then(|| words.tell("reminds", [("spans", words.and(&remind).into())])),
     }
-}
-
-fn upper_first(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }

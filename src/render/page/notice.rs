@@ -9,10 +9,10 @@ use crate::notice::shown::shown;
 use crate::notice::{Event, Kind, KindName, Lineage, Notice, Provenance, Status};
 use crate::render::facts::{self, Fact, Piece, Value};
 use crate::render::page::{
-    Alternate, Frame, FrameView, LinkView, Nav, Time, Topic, clock, day, image_address, json_ld, time,
+    Frame, FrameView, LinkView, Nav, Time, Topic, clock, day, image_address, json_ld, time,
 };
 use crate::render::templates::Error;
-use crate::render::words;
+use crate::render::words::upper_first;
 use crate::revision::{Change, Difference, Revision};
 use crate::schedule::zone::Moment;
 
@@ -31,11 +31,14 @@ pub struct Related<'a> {
     pub referrers: Vec<&'a Revision>,
 }
 
-/// The label of the fact that this page writes itself, to link the notices it names.
-const LINEAGE: &str = "Where it comes from";
+/// The fact that this page writes itself, to link the notices it names.
+const LINEAGE: &str = "fact-lineage";
 
-/// The labels of the facts that stand in the panel of an action, or in its banner.
-const IN_PANEL: [&str; 5] = ["When", "Where", "Meeting point", "Gather", "Status"];
+/// The fact whose links are named by their languages.
+const TRANSLATIONS: &str = "fact-translations";
+
+/// The facts that stand in the panel of an action, or in its banner.
+const IN_PANEL: [&str; 5] = ["fact-when", "fact-where", "fact-meeting-point", "fact-gather", "fact-status"];
 
 /// The page of a notice.
 pub fn page(
@@ -45,7 +48,7 @@ pub fn page(
     now: DateTime<Utc>,
 ) -> Result<String, Error> {
     let notice = shown(revision.notice(), now);
-    frame.templates.render("web/notice.html", &view(frame, revision, &notice, related, now))
+    frame.templates.render(frame.words, "web/notice.html", &view(frame, revision, &notice, related, now))
 }
 
 #[derive(Serialize)]
@@ -55,8 +58,10 @@ struct View<'a> {
     url: String,
     uid: String,
     lang: &'a str,
+    /// Of the words around it, when that is another.
+    words_lang: Option<&'a str>,
     kind: &'static str,
-    kind_label: &'static str,
+    kind_label: String,
     kind_href: String,
     title: &'a str,
     summary: Option<&'a str>,
@@ -75,7 +80,15 @@ struct View<'a> {
     supersedes: Option<LinkView>,
     superseded_by: Vec<LinkView>,
     referrers: Vec<LinkView>,
+    /// The same notice in other languages.
+    translations: Vec<TranslationView>,
     json_ld: String,
+}
+
+#[derive(Serialize)]
+struct TranslationView {
+    lang: String,
+    url: String,
 }
 
 #[derive(Serialize)]
@@ -104,8 +117,8 @@ struct EventView<'a> {
     gather: Option<Time>,
     zone: &'a str,
     place: Option<PlaceView<'a>>,
-    /// What is said of a place that is not yet shown.
-    no_place: Option<&'static str>,
+    /// Whether a place is still to be announced.
+    no_place: bool,
     takes_place: bool,
     is_over: bool,
     calendar: String,
@@ -122,7 +135,7 @@ struct PlaceView<'a> {
 
 #[derive(Serialize)]
 struct FactView {
-    label: &'static str,
+    label: String,
     /// Of microformats2, or empty.
     class: &'static str,
     values: Vec<Vec<PieceView>>,
@@ -132,6 +145,8 @@ struct FactView {
 struct PieceView {
     text: String,
     href: Option<String>,
+    /// Of what it leads to, when it says so.
+    hreflang: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -148,6 +163,7 @@ fn view<'a>(
     now: DateTime<Utc>,
 ) -> View<'a> {
     let site = frame.site;
+    let words = frame.words;
     let kind = notice.kind_name();
     View {
         frame: notice_frame(frame, notice),
@@ -155,8 +171,9 @@ fn view<'a>(
         url: site.notice_address(&notice.id),
         uid: revision.tag_uri(&site.tag_domain, &site.zone),
         lang: &notice.lang,
+        words_lang: frame.lang_within(notice),
         kind: kind.as_str(),
-        kind_label: words::kind_singular(kind),
+        kind_label: words.kind_singular(kind),
         kind_href: frame.href(&Topic::Kind(kind).page_path()),
         title: &notice.title,
         summary: notice.summary.as_deref(),
@@ -167,10 +184,10 @@ fn view<'a>(
         image: notice.image.as_ref().and_then(|image| {
             Some(ImageView { href: frame.local(&image_address(site, image)?), alt: &image.alt })
         }),
-        published: day(&Moment::from_instant(revision.published_at, site.zone.clone())),
+        published: day(words, &Moment::from_instant(revision.published_at, site.zone.clone())),
         updated: (revision.sequence > 0)
-            .then(|| time(&Moment::from_instant(revision.updated_at, site.zone.clone()))),
-        banner: notice.event().and_then(|event| banner(revision, notice, event)),
+            .then(|| time(words, &Moment::from_instant(revision.updated_at, site.zone.clone()))),
+        banner: notice.event().and_then(|event| banner(frame, revision, notice, event)),
         event: notice.event().map(|event| event_view(frame, notice, event, now)),
         facts: fact_views(frame, notice, related),
         history: history(frame, revision, notice),
@@ -178,6 +195,7 @@ fn view<'a>(
         supersedes: related.supersedes.map(|revision| link(frame, revision)),
         superseded_by: links(frame, &related.superseded_by),
         referrers: links(frame, &related.referrers),
+        translations: translations(frame, notice),
         json_ld: json_ld::of(site, revision, notice),
     }
 }
@@ -191,40 +209,37 @@ fn notice_frame<'a>(frame: &Frame<'a>, notice: &Notice) -> FrameView<'a> {
         KindName::Statement => Nav::Statements,
         KindName::Action => Nav::Actions,
     };
-    let title = words::title(notice);
+    let title = frame.words.title(notice);
     let mut view = frame.view(&path, nav, &title, notice.summary_or_excerpt(), &[Topic::Kind(kind)]);
     if notice.event().is_some() {
-        let event = Alternate {
-            media_type: "text/calendar",
-            name: "Calendar",
-            title: format!("{title} (calendar)"),
-            href: frame.href(&format!("{path}event.ics")),
-        };
+        let event = frame.calendar_alternate(title, frame.href(&format!("{path}event.ics")));
         view.alternates.insert(0, event);
     }
     view
 }
 
 // An action that takes place as first said needs none, unless the author notes something.
-fn banner(revision: &Revision, notice: &Notice, event: &Event) -> Option<Banner> {
+fn banner(frame: &Frame<'_>, revision: &Revision, notice: &Notice, event: &Event) -> Option<Banner> {
     let is_changed = event.status != Status::Scheduled || !revision.changes.is_empty();
     if !is_changed && event.status_note.is_none() {
         return None;
     }
-    let latest = revision.changes.last().map_or(Vec::new(), |change| lines(change, notice));
+    let words = frame.words;
+    let latest = revision.changes.last().map_or(Vec::new(), |change| lines(frame, change, notice));
     let status_was = revision.changes.last().and_then(status_before);
     let sentence = status_was
-        .map_or(words::status_sentence(event.status), |was| words::status_change(was, event.status));
-    let changes: Vec<String> = latest.into_iter().filter(|line| line != sentence).collect();
+        .map_or_else(|| words.status_sentence(event.status), |was| words.status_change(was, event.status));
+    let changes: Vec<String> = latest.into_iter().filter(|line| *line != sentence).collect();
     let headline = match event.status {
         // Whoever changed the time need not have called it rescheduled.
         Status::Scheduled if !changes.is_empty() && status_was.is_none() => {
-            "What was announced has changed.".to_owned()
+            words.say("what-was-announced-has-changed")
         }
-        Status::Scheduled | Status::Postponed => sentence.to_owned(),
-        Status::Cancelled => "CANCELLED".to_owned(),
+        Status::Scheduled | Status::Postponed => sentence,
+        Status::Cancelled => words.say("status-cancelled"),
         Status::Moved | Status::Rescheduled => {
-            format!("{}. {sentence}", words::status_prefix(event.status).unwrap_or_default())
+            let status = words.status_prefix(event.status).unwrap_or_default();
+            words.tell("status-and-sentence", [("status", status.into()), ("sentence", sentence.into())])
         }
     };
     Some(Banner { status: event.status.as_str(), headline, note: event.status_note.clone(), changes })
@@ -247,18 +262,19 @@ fn event_view<'a>(
     event: &'a Event,
     now: DateTime<Utc>,
 ) -> EventView<'a> {
+    let words = frame.words;
     EventView {
-        starts: time(&event.starts),
-        ends: event.ends.as_ref().map(time),
-        day: words::day(&event.starts),
-        clock: clock(event),
+        starts: time(words, &event.starts),
+        ends: event.ends.as_ref().map(|ends| time(words, ends)),
+        day: upper_first(&words.day(event.starts.wall)),
+        clock: upper_first(&clock(words, event)),
         gather: event.assemble_at.as_ref().map(|moment| Time {
             machine: moment.rfc3339(),
             // On the day of the start the day has been said.
             text: if moment.wall.date() == event.starts.wall.date() {
-                words::clock(moment)
+                words.clock(moment)
             } else {
-                words::moment(moment)
+                words.moment(moment)
             },
         }),
         zone: event.starts.zone.name(),
@@ -269,7 +285,7 @@ fn event_view<'a>(
             longitude: place.geo.map(|(_, longitude)| longitude.to_string()),
             meeting_point: place.meeting_point.as_deref(),
         }),
-        no_place: event.has_place_to_come.then_some(facts::NO_PLACE),
+        no_place: event.has_place_to_come,
         takes_place: event.status.takes_place(),
         is_over: event.ends_or_assumed_at() <= now,
         calendar: frame.href(&format!("notices/{}/event.ics", notice.id)),
@@ -277,25 +293,36 @@ fn event_view<'a>(
 }
 
 fn fact_views(frame: &Frame<'_>, notice: &Notice, related: &Related<'_>) -> Vec<FactView> {
-    facts::facts(frame.site, notice)
+    facts::facts(frame.site, frame.words, notice)
         .iter()
-        .filter(|fact| notice.event().is_none() || !IN_PANEL.contains(&fact.label))
+        .filter(|fact| notice.event().is_none() || !IN_PANEL.contains(&fact.id))
         .map(|fact| match &notice.kind {
-            Kind::Archive(provenance) if fact.label == LINEAGE => lineage(frame, provenance, related),
+            Kind::Archive(provenance) if fact.id == LINEAGE => lineage(frame, provenance, related),
             Kind::Archive(_) | Kind::Statement(_) | Kind::Action(_) => fact_view(frame, fact),
         })
         .collect()
 }
 
 fn fact_view(frame: &Frame<'_>, fact: &Fact) -> FactView {
-    let class = match fact.label {
-        "Hosts" => "p-organizer",
+    let class = match fact.id {
+        "fact-hosts" => "p-organizer",
         _ => "",
     };
-    FactView {
-        label: fact.label,
-        class,
-        values: fact.values.iter().map(|value| pieces(frame, value)).collect(),
+    let mut values: Vec<Vec<PieceView>> = fact.values.iter().map(|value| pieces(frame, value)).collect();
+    if fact.id == TRANSLATIONS {
+        values.iter_mut().flatten().for_each(|piece| piece.hreflang = Some(piece.text.clone()));
+    }
+    FactView { label: fact.label.clone(), class, values }
+}
+
+fn translations(frame: &Frame<'_>, notice: &Notice) -> Vec<TranslationView> {
+    match &notice.kind {
+        Kind::Statement(signing) => signing
+            .translations
+            .iter()
+            .map(|it| TranslationView { lang: it.lang.clone(), url: frame.site.notice_address(&it.notice) })
+            .collect(),
+        Kind::Action(_) | Kind::Archive(_) => Vec::new(),
     }
 }
 
@@ -304,8 +331,10 @@ fn pieces(frame: &Frame<'_>, value: &Value) -> Vec<PieceView> {
     pieces
         .iter()
         .map(|piece| match piece {
-            Piece::Text(text) => PieceView { text: text.clone(), href: None },
-            Piece::Link { text, url } => PieceView { text: text.clone(), href: Some(frame.local(url)) },
+            Piece::Text(text) => PieceView { text: text.clone(), href: None, hreflang: None },
+            Piece::Link { text, url } => {
+                PieceView { text: text.clone(), href: Some(frame.local(url)), hreflang: None }
+            }
         })
         .collect()
 }
@@ -316,23 +345,19 @@ fn lineage(frame: &Frame<'_>, provenance: &Provenance, related: &Related<'_>) ->
         let target = match related.lineage.get(index).copied().flatten() {
             Some(revision) => {
                 let link = link(frame, revision);
-                PieceView { text: link.text, href: Some(link.href) }
+                PieceView { text: link.text, href: Some(link.href), hreflang: None }
             }
-            None => PieceView { text: lineage.target.clone(), href: None },
+            None => PieceView { text: lineage.target.clone(), href: None, hreflang: None },
         };
-        let confidence = words::confidence(lineage.confidence);
-        let ground = match &lineage.source {
-            Some(source) => format!(" ({confidence}: {source})"),
-            None => format!(" ({confidence})"),
-        };
+        let confidence = frame.words.confidence(lineage.confidence, lineage.source.as_deref());
         vec![
-            PieceView { text: format!("{} ", words::relation(lineage.rel)), href: None },
+            PieceView { text: format!("{} ", frame.words.relation(lineage.rel)), href: None, hreflang: None },
             target,
-            PieceView { text: ground, href: None },
+            PieceView { text: format!(" ({confidence})"), href: None, hreflang: None },
         ]
     };
     let values = provenance.lineage.iter().enumerate().map(value).collect();
-    FactView { label: LINEAGE, class: "", values }
+    FactView { label: frame.words.say(LINEAGE), class: "", values }
 }
 
 fn history(frame: &Frame<'_>, revision: &Revision, notice: &Notice) -> Vec<ChangeView> {
@@ -342,14 +367,15 @@ fn history(frame: &Frame<'_>, revision: &Revision, notice: &Notice) -> Vec<Chang
         .iter()
         .rev()
         .map(|change| ChangeView {
-            at: time(&Moment::from_instant(change.at, zone.clone())),
-            lines: lines(change, notice),
+            at: time(frame.words, &Moment::from_instant(change.at, zone.clone())),
+            lines: lines(frame, change, notice),
         })
         .collect()
 }
 
-fn lines(change: &Change, notice: &Notice) -> Vec<String> {
-    facts::visible_differences(change, notice).iter().map(words::difference).collect()
+fn lines(frame: &Frame<'_>, change: &Change, notice: &Notice) -> Vec<String> {
+    let differences = facts::visible_differences(change, notice);
+    differences.iter().map(|difference| frame.words.difference(difference)).collect()
 }
 
 fn links(frame: &Frame<'_>, revisions: &[&Revision]) -> Vec<LinkView> {
@@ -358,7 +384,7 @@ fn links(frame: &Frame<'_>, revisions: &[&Revision]) -> Vec<LinkView> {
 
 fn link(frame: &Frame<'_>, revision: &Revision) -> LinkView {
     LinkView {
-        text: words::title(revision.notice()),
+        text: frame.words.title(revision.notice()),
         href: frame.href(&format!("notices/{}/", revision.id())),
     }
 }

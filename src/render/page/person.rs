@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::config::{Config, List, Transport, When};
 use crate::render::page::{ACTIONS_CALENDAR, Alternate, Frame, FrameView, ListView, Nav, Topic, list_view};
 use crate::render::templates::Error;
+use crate::render::xml::escape_html;
 
 /// What is true of the addresses that this installation holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
@@ -112,14 +113,16 @@ pub fn subscribe(frame: &Frame<'_>, lists: &[List], terms: &Terms, filled: &Fill
         calendar: String,
         feeds: Vec<Alternate>,
     }
-    let description = format!("How to hear of what {} publishes.", frame.site.organization);
+    let words = frame.words;
+    let organization = [("organization", frame.site.organization.as_str().into())];
+    let description = words.tell("subscribe-to-organization", organization);
     let mut view = View {
-        frame: frame.view("subscribe/", Nav::Subscribe, "Subscribe", &description, &[]),
+        frame: frame.view("subscribe/", Nav::Subscribe, &words.say("subscribe"), &description, &[]),
         lists: lists
             .iter()
             .map(|list| Row {
                 is_chosen: filled.lists.contains(&list.name) || lists.len() == 1,
-                list: list_view(list),
+                list: list_view(words, list),
             })
             .collect(),
         terms,
@@ -132,17 +135,19 @@ pub fn subscribe(frame: &Frame<'_>, lists: &[List], terms: &Terms, filled: &Fill
     if *filled != Filled::default() {
         view.frame.canonical = None;
     }
-    frame.templates.render("web/subscribe.html", &view)
+    frame.templates.render(frame.words, "web/subscribe.html", &view)
 }
 
 // What others put into their own pages: a plain form, nothing of ours runs there.
 fn snippet(frame: &Frame<'_>, lists: &[List]) -> String {
     let mut snippet = format!("<form method=\"post\" action=\"{}\">\n", frame.site.address("subscribe"));
-    snippet.push_str("<label>Mail address <input type=\"email\" name=\"address\" required></label>\n");
+    let label = escape_html(&frame.words.say("address-of-mail")).into_owned();
+    snippet.push_str(&format!("<label>{label} <input type=\"email\" name=\"address\" required></label>\n"));
     for list in lists {
         snippet.push_str(&format!("<input type=\"hidden\" name=\"lists\" value=\"{}\">\n", list.name));
     }
-    snippet.push_str("<button>Subscribe</button>\n</form>");
+    let button = escape_html(&frame.words.say("subscribe")).into_owned();
+    snippet.push_str(&format!("<button>{button}</button>\n</form>"));
     snippet
 }
 
@@ -153,7 +158,11 @@ pub fn asked(frame: &Frame<'_>, hours: i64) -> Result<String, Error> {
         frame: FrameView<'a>,
         hours: i64,
     }
-    frame.templates.render("web/asked.html", &View { frame: frame.nameless("Look into your mailbox"), hours })
+    frame.templates.render(
+        frame.words,
+        "web/asked.html",
+        &View { frame: frame.nameless(&frame.words.say("asked")), hours },
+    )
 }
 
 /// What somebody sees whose network asks too often.
@@ -163,30 +172,34 @@ pub fn too_many(frame: &Frame<'_>, minutes: u64) -> Result<String, Error> {
         frame: FrameView<'a>,
         minutes: u64,
     }
-    frame.templates.render("web/too_many.html", &View { frame: frame.nameless("Too many requests"), minutes })
+    frame.templates.render(
+        frame.words,
+        "web/too_many.html",
+        &View { frame: frame.nameless(&frame.words.say("too-many")), minutes },
+    )
 }
 
 /// The page of the link in a confirmation. `lists` are what waits for it, or when it was pressed what they get.
-pub fn confirm(frame: &Frame<'_>, press: Press, lists: &[&List]) -> Result<String, Error> {
+pub fn confirm(frame: &Frame<'_>, press: Press, lists: &[List]) -> Result<String, Error> {
     #[derive(Serialize)]
     struct View<'a> {
         frame: FrameView<'a>,
         press: &'static str,
         lists: Vec<ListView<'a>>,
     }
-    let lists = lists.iter().map(|list| list_view(list)).collect();
-    let view = View { frame: frame.nameless("Confirm"), press: press.word(), lists };
-    frame.templates.render("web/confirm.html", &view)
+    let lists = lists.iter().map(|list| list_view(frame.words, list)).collect();
+    let view = View { frame: frame.nameless(&frame.words.say("confirm")), press: press.word(), lists };
+    frame.templates.render(frame.words, "web/confirm.html", &view)
 }
 
 /// The page of the link in a probe.
 pub fn stay(frame: &Frame<'_>, press: Press) -> Result<String, Error> {
-    pressed(frame, "web/stay.html", "Stay", press)
+    pressed(frame, "web/stay.html", &frame.words.say("stay"), press)
 }
 
 /// What somebody sees of whom nothing is held any more.
 pub fn erased(frame: &Frame<'_>) -> Result<String, Error> {
-    pressed(frame, "web/erased.html", "Forgotten", Press::Done)
+    pressed(frame, "web/erased.html", &frame.words.say("forgotten"), Press::Done)
 }
 
 fn pressed(frame: &Frame<'_>, template: &str, title: &str, press: Press) -> Result<String, Error> {
@@ -195,7 +208,7 @@ fn pressed(frame: &Frame<'_>, template: &str, title: &str, press: Press) -> Resu
         frame: FrameView<'a>,
         press: &'static str,
     }
-    frame.templates.render(template, &View { frame: frame.nameless(title), press: press.word() })
+    frame.templates.render(frame.words, template, &View { frame: frame.nameless(title), press: press.word() })
 }
 
 /// The page of a link to leave: a button, or the word that it is done, or that the link is not valid any more.
@@ -207,8 +220,8 @@ pub fn leave(frame: &Frame<'_>, press: Press, list: Option<&str>) -> Result<Stri
         press: &'static str,
         list: Option<&'a str>,
     }
-    let view = View { frame: frame.nameless("Leave a list"), press: press.word(), list };
-    frame.templates.render("web/leave.html", &view)
+    let view = View { frame: frame.nameless(&frame.words.say("leave-a-list")), press: press.word(), list };
+    frame.templates.render(frame.words, "web/leave.html", &view)
 }
 
 /// The page on which a subscriber chooses; without wishes, that the link is not valid any more.
@@ -218,8 +231,8 @@ pub fn preferences(frame: &Frame<'_>, wishes: Option<&Wishes>) -> Result<String,
         frame: FrameView<'a>,
         wishes: Option<&'a Wishes>,
     }
-    let view = View { frame: frame.nameless("What you get"), wishes };
-    frame.templates.render("web/preferences.html", &view)
+    let view = View { frame: frame.nameless(&frame.words.say("what-you-get")), wishes };
+    frame.templates.render(frame.words, "web/preferences.html", &view)
 }
 
 /// The title of the list whose issues can come instead of this one's alerts.
