@@ -72,6 +72,39 @@ pub struct Mail {
     pub reply_to: Option<String>,
     /// What takes the bytes.
     pub transport: Transport,
+    /// Where what comes back goes.
+    pub returns: Returns,
+}
+
+/// Where what comes back goes: bounces, complaints, and wishes to leave by mail.
+#[derive(Debug, Clone, Default)]
+pub struct Returns {
+    /// Gets the bounces, with a token put behind a `+`; without it they go to the sender's address.
+    pub return_path: Option<String>,
+    /// Gets complaints (RFC 5965).
+    pub complaints: Option<String>,
+    /// Gets wishes to leave, with a token put behind a `+`; when it is set, mails name it in List-Unsubscribe.
+    pub leave: Option<String>,
+    /// Where to listen for them.
+    pub listen: Option<Listen>,
+}
+
+/// Where to listen for mail, and what is spoken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// `127.0.0.1:2424`
+    pub address: String,
+    /// What is spoken.
+    pub protocol: Protocol,
+}
+
+/// What is spoken to a listener for mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// RFC 2033: an answer for each recipient.
+    Lmtp,
+    /// RFC 5321: one answer for all.
+    Smtp,
 }
 
 /// What takes the bytes of a mail.
@@ -359,6 +392,7 @@ fn read_mail(table: Fields<'_>, site: Option<&Site>) -> Option<Mail> {
         mailbox
     });
     let reply_to = table.line("reply_to").and_then(|line| checked_address(&table, line));
+    let returns = read_returns(&table);
     let smtp = table.table("smtp").map(read_smtp);
     let transport = match table.one_of("transport", &[("outbox", false), ("smtp", true)]) {
         Some(true) if smtp.is_none() => {
@@ -375,7 +409,37 @@ fn read_mail(table: Fields<'_>, site: Option<&Site>) -> Option<Mail> {
     table.finish();
     let from = from?;
     let from_name = from.name.unwrap_or_else(|| site.map_or(String::new(), |site| site.title.clone()));
-    Some(Mail { from_name, from_address: from.email.to_string(), reply_to, transport: transport? })
+    Some(Mail { from_name, from_address: from.email.to_string(), reply_to, transport: transport?, returns })
+}
+
+fn read_returns(mail: &Fields<'_>) -> Returns {
+    let return_path = mail.line("return_path").and_then(|line| tagged_address(mail, "return_path", line));
+    let Some(table) = mail.table("inbound") else { return Returns { return_path, ..Returns::default() } };
+    let complaints = table.line("complaints").and_then(|line| checked_address(&table, line));
+    let leave = table.line("leave").and_then(|line| tagged_address(&table, "leave", line));
+    let protocol = table.one_of("protocol", &[("lmtp", Protocol::Lmtp), ("smtp", Protocol::Smtp)]);
+    let listen = table
+        .line("listen")
+        .map(|line| Listen { address: line.value, protocol: protocol.unwrap_or(Protocol::Lmtp) });
+    table.finish();
+    Returns { return_path, complaints, leave, listen }
+}
+
+// An address that a token still goes into: 64 octets are the most before the `@` (RFC 5321 §4.5.3.1.1), of which
+// `+` and a token take 41.
+fn tagged_address(table: &Fields<'_>, key: &'static str, line: Placed<String>) -> Option<String> {
+    let span = line.span.clone();
+    let address = checked_address(table, line)?;
+    let local = address.rsplit_once('@').map_or("", |(local, _)| local);
+    if local.len() <= 23 && local.is_ascii() && !local.contains('"') {
+        return Some(address);
+    }
+    table.error(
+        span,
+        format!("`{key}` has no room for a token"),
+        "write at most 23 plain letters before the @, such as bounces@lists.example.org",
+    );
+    None
 }
 
 fn read_smtp(table: Fields<'_>) -> Option<Smtp> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use handbill::config::{List, Mail, Select, Site, Transport, When};
+use handbill::config::{List, Mail, Returns, Select, Site, Transport, When};
 use handbill::edition::{Audience, Content, Edition, Member};
 use handbill::notice::Notice;
 use handbill::notice::parse::parse;
@@ -126,6 +126,7 @@ fn mail() -> Mail {
         from_address: "notices@example.org".to_owned(),
         reply_to: Some("council@example.org".to_owned()),
         transport: Transport::Outbox,
+        returns: Returns::default(),
     }
 }
 

@@ -5,7 +5,7 @@
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use url::Url;
 
-use crate::config::{List, Mail, Select, Site, Transport, When};
+use crate::config::{List, Mail, Returns, Select, Site, Transport, When};
 use crate::edition::{Audience, Content, Edition, Member};
 use crate::notice::parse::parse;
 use crate::render::email::{Error, Sender, letter};
@@ -81,6 +81,7 @@ impl Samples {
                 from_address: "notices@example.org".to_owned(),
                 reply_to: None,
                 transport: Transport::Outbox,
+                returns: Returns::default(),
             },
             list: List {
                 name: "sample".to_owned(),
