@@ -9,6 +9,7 @@ use sqlx::{AnyConnection, Row};
 use crate::delivery::{Answer, Next, Outcome, State};
 use crate::edition::{Audience, Content, EditionId, Lane, Member};
 use crate::ledger::publishing::audience_of;
+use crate::ledger::returning::weigh_receipts;
 use crate::ledger::{Ledger, instant, millis, rows_text, small};
 use crate::notice::NoticeId;
 use crate::schedule::reminder::Before;
@@ -169,10 +170,12 @@ impl Ledger {
     }
 
     /// Writes down what came of claims, all in one commit. A delivery that was claimed again since is passed
-    /// over; its try is written down all the same, because it was made.
+    /// over; its try is written down all the same, because it was made. What was refused for a recipient's sake
+    /// counts against their address.
     pub async fn record(&self, receipts: &[Receipt]) -> anyhow::Result<()> {
         let mut transaction = self.write.begin().await.context("begin a record")?;
         record(&mut transaction, self, receipts).await?;
+        weigh_receipts(&mut transaction, receipts).await?;
         transaction.commit().await.context("end a record")
     }
 

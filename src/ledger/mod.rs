@@ -9,6 +9,7 @@ pub mod delivering;
 pub mod looking;
 pub mod publishing;
 pub mod recalling;
+pub mod returning;
 pub mod schema;
 pub mod subscribing;
 

@@ -5,7 +5,9 @@ use sqlx::AnyConnection;
 use crate::ledger::Dialect;
 
 // Each runs once, in this order. What differs between the two databases stands in braces.
-const MIGRATIONS: &[&[&str]] = &[&[
+const MIGRATIONS: &[&[&str]] = &[FIRST, RETURNED];
+
+const FIRST: &[&str] = &[
     "CREATE TABLE mark (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
     "CREATE TABLE lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, fence BIGINT NOT NULL, until BIGINT NOT NULL)",
     "CREATE TABLE revision (
@@ -40,7 +42,17 @@ const MIGRATIONS: &[&[&str]] = &[&[
         edition BIGINT NOT NULL, recipient BIGINT NOT NULL, number BIGINT NOT NULL, at BIGINT NOT NULL,
         outcome TEXT NOT NULL, code BIGINT NOT NULL, enhanced TEXT NOT NULL, text TEXT NOT NULL,
         took_ms BIGINT NOT NULL, PRIMARY KEY (edition, recipient, number)){without_rowid}",
-]];
+];
+
+// What came back from whom, for as long as it counts; whose address is asked; who is suppressed for it.
+const RETURNED: &[&str] = &[
+    "CREATE TABLE returned (
+        subscriber BIGINT NOT NULL, edition BIGINT NOT NULL, kind BIGINT NOT NULL, at BIGINT NOT NULL,
+        PRIMARY KEY (subscriber, edition)){without_rowid}",
+    "CREATE TABLE probe (subscriber BIGINT PRIMARY KEY, wanted_at BIGINT NOT NULL, sent_at BIGINT)",
+    "CREATE TABLE suppression (
+        subscriber BIGINT PRIMARY KEY, reason BIGINT NOT NULL, status TEXT NOT NULL, at BIGINT NOT NULL)",
+];
 
 /// The version that this program needs.
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
