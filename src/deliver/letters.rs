@@ -82,7 +82,7 @@ impl Ready {
             message_id: message_id(office, &self.committed.id, claim.recipient),
             unsubscribe_url: site.address(&format!("leave/{}", token(Purpose::Leave, &self.list))),
             preferences_url: site.address(&format!("preferences/{}", token(Purpose::Preferences, ""))),
-            unsubscribe_mailto: None,
+            unsubscribe_mailto: office.leave_address(claim),
             in_reply_to: self.follows.get(&claim.recipient).map(|id| message_id(office, id, claim.recipient)),
         };
         let mut message = Vec::new();

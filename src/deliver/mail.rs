@@ -485,7 +485,7 @@ impl Room {
     }
 
     fn envelope(&self, job: &Job) -> Result<Envelope, String> {
-        Envelope::new(&self.office.installation.config.mail.from_address, job.address.as_str())
+        Envelope::new(&self.office.return_path(&job.claim), job.address.as_str())
             .map_err(|_| "the address cannot stand in an envelope".to_owned())
     }
 

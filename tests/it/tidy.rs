@@ -28,12 +28,13 @@ const PURE: &[(&str, &[&str])] = &[
     ("plan", &["schedule", "notice", "revision", "config", "edition"]),
     ("delivery", &[]),
     ("subscriber", &[]),
+    ("returned", &["config", "subscriber"]),
     ("render", &["fields", "schedule", "notice", "revision", "config", "edition"]),
 ];
 const IO: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("folder", &["problem", "notice", "revision", "plan"]),
-    ("ledger", &["schedule", "notice", "revision", "edition", "plan", "delivery", "subscriber"]),
+    ("ledger", &["schedule", "notice", "revision", "edition", "plan", "delivery", "subscriber", "returned"]),
     ("channel", &["delivery", "render"]),
     (
         "installation",
@@ -52,6 +53,7 @@ const IO: &[(&str, &[&str])] = &[
             "edition",
             "delivery",
             "subscriber",
+            "returned",
             "render",
             "clock",
             "ledger",
@@ -59,8 +61,12 @@ const IO: &[(&str, &[&str])] = &[
             "installation",
         ],
     ),
+    ("mailbox", &["config", "edition", "subscriber", "returned", "clock", "ledger"]),
     ("web", &["config", "subscriber", "render", "clock", "ledger", "channel", "deliver"]),
-    ("serve", &["render", "clock", "ledger", "installation", "publish", "deliver", "web"]),
+    (
+        "serve",
+        &["returned", "render", "clock", "ledger", "installation", "publish", "deliver", "mailbox", "web"],
+    ),
     (
         "command",
         &[
@@ -73,6 +79,7 @@ const IO: &[(&str, &[&str])] = &[
             "edition",
             "plan",
             "subscriber",
+            "returned",
             "render",
             "clock",
             "folder",
@@ -81,6 +88,7 @@ const IO: &[(&str, &[&str])] = &[
             "installation",
             "publish",
             "deliver",
+            "mailbox",
             "serve",
         ],
     ),
