@@ -115,9 +115,10 @@ pub fn consequence(to: Option<&To>, returned: &Returned, key: &Key, now: DateTim
 }
 
 fn leaves(to: Option<&To>, returned: &Returned, key: &Key) -> Consequence {
+    // Beside the token to leave by may stand that of the return path, of a mail that is quoted.
     let marked = || {
         returned.marks.iter().find_map(|mark| match mark {
-            Mark::Token(token) => key.errand(token),
+            Mark::Token(token) => key.errand(token).filter(|errand| matches!(errand.about, About::Leave(_))),
             Mark::Link(_) | Mark::MessageId(_) => None,
         })
     };

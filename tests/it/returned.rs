@@ -211,6 +211,13 @@ fn who_writes_to_the_address_for_it_leaves_and_nobody_else_does() {
     check_consequence("leave-by-subject", Some(To::Leave(None)), "7 leaves by 3");
     check_consequence("leave-by-subject", Some(To::Complaints), "nothing");
     check_consequence("letter", Some(To::Leave(None)), "nothing");
+    let quoting = format!(
+        "To: {}\r\nSubject: {}\r\n\r\nOff, please.\r\n",
+        with_token("bounces@lists.example.org", &key().errand_token(&SENT)),
+        key().errand_token(&LEAVING)
+    );
+    let leaves = consequence(Some(&To::Leave(None)), &read(quoting.as_bytes(), &OWN), &key(), now());
+    assert_eq!(leaves, Consequence::Leaves { recipient: 7, edition: 3 });
     // A bounce that strays there is a bounce.
     check_consequence("unknown-user", Some(To::Leave(Some(LEAVING))), "Hard of Edition(3) to 7");
 }
