@@ -15,6 +15,7 @@ pub mod importing;
 pub mod looking;
 pub mod publishing;
 pub mod recalling;
+pub mod returning;
 pub mod schema;
 pub mod subscribing;
 
