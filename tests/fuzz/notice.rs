@@ -1,28 +1,7 @@
-//! Notice: no text of a person, however broken, makes the parser panic or forget to say where the problem is.
+//! Notice: `targets/notice.rs` on what the fuzzer makes up.
 #![no_main]
 
-use std::sync::LazyLock;
+#[path = "targets/notice.rs"]
+mod target;
 
-use handbill::notice::parse::{self, Defaults};
-use libfuzzer_sys::fuzz_target;
-
-const CONFIG: &str = r#"
-[site]
-title = "Notices"
-organization = "Council"
-url = "https://notices.example.org/"
-zone = "America/New_York"
-[mail]
-from = "Notices <notices@example.org>"
-"#;
-
-static DEFAULTS: LazyLock<Defaults> = LazyLock::new(|| {
-    let (config, _) = handbill::config::parse("handbill.toml", CONFIG);
-    config.expect("the config is right").site.defaults()
-});
-
-fuzz_target!(|text: &str| {
-    let parsed = parse::parse("notices/fuzz.md", text, &DEFAULTS);
-    let lines = parsed.report.lines();
-    assert!(parsed.notice.is_some() || !lines.is_empty(), "nothing is wrong, and there is no notice");
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| target::check(bytes));

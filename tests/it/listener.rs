@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use handbill::clock::Clock;
 use handbill::config::{Listen, Protocol};
+use handbill::ledger::asking::Request;
 use handbill::mailbox::dialogue::{Dialogue, Step};
 use handbill::mailbox::intake::Intake;
 use handbill::mailbox::{self, Limits};
 use handbill::returned::MAX_BYTES;
-use handbill::returned::address::{Own, with_token};
+use handbill::returned::address::{Own, To, with_token};
 use handbill::serve::Running;
-use handbill::subscriber::{About, Address, Errand, Standing, Suppression};
+use handbill::subscriber::{About, Address, Caps, Errand, Standing, Suppression};
 use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -194,13 +195,53 @@ fn the_return_path_of_a_mail_is_its_recipients_own() {
     assert_eq!(senders.len(), 2);
     for ((_, sender), name) in senders.iter().zip(["ana", "ben"]) {
         let expected = sent_to(&world, name);
-        assert_eq!(
-            own.to(sender, &key),
-            Some(handbill::returned::address::To::ReturnPath(expected)),
-            "{name}"
-        );
+        assert_eq!(own.to(sender, &key), Some(To::ReturnPath(expected)), "{name}");
         assert_eq!(*sender, return_path(&world, &expected));
     }
+}
+
+#[test]
+fn a_mail_to_one_person_comes_back_to_an_address_that_says_what_it_was() {
+    let chaos = Chaos::start(Options::default());
+    let mut world = World::sending_to(&chaos, "", "[[list]]\nname = \"alerts\"\nwhen = \"at once\"\n");
+    world.reconfigure("transport =", "return_path = \"bounces@lists.example.org\"\ntransport =");
+    world.subscribe(&["ana"], "alerts");
+    world.look(BEGAN);
+    let key = world.installation.key().unwrap();
+    let own = Own::new(&world.installation.config);
+    let address = |name: &str| Address::parse(&format!("{name}@example.org")).unwrap();
+    let request = Request {
+        lookup: key.lookup(&address("ben")),
+        sealed: key.seal(&address("ben"), [1; 24]),
+        domain: key.domain(&address("ben")),
+        lists: vec!["alerts".to_owned()],
+        lang: String::new(),
+    };
+    let [ana, ben] = world.with_ledger(async |ledger| {
+        let caps = Caps { per_hour: 10, per_domain_per_hour: 10 };
+        ledger.ask(&request, &caps, at(NOW)).await.unwrap();
+        let ana = ledger.find_subscriber(&key.lookup(&address("ana"))).await.unwrap().unwrap().id;
+        let ben = ledger.find_subscriber(&request.lookup).await.unwrap().unwrap().id;
+        assert!(ledger.probe(ana, at(NOW)).await.unwrap());
+        [ana, ben]
+    });
+    world.deliver(NOW);
+    let mut senders = chaos.log(|log| {
+        log.taken.iter().map(|taken| (taken.recipient.clone(), taken.sender.clone())).collect::<Vec<_>>()
+    });
+    senders.sort();
+    let to: Vec<_> = senders.iter().map(|(_, sender)| own.to(sender, &key).unwrap()).collect();
+    let (probe, letter) =
+        (Errand { about: About::Probe, recipient: ana }, Errand { about: About::Letter, recipient: ben });
+    assert_eq!(to, [To::ReturnPath(probe), To::ReturnPath(letter)]);
+    let full = returned(&world, "mailbox-full", &probe);
+    world.with_ledger(async |ledger| {
+        let intake = Intake { ledger: ledger.clone(), key: key.clone(), own: own.clone() };
+        for to in &to {
+            intake.take(Some(to), &full, at(NOW)).await.unwrap();
+        }
+    });
+    check(&world, &["ana", "ben"], "ana bounced\nben pending\n");
 }
 
 #[test]

@@ -10,6 +10,7 @@
 
 mod calendar;
 mod chaos;
+mod corpora;
 mod crash;
 mod deliver;
 mod delivery;

@@ -155,6 +155,9 @@ async fn a_probe_that_is_refused_at_once_suppresses(place: Place) {
 async fn a_probe_of_which_nothing_is_heard_for_seven_days_begins_the_count_anew(place: Place) {
     let desk = Desk::new(&place).await;
     desk.check_asked().await;
+    let claims = claim(&desk.ledger, NOW).await;
+    let sent = receipt(&claims[0], Some(Outcome::Sent), Next::Done(State::Sent), at(NOW));
+    desk.ledger.record(&[sent]).await.unwrap();
     for edition in 201..=204 {
         desk.check_at(edition, Event::Soft, "2018-07-17T12:00Z", COUNTED).await;
     }
