@@ -81,6 +81,8 @@ pub struct Mail {
     pub transport: Transport,
     /// How mails are signed; none leaves it to the relay.
     pub dkim: Option<Dkim>,
+    /// Where what comes back goes.
+    pub returns: Returns,
 }
 
 /// How mails are signed (RFC 6376): by one key or both.
@@ -101,6 +103,37 @@ pub struct DkimKey {
     pub selector: String,
     /// Where it is, relative to the file.
     pub file: PathBuf,
+}
+
+/// Where what comes back goes: bounces, complaints, and wishes to leave by mail.
+#[derive(Debug, Clone, Default)]
+pub struct Returns {
+    /// Gets the bounces, with a token put behind a `+`; without it they go to the sender's address.
+    pub return_path: Option<String>,
+    /// Gets complaints (RFC 5965).
+    pub complaints: Option<String>,
+    /// Gets wishes to leave, with a token put behind a `+`; when it is set, mails name it in List-Unsubscribe.
+    pub leave: Option<String>,
+    /// Where to listen for them.
+    pub listen: Option<Listen>,
+}
+
+/// Where to listen for mail, and what is spoken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// `127.0.0.1:2424`
+    pub address: String,
+    /// What is spoken.
+    pub protocol: Protocol,
+}
+
+/// What is spoken to a listener for mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// RFC 2033: an answer for each recipient.
+    Lmtp,
+    /// RFC 5321: one answer for all.
+    Smtp,
 }
 
 /// What takes the bytes of a mail.
@@ -465,6 +498,7 @@ fn read_mail(table: Fields<'_>, site: Option<&Site>) -> Option<Mail> {
     let smtp = table.table("smtp").map(|table| read_smtp(table, site));
     let from_domain = from.as_ref().map_or(String::new(), |from| ascii_domain(from.email.domain()));
     let dkim = table.table("dkim").map(|table| read_dkim(table, &from_domain));
+    let returns = read_returns(&table);
     let transport = match table.one_of("transport", &[("outbox", false), ("smtp", true)]) {
         Some(true) if smtp.is_none() => {
             table.error(
@@ -486,7 +520,38 @@ fn read_mail(table: Fields<'_>, site: Option<&Site>) -> Option<Mail> {
         reply_to,
         transport: transport?,
         dkim: dkim.flatten(),
+        returns,
     })
+}
+
+fn read_returns(mail: &Fields<'_>) -> Returns {
+    let return_path = mail.line("return_path").and_then(|line| tagged_address(mail, "return_path", line));
+    let Some(table) = mail.table("inbound") else { return Returns { return_path, ..Returns::default() } };
+    let complaints = table.line("complaints").and_then(|line| checked_address(&table, line));
+    let leave = table.line("leave").and_then(|line| tagged_address(&table, "leave", line));
+    let protocol = table.one_of("protocol", &[("lmtp", Protocol::Lmtp), ("smtp", Protocol::Smtp)]);
+    let listen = table
+        .line("listen")
+        .map(|line| Listen { address: line.value, protocol: protocol.unwrap_or(Protocol::Lmtp) });
+    table.finish();
+    Returns { return_path, complaints, leave, listen }
+}
+
+// An address that a token still goes into: 64 octets are the most before the `@` (RFC 5321 §4.5.3.1.1), of which
+// `+` and a token take 41.
+fn tagged_address(table: &Fields<'_>, key: &'static str, line: Placed<String>) -> Option<String> {
+    let span = line.span.clone();
+    let address = checked_address(table, line)?;
+    let local = address.rsplit_once('@').map_or("", |(local, _)| local);
+    if local.len() <= 23 && local.is_ascii() && !local.contains('"') {
+        return Some(address);
+    }
+    table.error(
+        span,
+        format!("`{key}` has no room for a token"),
+        "write at most 23 plain letters before the @, such as bounces@lists.example.org",
+    );
+    None
 }
 
 fn read_dkim(table: Fields<'_>, from_domain: &str) -> Option<Dkim> {

@@ -15,6 +15,7 @@ pub mod plan; // what is due
 pub mod delivery; // one edition to one recipient; the retry decision
 pub mod subscriber; // who gets it: states, signed tokens, sealed addresses
 pub mod roster; // people on a list that another system wrote, row by row
+pub mod returned; // what comes back by mail, and what follows from it
 pub mod render; // editions and notices to bytes: email, feed, calendar, page, post
 
 // I/O.
@@ -25,6 +26,7 @@ pub mod channel; // bytes to the outside, an answer back
 pub mod installation; // a folder with handbill.toml, opened
 pub mod publish; // loop 1
 pub mod deliver; // loop 2
+pub mod mailbox; // a listener for what comes back by mail
 pub mod web; // public pages
 pub mod serve; // all of it in one process
 pub mod command; // one file per command

@@ -17,8 +17,11 @@ use crate::deliver::{self, Counts, Office};
 use crate::installation::Installation;
 use crate::ledger::epoch::Held;
 use crate::ledger::{Dialect, Ledger};
+use crate::mailbox::intake::Intake;
+use crate::mailbox::{self, Limits};
 use crate::publish::{self, Publisher};
 use crate::render::templates::Templates;
+use crate::returned::address::Own;
 use crate::web;
 use crate::web::live::{self, Live};
 use crate::web::networks::Networks;
@@ -52,6 +55,8 @@ pub struct Options {
 pub struct Running {
     /// Where the pages are, when they are served here.
     pub address: Option<SocketAddr>,
+    /// Where it takes what comes back by mail, when it does so here.
+    pub mailbox: Option<SocketAddr>,
     /// Its ledger.
     pub ledger: Ledger,
     /// How delivering goes.
@@ -102,7 +107,9 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
     if options.parts.publish {
         tasks.spawn(tidy(ledger.clone(), installation.config.clone(), options.clock.clone(), stop.clone()));
     }
+    let mut mailbox = None;
     if options.parts.deliver {
+        mailbox = start_mailbox(installation, &ledger, &options.clock, &stop, &tasks).await?;
         start_delivering(installation, &ledger, &templates, &options, &counts, &wake, &stop, &tasks).await?;
     }
     let address = if options.parts.web {
@@ -142,7 +149,23 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
         None
     };
     unless_started.disarm();
-    Ok(Running { address, ledger, counts, stop, tasks })
+    Ok(Running { address, mailbox, ledger, counts, stop, tasks })
+}
+
+// Beside delivering, because both need the key. Without it nothing is taken, and what comes back waits at the MTA.
+async fn start_mailbox(
+    installation: &Installation,
+    ledger: &Ledger,
+    clock: &Clock,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> anyhow::Result<Option<SocketAddr>> {
+    let config = &installation.config;
+    let (Some(listen), Ok(key)) = (&config.mail.returns.listen, installation.key()) else { return Ok(None) };
+    let intake = Intake { ledger: ledger.clone(), key, own: Own::new(config) };
+    let address = mailbox::start(intake, listen, Limits::USUAL, clock.clone(), stop.clone(), tasks).await?;
+    info!("What comes back by mail is taken at {address}.");
+    Ok(Some(address))
 }
 
 // What is kept for two or seven days may be kept an hour longer.
@@ -166,6 +189,7 @@ async fn tidy(ledger: Ledger, config: Config, clock: Clock, stop: CancellationTo
                 requests = tidied.requests,
                 attempts = tidied.attempts,
                 confirmations = tidied.confirmations,
+                returned = tidied.returned,
                 "What is not kept any longer was taken out."
             ),
             Err(err) => error!(error = format!("{err:#}"), "Tidying failed and is tried again in an hour."),

@@ -169,6 +169,7 @@ pub struct Key {
     token: [u8; 32],
     message: [u8; 32],
     domain: [u8; 32],
+    errand: [u8; 32],
 }
 
 /// What a token lets its holder do.
@@ -207,6 +208,31 @@ pub struct Claim {
     /// Not after.
     pub expires_at: DateTime<Utc>,
 }
+
+/// What a mail to one of our own addresses is about: the meaning of the token in that address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Errand {
+    /// Which mail of ours.
+    pub about: About,
+    /// Who got it.
+    pub recipient: SubscriberId,
+}
+
+/// Which mail of ours a token in an address stands for. Editions are their numbers in the ledger, below 2^40.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum About {
+    /// An edition came back.
+    Edition(i64),
+    /// A mail to this person alone came back: a confirmation, a welcome.
+    Letter,
+    /// The mail that asks whether an address still works came back.
+    Probe,
+    /// Its reader wants to leave the list of an edition.
+    Leave(i64),
+}
+
+/// How long the token of an errand is, in letters and digits.
+pub const ERRAND_TOKEN_BYTES: usize = 40;
 
 /// Why a sealed address does not open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -277,6 +303,7 @@ impl Key {
             token: derive("token"),
             message: derive("message"),
             domain: derive("domain"),
+            errand: derive("errand"),
         }
     }
 
@@ -354,12 +381,123 @@ impl Key {
         })
     }
 
-    /// The local part of a delivery's Message-ID: looks random, is the same at every try, and does not tell
-    /// who got it. 32 hexadecimal digits.
+    /// The local part of a delivery's Message-ID: looks random, is the same at every try, and tells only who has
+    /// the key who got it. 32 hexadecimal digits.
     pub fn message_id(&self, edition: &str, recipient: SubscriberId) -> String {
         let mac = mac(&self.message, &[edition.as_bytes(), &[0], &recipient.to_be_bytes()]);
-        mac.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        let head: [u8; 8] = std::array::from_fn(|index| mac[index]);
+        let tail = self.message_mask(head) ^ recipient;
+        format!("{:016x}{tail:016x}", u64::from_be_bytes(head))
     }
+
+    /// Who may have got the mail of that Message-ID. Only who finds the edition for which `message_id` answers the
+    /// same knows that it is so; anybody can make up an id.
+    pub fn suspect(&self, message_id: &str) -> Option<SubscriberId> {
+        let (head, tail) = message_id.split_at_checked(16)?;
+        let number = |text: &str| (text.len() == 16).then(|| u64::from_str_radix(text, 16).ok()).flatten();
+        let mask = self.message_mask(number(head)?.to_be_bytes());
+        let recipient = i64::from_be_bytes(number(tail)?.to_be_bytes()) ^ mask;
+        (0..1 << 48).contains(&recipient).then_some(recipient)
+    }
+
+    // No edition's id begins with a NUL, so no other use of this key gives the same bytes.
+    fn message_mask(&self, head: [u8; 8]) -> i64 {
+        let mac = mac(&self.message, &[b"\0recipient", &head]);
+        i64::from_be_bytes(std::array::from_fn(|index| mac[index]))
+    }
+
+    /// A token for the local part of an address: 40 letters and digits in base32 (RFC 4648 §6), whose letter case
+    /// means nothing, because relays fold it. The same errand has the same token. Two tokens share nothing, and
+    /// without the key none can be read or made.
+    ///
+    /// Deterministic authenticated encryption as in RFC 5297: what is said is enciphered under its own MAC of 13
+    /// bytes. 25 bytes fill 40 characters, so that no token has a second spelling.
+    pub fn errand_token(&self, errand: &Errand) -> String {
+        let said = errand.to_bytes();
+        let seal = self.errand_seal(&said);
+        let mut bytes = [0; 25];
+        bytes[..13].copy_from_slice(&seal);
+        bytes[13..].copy_from_slice(&self.mask(&seal, said));
+        base32(&bytes)
+    }
+
+    /// The errand of a token that this key made.
+    pub fn errand(&self, token: &str) -> Option<Errand> {
+        let bytes = from_base32(token)?;
+        let (seal, masked) = bytes.split_at(13);
+        let said = self.mask(seal, masked.try_into().ok()?);
+        // Compared in constant time.
+        let mut expected = hasher(&self.errand);
+        expected.update(b"seal");
+        expected.update(&said);
+        expected.verify_truncated_left(seal).ok()?;
+        Errand::from_bytes(said)
+    }
+
+    fn errand_seal(&self, said: &[u8; 12]) -> [u8; 13] {
+        let mac = mac(&self.errand, &[b"seal", said]);
+        std::array::from_fn(|index| mac[index])
+    }
+
+    fn mask(&self, seal: &[u8], bytes: [u8; 12]) -> [u8; 12] {
+        let mask = mac(&self.errand, &[b"mask", seal]);
+        std::array::from_fn(|index| bytes[index] ^ mask[index])
+    }
+}
+
+impl Errand {
+    // What for in 1 byte, the edition in 5, the recipient in 6.
+    fn to_bytes(self) -> [u8; 12] {
+        let (purpose, edition) = match self.about {
+            About::Edition(edition) => (b'e', edition),
+            About::Letter => (b'a', 0),
+            About::Probe => (b'p', 0),
+            About::Leave(edition) => (b'l', edition),
+        };
+        let (edition, recipient) = (edition.to_be_bytes(), self.recipient.to_be_bytes());
+        std::array::from_fn(|index| match index {
+            0 => purpose,
+            1..=5 => edition[index + 2],
+            _ => recipient[index - 4],
+        })
+    }
+
+    fn from_bytes(bytes: [u8; 12]) -> Option<Self> {
+        let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | i64::from(*byte));
+        let (edition, recipient) = (number(&bytes[1..6]), number(&bytes[6..]));
+        let about = match bytes[0] {
+            b'e' => About::Edition(edition),
+            b'a' => About::Letter,
+            b'p' => About::Probe,
+            b'l' => About::Leave(edition),
+            _ => return None,
+        };
+        Some(Self { about, recipient })
+    }
+}
+
+const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+fn base32(bytes: &[u8; 25]) -> String {
+    let digit = |group: u64, at: usize| char::from(BASE32[(group >> (35 - 5 * at) & 31) as usize]);
+    let group = |five: &[u8]| five.iter().fold(0, |group, byte| group << 8 | u64::from(*byte));
+    bytes.chunks(5).flat_map(|five| (0..8).map(move |at| digit(group(five), at))).collect()
+}
+
+fn from_base32(text: &str) -> Option<[u8; 25]> {
+    if text.len() != ERRAND_TOKEN_BYTES {
+        return None;
+    }
+    let mut bytes = [0; 25];
+    for (eight, five) in text.as_bytes().chunks(8).zip(bytes.chunks_mut(5)) {
+        let mut group = 0_u64;
+        for letter in eight {
+            let digit = BASE32.iter().position(|known| *known == letter.to_ascii_lowercase())?;
+            group = group << 5 | digit as u64;
+        }
+        five.copy_from_slice(&group.to_be_bytes()[3..]);
+    }
+    Some(bytes)
 }
 
 fn open(seal: &[u8; 32], lookup: &[u8], sealed: &[u8]) -> Option<Address> {

@@ -3,6 +3,7 @@
 //! Exit 0: done. 1: problems found in what people wrote. 2: usage. 3: our side failed.
 
 mod audit;
+mod bounce;
 mod browser;
 mod build;
 mod check;
@@ -84,6 +85,8 @@ pub enum Command {
     Key(key::Arguments),
     /// Destroy the key: no address can be read after that, by anybody.
     Wipe(key::Wipe),
+    /// Take a mail that came back, from an MTA: a bounce, a complaint or a wish to leave on standard input.
+    Bounce(bounce::Arguments),
     /// Look for what would keep things from going out.
     Doctor(doctor::Arguments),
     /// Stop all sending; pages stay.
@@ -110,6 +113,7 @@ impl Command {
             | Self::Dkim(_)
             | Self::Key(_)
             | Self::Wipe(_)
+            | Self::Bounce(_)
             | Self::Doctor(_)
             | Self::Demo(_)
             | Self::Preview(_)
@@ -142,10 +146,16 @@ pub fn run(cli: Cli, clock: Clock) -> ExitCode {
             return ExitCode::from(3);
         }
     };
+    let is_of_an_mta = matches!(cli.command, Command::Bounce(_));
     match runtime.block_on(dispatch(cli, clock)) {
         Ok(Ended::Well) => ExitCode::SUCCESS,
         Ok(Ended::WithProblems) => ExitCode::from(1),
         Err(err) if err.is::<terminal::PipeClosed>() => ExitCode::SUCCESS,
+        Err(err) if is_of_an_mta => {
+            // Whatever keeps us from taking a mail, a config with problems too: the MTA is to bring it again.
+            complain(format_args!("handbill: {err:#}"));
+            ExitCode::from(bounce::COME_AGAIN)
+        }
         Err(err) => {
             if let Some(BadConfig(report)) = err.downcast_ref() {
                 complain(report.pretty(terminal::is_colored()).trim_end());
@@ -179,6 +189,7 @@ async fn dispatch(cli: Cli, clock: Clock) -> anyhow::Result<Ended> {
         Command::Dkim(arguments) => dkim::run(&Installation::open(&root)?, &arguments, &clock),
         Command::Key(arguments) => key::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Wipe(arguments) => key::wipe(&Installation::open(&root)?, &arguments, &clock).await,
+        Command::Bounce(arguments) => bounce::run(&root, &arguments, &clock).await,
         Command::Doctor(arguments) => doctor::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Pause => hold::pause(&Installation::open(&root)?, &clock).await,
         Command::Resume => hold::resume(&Installation::open(&root)?, &clock).await,

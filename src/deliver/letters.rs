@@ -18,7 +18,7 @@ use crate::render::email::{self, Letter, Sender, Stamp};
 use crate::render::site::known;
 use crate::revision::Revision;
 use crate::schedule::quiet::Quiet;
-use crate::subscriber::{self, Address, PENDING_LIFE, Purpose, SubscriberId};
+use crate::subscriber::{self, About, Address, PENDING_LIFE, Purpose, SubscriberId};
 
 /// An edition with its letter.
 #[derive(Debug)]
@@ -124,7 +124,7 @@ impl Ready {
             message_id: message_id(office, &self.committed.id, claim.recipient),
             unsubscribe_url: url(Purpose::Leave, &self.list),
             preferences_url: url(Purpose::Preferences, ""),
-            unsubscribe_mailto: None,
+            unsubscribe_mailto: office.leave_address(claim),
             in_reply_to: follows.map(|id| message_id(office, id, claim.recipient)),
         };
         self.letter.splice(&stamp, out);
@@ -137,6 +137,17 @@ impl Ready {
     /// When what is to be sent now goes out: now, or after quiet hours that have begun meanwhile.
     pub fn goes_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         delivery::wake(self.quiet.as_ref(), now, now, Some(self.committed.expires_at))
+    }
+
+    /// What it means when it comes back.
+    pub fn about(&self) -> About {
+        match &self.committed.content {
+            Content::Personal(Occasion::Probe, _) => About::Probe,
+            Content::Personal(Occasion::Confirmation | Occasion::Welcome, _) => About::Letter,
+            Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) | Content::Correction(..) => {
+                About::Edition(self.committed.number)
+            }
+        }
     }
 
     /// The quiet hours that it heeds.

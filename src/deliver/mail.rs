@@ -605,7 +605,7 @@ impl Room {
     }
 
     fn envelope(&self, job: &Job) -> Result<Envelope, String> {
-        Envelope::new(&self.office.installation.config.mail.from_address, job.address.as_str())
+        Envelope::new(&self.office.return_path(job.ready.about(), &job.claim), job.address.as_str())
             .map_err(|_| "the address cannot stand in an envelope".to_owned())
     }
 

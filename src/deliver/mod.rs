@@ -28,7 +28,8 @@ use crate::ledger::delivering::Claim;
 use crate::render::email::dkim::Signer;
 use crate::render::templates::Templates;
 use crate::render::words::Words;
-use crate::subscriber::Key;
+use crate::returned::address;
+use crate::subscriber::{About, Errand, Key};
 
 /// What every part of delivering works with.
 #[derive(Clone)]
@@ -97,6 +98,21 @@ impl Office {
     fn passes_in(&self, span: Duration) -> Duration {
         let span = TimeDelta::from_std(span).unwrap_or(TimeDelta::MAX);
         self.clock.until(self.clock.now().checked_add_signed(span).unwrap_or(DateTime::<Utc>::MAX_UTC))
+    }
+
+    // Who a mail comes back to: an address of its own (VERP), so that no host has to say whose mail it returns.
+    fn return_path(&self, about: About, claim: &Claim) -> String {
+        let mail = &self.installation.config.mail;
+        let Some(return_path) = &mail.returns.return_path else { return mail.from_address.clone() };
+        let errand = Errand { about, recipient: claim.recipient };
+        address::with_token(return_path, &self.key.errand_token(&errand))
+    }
+
+    // Where a mail says that one can leave by mail.
+    fn leave_address(&self, claim: &Claim) -> Option<String> {
+        let leave = self.installation.config.mail.returns.leave.as_ref()?;
+        let errand = Errand { about: About::Leave(claim.edition), recipient: claim.recipient };
+        Some(format!("mailto:{}", address::with_token(leave, &self.key.errand_token(&errand))))
     }
 
     // Gives back what was not tried; the try does not count. A claim that is not given back would wait for the

@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sqlx::{AnyConnection, Row};
 
 use crate::edition::{Content, EditionId, Lane, Occasion};
+use crate::ledger::returning::forgive;
 use crate::ledger::{Ledger, instant, millis, rows_text, small};
 use crate::subscriber::{
     self, Caps, Confirmations, Event, HOUR, PENDING_LIFE, PERSON_LONG_SPAN, PERSON_SPAN, Standing,
@@ -127,26 +128,25 @@ impl Ledger {
     /// Asks a subscriber whether their address still takes mail; twice a day is once. Answers whether it was asked.
     pub async fn probe(&self, subscriber: SubscriberId, now: DateTime<Utc>) -> anyhow::Result<bool> {
         let mut transaction = self.write.begin().await.context("begin a probe")?;
-        let lookup: Option<Vec<u8>> = sqlx::query_scalar(
-            "UPDATE subscriber SET lang = lang WHERE id = $1 AND standing = 1 RETURNING lookup",
-        )
-        .bind(subscriber)
-        .fetch_optional(&mut *transaction)
-        .await
-        .context("find whom to probe")?;
-        let asked = write_to(&mut transaction, Occasion::Probe, lookup.as_deref(), now).await?;
+        let asked = probe(&mut transaction, subscriber, now).await?;
         transaction.commit().await.context("end a probe")?;
-        Ok(asked > 0)
+        Ok(asked)
     }
 
-    /// Writes down that a subscriber wants to stay: their consent is of this month. Answers whether they are here.
+    /// Writes down that a subscriber wants to stay: their consent is of this month, and what came back from them
+    /// is forgotten. Answers whether they are here.
     pub async fn stay(&self, subscriber: SubscriberId, now: DateTime<Utc>) -> anyhow::Result<bool> {
+        let mut transaction = self.write.begin().await.context("begin to stay")?;
         let done = sqlx::query("UPDATE subscriber SET confirmed_month = $2 WHERE id = $1 AND standing = 1")
             .bind(subscriber)
             .bind(now.format("%Y-%m").to_string())
-            .execute(&self.write)
+            .execute(&mut *transaction)
             .await
             .context("stay")?;
+        if done.rows_affected() > 0 {
+            forgive(&mut transaction, subscriber).await?;
+        }
+        transaction.commit().await.context("end to stay")?;
         Ok(done.rows_affected() > 0)
     }
 
@@ -178,6 +178,35 @@ impl Ledger {
         let mut connection = self.read.acquire().await.context("connect to the ledger")?;
         standing_of(&mut connection, lookup).await
     }
+}
+
+/// As `Ledger::probe`, with when it was asked.
+pub(crate) async fn probe(
+    connection: &mut AnyConnection,
+    subscriber: SubscriberId,
+    now: DateTime<Utc>,
+) -> anyhow::Result<bool> {
+    let lookup: Option<Vec<u8>> = sqlx::query_scalar(
+        "UPDATE subscriber SET lang = lang WHERE id = $1 AND standing = 1 RETURNING lookup",
+    )
+    .bind(subscriber)
+    .fetch_optional(&mut *connection)
+    .await
+    .context("find whom to probe")?;
+    let asked = write_to(connection, Occasion::Probe, lookup.as_deref(), now).await?;
+    if asked == 0 {
+        return Ok(false);
+    }
+    sqlx::query(
+        "INSERT INTO probe (subscriber, asked_at) VALUES ($1, $2)
+         ON CONFLICT (subscriber) DO UPDATE SET asked_at = excluded.asked_at",
+    )
+    .bind(subscriber)
+    .bind(millis(now))
+    .execute(connection)
+    .await
+    .context("write down a probe")?;
+    Ok(true)
 }
 
 /// Where an address stands by its rows; `row` is of `subscriber`, less than 0 without one.

@@ -11,6 +11,7 @@ use sqlx::{Any, AnyConnection, Connection as _, Row};
 use crate::delivery::{Answer, Next, Outcome, State};
 use crate::edition::{Audience, Content, EditionId, Lane, Member, Occasion};
 use crate::ledger::publishing::audience_of;
+use crate::ledger::returning::{is_refused, weigh_receipts};
 use crate::ledger::{Dialect, Ledger, instant, millis, rows_text, small};
 use crate::notice::NoticeId;
 use crate::schedule::reminder::Before;
@@ -210,7 +211,8 @@ impl Ledger {
     }
 
     /// Writes down what came of claims, all in one commit. A delivery that was claimed again since is passed
-    /// over; its try is written down all the same, because it was made.
+    /// over; its try is written down all the same, because it was made. What was refused for a recipient's sake
+    /// counts against their address.
     pub async fn record(&self, receipts: &[Receipt]) -> anyhow::Result<()> {
         self.recording().await?.record(receipts).await
     }
@@ -306,10 +308,12 @@ impl Recording {
         // Until the end is known: this may be dropped at any await.
         self.is_torn = true;
         match self.dialect {
-            Dialect::Sqlite => self.record_at_once(receipts).await?,
-            Dialect::Postgres => {
+            // Few are refused, and for these more is asked and written than goes over in one piece.
+            Dialect::Sqlite if !receipts.iter().any(is_refused) => self.record_at_once(receipts).await?,
+            Dialect::Sqlite | Dialect::Postgres => {
                 let mut transaction = self.connection.begin().await.context("begin a record")?;
                 record(&mut transaction, self.dialect, receipts).await?;
+                weigh_receipts(&mut transaction, receipts).await?;
                 transaction.commit().await.context("end a record")?;
             }
         }

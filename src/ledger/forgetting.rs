@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{AnyConnection, Row};
 
 use crate::ledger::asking::{held_standing, standing_of};
+use crate::ledger::returning::{forget_returned, forgive};
 use crate::ledger::{Ledger, millis, rows_text};
 use crate::subscriber::{self, Event, HOUR, PENDING_LIFE, PERSON_LONG_SPAN, Standing, SubscriberId};
 
@@ -17,6 +18,8 @@ pub struct Tidied {
     pub attempts: u64,
     /// Counted confirmations that no cap needs any more.
     pub confirmations: u64,
+    /// What came back so long ago that it counts no more.
+    pub returned: u64,
 }
 
 /// How long the detail of a try is kept: what the other side said, when and how often. Long enough to find out
@@ -116,7 +119,7 @@ impl Ledger {
     }
 
     /// Takes out what is not kept any longer: requests after two days, the detail of tries after seven, counted
-    /// confirmations when no cap needs them. `digests` are the lists with issues: who wanted those of another one,
+    /// confirmations when no cap needs them, and what came back when it counts no more. `digests` are the lists with issues: who wanted those of another one,
     /// which is not there any more, gets alerts again.
     pub async fn tidy(&self, digests: &[&str], now: DateTime<Utc>) -> anyhow::Result<Tidied> {
         let mut transaction = self.write.begin().await.context("begin to tidy")?;
@@ -155,8 +158,9 @@ impl Ledger {
             .execute(&mut *transaction)
             .await
             .context("forget digests")?;
+        let returned = forget_returned(&mut transaction, now).await?;
         transaction.commit().await.context("end to tidy")?;
-        Ok(Tidied { requests, attempts, confirmations })
+        Ok(Tidied { requests, attempts, confirmations, returned })
     }
 
     async fn remove(
@@ -192,6 +196,7 @@ pub(crate) async fn remove(
         Standing::Unsubscribed | Standing::Suppressed(_) => {}
     }
     write_reason(connection, &lookup, event, now).await?;
+    forgive(connection, subscriber).await?;
     for statement in [
         "DELETE FROM subscription WHERE subscriber = $1",
         "DELETE FROM request WHERE subscriber = $1",

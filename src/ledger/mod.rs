@@ -16,6 +16,7 @@ pub mod looking;
 pub mod publishing;
 pub mod recalling;
 pub mod resealing;
+pub mod returning;
 pub mod schema;
 pub mod subscribing;
 

@@ -5,7 +5,9 @@ use sqlx::AnyConnection;
 use crate::ledger::Dialect;
 
 // Each runs once, in this order. What differs between the two databases stands in braces.
-const MIGRATIONS: &[&[&str]] = &[&[
+const MIGRATIONS: &[&[&str]] = &[FIRST, AUDIT, PEOPLE, RETURNED];
+
+const FIRST: &[&str] = &[
     "CREATE TABLE mark (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
     "CREATE TABLE lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, fence BIGINT NOT NULL, until BIGINT NOT NULL)",
     "CREATE TABLE revision (
@@ -40,11 +42,13 @@ const MIGRATIONS: &[&[&str]] = &[&[
         edition BIGINT NOT NULL, recipient BIGINT NOT NULL, number BIGINT NOT NULL, at BIGINT NOT NULL,
         outcome TEXT NOT NULL, code BIGINT NOT NULL, enhanced TEXT NOT NULL, text TEXT NOT NULL,
         took_ms BIGINT NOT NULL, PRIMARY KEY (edition, recipient, number)){without_rowid}",
-], &[
-    "CREATE TABLE audit (
+];
+
+const AUDIT: &[&str] = &["CREATE TABLE audit (
         number BIGINT PRIMARY KEY, at BIGINT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL,
-        chain {bytes} NOT NULL)",
-], &[
+        chain {bytes} NOT NULL)"];
+
+const PEOPLE: &[&str] = &[
     // Why a keyed hash must not be written to, or was; of who left or was erased without a time.
     "CREATE TABLE suppression (lookup {bytes} PRIMARY KEY, reason TEXT NOT NULL, at BIGINT NOT NULL){without_rowid}",
     "INSERT INTO suppression (lookup, reason, at)
@@ -75,7 +79,15 @@ const MIGRATIONS: &[&[&str]] = &[&[
     "CREATE INDEX asked_at ON asked (kind, at)",
     // Tries whose detail has been erased.
     "ALTER TABLE edition ADD COLUMN tries BIGINT NOT NULL DEFAULT 0",
-]];
+];
+
+// What came back from whom, for as long as it counts, and whose address was asked for it.
+const RETURNED: &[&str] = &[
+    "CREATE TABLE returned (
+        subscriber BIGINT NOT NULL, edition BIGINT NOT NULL, kind BIGINT NOT NULL, at BIGINT NOT NULL,
+        PRIMARY KEY (subscriber, edition)){without_rowid}",
+    "CREATE TABLE probe (subscriber BIGINT PRIMARY KEY, asked_at BIGINT NOT NULL){without_rowid}",
+];
 
 /// The version that this program needs.
 pub const VERSION: i64 = MIGRATIONS.len() as i64;

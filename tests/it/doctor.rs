@@ -185,6 +185,22 @@ fn a_domain_with_all_its_records_is_well() {
 }
 
 #[test]
+fn with_a_return_path_spf_and_mx_are_those_of_its_domain() {
+    let mut clinic = Clinic::new();
+    clinic.world.reconfigure("transport =", "return_path = \"bounces@lists.example.org\"\ntransport =");
+    let (code, findings) = clinic.look(&clinic.zone());
+    let failed = findings.iter().filter(|found| found.state == "fail");
+    let failed: Vec<_> =
+        failed.map(|found| (found.what.as_str(), found.says.contains("lists.example.org"))).collect();
+    assert_eq!(failed, [("SPF", true), ("MX", true)]);
+    assert_eq!(code, 1);
+    let lists = "lists.example.org TXT v=spf1 ip4:192.0.2.10 -all\nlists.example.org MX mx.example.org\n";
+    let (code, findings) = clinic.look(&format!("{}{lists}", clinic.zone()));
+    assert_eq!(findings.iter().filter_map(wrong).collect::<Vec<_>>(), Vec::<String>::new());
+    assert_eq!(code, 0);
+}
+
+#[test]
 fn spf_has_to_let_the_sending_host_send() {
     let clinic = Clinic::new();
     let spf = "v=spf1 ip4:192.0.2.10 -all";

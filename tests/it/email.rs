@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use handbill::config::{List, Mail, Select, Site, Transport, When};
+use handbill::config::{List, Mail, Returns, Select, Site, Transport, When};
 use handbill::edition::{Audience, Content, Edition, Member};
 use handbill::notice::Notice;
 use handbill::notice::parse::parse;
@@ -127,6 +127,7 @@ fn mail() -> Mail {
         reply_to: Some("council@example.org".to_owned()),
         transport: Transport::Outbox,
         dkim: None,
+        returns: Returns::default(),
     }
 }
 

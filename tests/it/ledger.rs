@@ -77,6 +77,7 @@ macro_rules! on_both {
 }
 
 mod asking;
+mod returning;
 
 on_both! {
     the_history_that_is_read_back_is_the_history_that_was_made

@@ -10,6 +10,7 @@
 
 mod calendar;
 mod chaos;
+mod corpora;
 mod crash;
 mod deliver;
 mod delivery;
@@ -23,6 +24,7 @@ mod key;
 mod ledger;
 mod links;
 mod lint;
+mod listener;
 mod markdown;
 mod notices;
 mod outbox;
@@ -32,6 +34,7 @@ mod plan;
 mod post;
 mod postgres;
 mod preview;
+mod returned;
 mod roster;
 mod sample;
 mod schedule;

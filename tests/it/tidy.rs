@@ -29,12 +29,13 @@ const PURE: &[(&str, &[&str])] = &[
     ("delivery", &["schedule", "notice", "revision", "edition"]),
     ("subscriber", &[]),
     ("roster", &["subscriber"]),
+    ("returned", &["config", "subscriber"]),
     ("render", &["problem", "fields", "schedule", "notice", "revision", "config", "edition"]),
 ];
 const IO: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("folder", &["problem", "fields", "notice", "revision", "plan"]),
-    ("ledger", &["schedule", "notice", "revision", "edition", "plan", "delivery", "subscriber"]),
+    ("ledger", &["schedule", "notice", "revision", "edition", "plan", "delivery", "subscriber", "returned"]),
     ("channel", &["notice", "delivery", "render"]),
     (
         "installation",
@@ -54,6 +55,7 @@ const IO: &[(&str, &[&str])] = &[
             "edition",
             "delivery",
             "subscriber",
+            "returned",
             "render",
             "clock",
             "ledger",
@@ -61,8 +63,23 @@ const IO: &[(&str, &[&str])] = &[
             "installation",
         ],
     ),
+    ("mailbox", &["config", "edition", "subscriber", "returned", "clock", "ledger"]),
     ("web", &["notice", "config", "subscriber", "render", "clock", "ledger", "channel", "deliver"]),
-    ("serve", &["config", "render", "clock", "ledger", "installation", "publish", "deliver", "web"]),
+    (
+        "serve",
+        &[
+            "config",
+            "returned",
+            "render",
+            "clock",
+            "ledger",
+            "installation",
+            "publish",
+            "deliver",
+            "mailbox",
+            "web",
+        ],
+    ),
     (
         "command",
         &[
@@ -76,6 +93,7 @@ const IO: &[(&str, &[&str])] = &[
             "plan",
             "subscriber",
             "roster",
+            "returned",
             "render",
             "clock",
             "folder",
@@ -84,6 +102,7 @@ const IO: &[(&str, &[&str])] = &[
             "installation",
             "publish",
             "deliver",
+            "mailbox",
             "serve",
         ],
     ),

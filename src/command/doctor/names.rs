@@ -24,8 +24,8 @@ struct Sending {
 /// Everything that DNS can say; asked at once, so that a name server that is away costs one wait.
 pub async fn look(config: &Config, signer: Option<&Signer>, resolver: &Resolver) -> Vec<Finding> {
     let from = domain_of(&config.mail.from_address);
-    // Bounces come back to the sender's address.
-    let return_path = from.clone();
+    // Without an address of their own bounces come back to the sender's.
+    let return_path = config.mail.returns.return_path.as_deref().map_or_else(|| from.clone(), domain_of);
     let signs_as = config.mail.dkim.as_ref().map(|dkim| dkim.domain.as_str());
     let (host, keys, dmarc, exchange) = tokio::join!(
         host(config, &return_path, resolver),

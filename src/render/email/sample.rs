@@ -5,7 +5,7 @@
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use url::Url;
 
-use crate::config::{List, Mail, Select, Site, Transport, When};
+use crate::config::{List, Mail, Returns, Select, Site, Transport, When};
 use crate::edition::{Audience, Content, Edition, Member, Occasion};
 use crate::notice::parse::parse;
 use crate::render::email::personal::{self, Desk, Personal};
@@ -115,6 +115,7 @@ impl Samples {
                 reply_to: None,
                 transport: Transport::Outbox,
                 dkim: None,
+                returns: Returns::default(),
             },
             list: List {
                 name: "sample".to_owned(),

@@ -1,0 +1,7 @@
+//! Bounce: `targets/bounce.rs` on what the fuzzer makes up.
+#![no_main]
+
+#[path = "targets/bounce.rs"]
+mod target;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| target::check(bytes));

@@ -1,0 +1,7 @@
+//! Dialogue: `targets/dialogue.rs` on what the fuzzer makes up.
+#![no_main]
+
+#[path = "targets/dialogue.rs"]
+mod target;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| target::check(bytes));

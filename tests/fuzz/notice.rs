@@ -1,0 +1,7 @@
+//! Notice: `targets/notice.rs` on what the fuzzer makes up.
+#![no_main]
+
+#[path = "targets/notice.rs"]
+mod target;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| target::check(bytes));

@@ -1,0 +1,7 @@
+//! Tokens: `targets/tokens.rs` on what the fuzzer makes up.
+#![no_main]
+
+#[path = "targets/tokens.rs"]
+mod target;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| target::check(bytes));
