@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use handbill::config::{self, List, Mail, Select, Site, Transport, When};
+use handbill::config::{self, List, Mail, Returns, Select, Site, Transport, When};
 use handbill::edition::{Audience, Content, Edition, Member};
 use handbill::render::calendar;
 use handbill::render::email::{Letter, Sender, Stamp, letter, sample as mail_sample};
@@ -123,6 +123,7 @@ fn mail(lang: &str, content: Content, revisions: &[&Revision], due_at: &str) -> 
         from_address: "avisos@example.org".to_owned(),
         reply_to: None,
         transport: Transport::Outbox,
+        returns: Returns::default(),
         dkim: None,
     };
     let words = TEMPLATES.words(lang);
