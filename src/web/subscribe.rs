@@ -81,7 +81,8 @@ pub async fn form(
             live.answer(StatusCode::OK, &asked.lang, |frame| person::asked(frame, PENDING_LIFE.num_hours()))
         }
         Outcome::Wrong(wrong) => {
-            let words = live.words(&asked.lang);
+            let lang = if wrong == Wrong::Language { "" } else { &asked.lang };
+            let words = live.words(lang);
             let filled = Filled {
                 address: asked.address.clone(),
                 lists: asked.lists.clone(),
@@ -89,7 +90,7 @@ pub async fn form(
                 wrong: Some(wrong.text(words)),
             };
             let lists = live.config.lists_in(words.lang());
-            live.answer(StatusCode::UNPROCESSABLE_ENTITY, &asked.lang, |frame| {
+            live.answer(StatusCode::UNPROCESSABLE_ENTITY, lang, |frame| {
                 person::subscribe(frame, &lists, &Terms::of(&live.config), &filled)
             })
         }

@@ -195,7 +195,8 @@ fn a_person_subscribes_confirms_chooses_and_leaves() {
         ("paused_until", "2018-08-01"),
     ];
     let saved = reader.post(&preferences, &wish);
-    saved.is(200).says("Saved.");
+    // From now on in the language that was just chosen.
+    saved.is(200).says("Guardado.");
     for text in
         ["name=\"digest\" value=\"alerts\" checked", "value=\"2018-08-01\"", "name=\"lang\" value=\"es\""]
     {
@@ -204,17 +205,64 @@ fn a_person_subscribes_confirms_chooses_and_leaves() {
     assert!(!saved.text.contains("name=\"reminders\" value=\"on\" checked"));
 
     let leave = link(&welcome, "leave");
-    reader.get(&leave).is(200).says("Leave all lists?");
+    reader.get(&leave).is(200).says("¿Salir de todas las listas?");
     assert_eq!(reader.standing("ada@example.org"), Standing::Confirmed);
     let one_click = [("List-Unsubscribe", "One-Click")];
-    for _ in 0..2 {
-        reader.post(&leave, &one_click).is(200).says("You have left");
+    // Afterwards nobody knows their language any more.
+    for said in ["La baja está hecha", "You have left"] {
+        reader.post(&leave, &one_click).is(200).says(said);
     }
     assert_eq!(reader.standing("ada@example.org"), Standing::Unsubscribed);
     for dead in [&confirm, &preferences] {
         reader.get(dead).is(404).says("This link does not work any more");
         reader.post(dead, &wish).is(404);
     }
+    reader.stop();
+}
+
+#[test]
+fn who_asks_in_spanish_is_answered_and_written_to_in_spanish() {
+    let mut reader = Reader::new();
+    let fields = [("address", "ana@example.org"), ("lists", "weekly"), ("lang", "es-MX")];
+    let asked = reader.post("/subscribe", &fields);
+    asked.is(200).says("Hay que mirar el buzón");
+    asked.says("<html lang=\"es\"");
+    let confirmation = reader.mail();
+    assert_eq!(confirmation.subject, "¿Se pidió desde aquí? Falta confirmar los correos de Council");
+    for text in ["- Weekly notices: Cada lunes a las 09:00 (UTC).", "antes del martes 10 de julio"] {
+        assert!(confirmation.text.contains(text), "{text}: {}", confirmation.text);
+    }
+    let confirm = link(&confirmation, "confirm");
+    reader.get(&confirm).is(200).says("Sí, lo quiero recibir");
+    reader.post(&confirm, &[]).is(200).says("La suscripción está hecha");
+    let welcome = reader.mail();
+    assert_eq!(welcome.subject, "Qué llega de Council, y cuándo");
+    assert!(welcome.text.contains("Sale: Cada lunes a las 09:00 (UTC)."), "{}", welcome.text);
+    let preferences = link(&welcome, "preferences");
+    reader.get(&preferences).is(200).says("Borrar todos mis datos");
+    reader
+        .post(&preferences, &[("do", "save"), ("address", "eva@example.org")])
+        .is(403)
+        .says("Hay que escribir");
+    let erase = [("do", "erase"), ("address", "ana@example.org")];
+    reader.post(&preferences, &erase).is(200).says("Los datos están borrados");
+    let world = reader.stop();
+    for entry in fs::read_dir(world.installation.outbox()).unwrap() {
+        let mail = fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert!(mail.contains("\r\nContent-Language: es\r\n"), "{mail}");
+    }
+}
+
+#[test]
+fn who_names_no_language_is_written_to_in_that_of_the_site() {
+    let mut world = world();
+    world.reconfigure("zone = \"UTC\"\n[mail]", "zone = \"UTC\"\nlang = \"es\"\n[mail]");
+    let mut reader = Reader::of(world, ALL, NOW);
+    reader
+        .post("/subscribe", &[("address", "ana@example.org"), ("lists", "weekly")])
+        .is(200)
+        .says("Hay que mirar");
+    assert_eq!(reader.mail().subject, "¿Se pidió desde aquí? Falta confirmar los correos de Council");
     reader.stop();
 }
 
@@ -353,7 +401,7 @@ fn what_cannot_be_taken_comes_back_with_what_was_typed() {
     };
     let page = check(
         &[("address", "\"><b>ada"), ("lists", "weekly"), ("lang", "es")],
-        "This is not a mail address.",
+        "Esto no es una dirección de correo.",
     );
     page.says("value=\"&quot;&gt;&lt;b&gt;ada\"");
     page.says("value=\"weekly\" checked");
