@@ -29,7 +29,7 @@ pub struct Installation {
     pub root: PathBuf,
     /// What the operator decided.
     pub config: Config,
-    // Read once: it may have asked somebody for a passphrase.
+    // One under a passphrase: nobody is asked twice.
     key: Arc<OnceLock<Key>>,
 }
 
@@ -128,8 +128,12 @@ impl Installation {
         if let Some(key) = self.key.get() {
             return Ok(key.clone());
         }
-        let key = KeyFile::read(&self.key_path())?.key();
-        Ok(self.key.get_or_init(|| key).clone())
+        let path = self.key_path();
+        let key = KeyFile::read(&path)?.key();
+        if KeyFile::is_locked(&path)? {
+            return Ok(self.key.get_or_init(|| key).clone());
+        }
+        Ok(key)
     }
 
     /// The key, made when there is none yet.

@@ -250,7 +250,8 @@ impl World {
         let mut found = files(&self.installation.site());
         found.extend(files(&self.installation.outbox()));
         found.retain(|path| {
-            let bytes = fs::read(path).unwrap();
+            // A service that runs has moved it into its place since it was listed.
+            let Ok(bytes) = fs::read(path) else { return false };
             let decoded = match path.extension().is_some_and(|ending| ending == "eml") {
                 true => {
                     let mail = MessageParser::new().parse(&bytes).unwrap();
