@@ -66,7 +66,7 @@ pub fn lay_out(root: &Path, with_notices: bool) -> anyhow::Result<()> {
     for target in &Installation::open(root)?.config.targets {
         let file = root.join(&target.secret_file);
         if !file.exists() {
-            write_secret(&file, &format!("{}\n", Secret::generate()?.reveal()))?;
+            write_secret(&file, format!("{}\n", Secret::generate()?.reveal()))?;
         }
     }
     Ok(())

@@ -46,7 +46,7 @@ impl Stage {
         let installation = Installation::open(root)?;
         let secret = Secret::generate()?;
         for target in &installation.config.targets {
-            write_secret(&root.join(&target.secret_file), &format!("{}\n", secret.reveal()))?;
+            write_secret(&root.join(&target.secret_file), format!("{}\n", secret.reveal()))?;
         }
         installation.key_or_new()?;
         Ok(Self { installation, secrets: vec![secret], _folder: folder })
