@@ -27,6 +27,7 @@ use crate::delivery::{self, Answer, Fault, Next, Outcome, Policy, Standing, Stat
 use crate::edition::{Content, EditionId, Lane};
 use crate::installation::Installation;
 use crate::ledger::delivering::{Claim, Receipt};
+use crate::ledger::forgetting::NOTICED_WITHIN;
 use crate::subscriber::Address;
 
 /// A mail that waits for a connection.
@@ -37,6 +38,8 @@ struct Job {
     // The recipient's earlier mail of the same notice.
     follows: Option<EditionId>,
     claimed: Instant,
+    // As the ledger counted them before the claim.
+    departures: i64,
 }
 
 // What was claimed and waits for a connection; alerts before issues.
@@ -72,6 +75,8 @@ struct Room {
     low: Notify,
     rate: Option<Mutex<TokenBucket>>,
     way: Mutex<Way>,
+    // As the ledger counted them, and since when at least that is so.
+    departures: Mutex<Option<(Instant, i64)>>,
     // Messages refused one after the other for what we did.
     our_faults: AtomicU32,
     connections: usize,
@@ -135,6 +140,7 @@ pub async fn start(office: &Office, recorder: Recorder, tasks: &TaskTracker) -> 
         filled: Notify::new(),
         low: Notify::new(),
         rate,
+        departures: Mutex::default(),
         way: Mutex::new(Way {
             closed_until: Instant::now(),
             closed: 0,
@@ -228,9 +234,10 @@ impl Room {
             }
             let wanted = u32::try_from(most - waiting).unwrap_or(u32::MAX);
             let lease = self.office.lease();
+            let departures = self.departures().await?;
             let claims = self.office.ledger.claim_mails(lane, wanted, lease, now).await?;
             claimed += claims.len();
-            self.enqueue(letters, lane, claims, now).await;
+            self.enqueue(letters, lane, claims, departures, now).await;
         }
         Ok(claimed)
     }
@@ -262,7 +269,14 @@ impl Room {
     }
 
     // Whatever happens here, each of the claims is queued, recorded or given back.
-    async fn enqueue(&self, letters: &mut Letters, lane: Lane, mut claims: Vec<Claim>, now: DateTime<Utc>) {
+    async fn enqueue(
+        &self,
+        letters: &mut Letters,
+        lane: Lane,
+        mut claims: Vec<Claim>,
+        departures: i64,
+        now: DateTime<Utc>,
+    ) {
         let claimed = Instant::now();
         // One letter an edition and language of ours, whatever regions the readers' tags name.
         let lang = |claim: &Claim| self.office.words(&claim.lang).lang();
@@ -309,7 +323,7 @@ impl Room {
                     Ok(address) => {
                         let (claim, ready) = (claim.clone(), Arc::clone(&ready));
                         let follows = follows.remove(&claim.recipient);
-                        jobs.push(Job { claim, ready, address, follows, claimed });
+                        jobs.push(Job { claim, ready, address, follows, claimed, departures });
                     }
                     Err(sealed) => {
                         error!(edition.id = %ready.committed.id, "An address does not open; the delivery bounces.");
@@ -507,7 +521,7 @@ impl Room {
     // The job when its reader has not left since it was claimed. What is not wanted is given back, and the next claim
     // writes down that they left and whose else it is.
     async fn still_wanted(&self, job: Job, now: DateTime<Utc>) -> Option<Job> {
-        match self.office.ledger.is_wanted(&job.claim, now).await {
+        match self.is_wanted(&job, now).await {
             Ok(true) => Some(job),
             Ok(false) => {
                 self.office.give_back(&[job.claim], now).await;
@@ -523,6 +537,28 @@ impl Room {
                 None
             }
         }
+    }
+
+    // While nobody has left anywhere, nobody is asked about one by one: that would cost more than the mail.
+    async fn is_wanted(&self, job: &Job, now: DateTime<Utc>) -> anyhow::Result<bool> {
+        if !job.claim.personal && self.departures().await? == job.departures {
+            return Ok(true);
+        }
+        self.office.ledger.is_wanted(&job.claim, now).await
+    }
+
+    // Those that the ledger counts, at most `NOTICED_WITHIN` ago.
+    async fn departures(&self) -> anyhow::Result<i64> {
+        let asked = Instant::now();
+        let known = *self.departures.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((since, departures)) = known
+            && asked.duration_since(since) < NOTICED_WITHIN
+        {
+            return Ok(departures);
+        }
+        let departures = self.office.ledger.departures().await?;
+        *self.departures.lock().unwrap_or_else(PoisonError::into_inner) = Some((asked, departures));
+        Ok(departures)
     }
 
     // The job when it may go out now; or else what becomes of it is written down.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::Row;
 
 use crate::ledger::asking::held_standing;
-use crate::ledger::forgetting::remove;
+use crate::ledger::forgetting::{depart, remove};
 use crate::ledger::{Ledger, instant, millis, rows_text};
 use crate::subscriber::{Event, Standing, SubscriberId};
 
@@ -127,6 +127,7 @@ impl Ledger {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
+        depart(&mut transaction).await?;
         if preferences.lists.is_empty() {
             remove(&mut transaction, subscriber, Event::Left, now).await?;
             transaction.commit().await.context("end to choose")?;

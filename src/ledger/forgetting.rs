@@ -1,5 +1,7 @@
 //! Forgetting: who leaves, who must not be written to, and what is not kept any longer.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{AnyConnection, Row};
@@ -26,7 +28,21 @@ pub struct Tidied {
 /// why mail does not arrive; the counts stay.
 pub const DETAIL_LIFE: TimeDelta = TimeDelta::days(7);
 
+/// How late a deliverer may notice that somebody has left: who answers them waits so long, and is then right that
+/// no mail goes out any more that has not entered SMTP.
+pub const NOTICED_WITHIN: Duration = Duration::from_millis(20);
+
 impl Ledger {
+    /// A number that grows whenever somebody may want less than before: as long as it stays, everybody to whom a
+    /// delivery was claimed still wants it.
+    pub async fn departures(&self) -> anyhow::Result<i64> {
+        let found: Option<i64> = sqlx::query_scalar("SELECT value FROM mark WHERE name = 'departures'")
+            .fetch_optional(&self.read)
+            .await
+            .context("look for departures")?;
+        Ok(found.unwrap_or(0))
+    }
+
     /// Takes a subscriber off a list, off lists that send them its issues instead of their alerts, and off what they
     /// asked for. Off the last one they are forgotten but for a hash. No mail of it is claimed after this.
     pub async fn leave(&self, subscriber: SubscriberId, list: &str) -> anyhow::Result<()> {
@@ -38,6 +54,7 @@ impl Ledger {
             let query = sqlx::query(statement).bind(subscriber).bind(list);
             query.execute(&mut *transaction).await.context("leave a list")?;
         }
+        depart(&mut transaction).await?;
         let rest: i64 = sqlx::query_scalar(
             "SELECT (SELECT COUNT(*) FROM subscription WHERE subscriber = $1)
                  + (SELECT COUNT(*) FROM request WHERE subscriber = $1)",
@@ -190,6 +207,7 @@ pub(crate) async fn remove(
         .await
         .context("find whom to forget")?;
     let Some(row) = row else { return Ok(false) };
+    depart(connection).await?;
     let lookup: Vec<u8> = row.try_get(0)?;
     match subscriber::step(held_standing(row.try_get(1)?, "", 0), event, now).standing {
         Standing::Pending | Standing::Confirmed => return Ok(false),
@@ -258,4 +276,16 @@ async fn forget_attempts(connection: &mut AnyConnection, now: DateTime<Utc>) -> 
     .await
     .context("forget old tries")?;
     Ok(done.rows_affected())
+}
+
+/// Makes `departures` grow, in the transaction of what somebody wants less.
+pub(crate) async fn depart(connection: &mut AnyConnection) -> anyhow::Result<()> {
+    sqlx::query(
+        "INSERT INTO mark (name, value) VALUES ('departures', 1)
+         ON CONFLICT (name) DO UPDATE SET value = mark.value + 1",
+    )
+    .execute(connection)
+    .await
+    .context("write down a departure")?;
+    Ok(())
 }

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use tracing::error;
 
 use crate::config::List;
+use crate::ledger::forgetting::NOTICED_WITHIN;
 use crate::render::page::person::{self, Press};
 use crate::subscriber::{Purpose, SubscriberId};
 use crate::web::live::Live;
@@ -77,9 +78,18 @@ pub async fn leave(State(live): State<Live>, Path(token): Path<String>) -> Respo
         list => live.ledger.leave(claim.subscriber, list).await,
     };
     match done {
-        Ok(()) => left(&live, &lang, Press::Done, &claim.list),
+        Ok(()) => {
+            noticed().await;
+            left(&live, &lang, Press::Done, &claim.list)
+        }
         Err(err) => failed(&err, "Somebody could not leave."),
     }
+}
+
+/// Waits until every deliverer has noticed what was committed: who has the answer gets no mail any more that had not
+/// entered SMTP.
+pub async fn noticed() {
+    tokio::time::sleep(NOTICED_WITHIN).await;
 }
 
 // An empty list is all of them.

@@ -15,6 +15,7 @@ use crate::render::page::person::{self, Choice, Wishes};
 use crate::render::words::Words;
 use crate::subscriber::{Address, Claim, Purpose};
 use crate::web::confirm::failed;
+use crate::web::confirm::noticed;
 use crate::web::live::Live;
 
 // What a form asks for.
@@ -112,7 +113,10 @@ async fn erase(live: &Live, claim: &Claim) -> Response {
     // Before it is erased, too.
     let lang = live.lang_of(claim.subscriber).await;
     match live.ledger.erase(claim.subscriber).await {
-        Ok(_) => live.answer(StatusCode::OK, &lang, person::erased),
+        Ok(_) => {
+            noticed().await;
+            live.answer(StatusCode::OK, &lang, person::erased)
+        }
         Err(err) => failed(&err, "Somebody could not be erased."),
     }
 }
@@ -148,7 +152,9 @@ async fn save(live: &Live, claim: &Claim, form: &Form) -> Response {
         paused_until: paused_until.filter(|until| *until > live.clock.now()),
         reminders: form.reminders,
     };
-    match live.ledger.set_preferences(claim.subscriber, &preferences, live.clock.now()).await {
+    let done = live.ledger.set_preferences(claim.subscriber, &preferences, live.clock.now()).await;
+    noticed().await;
+    match done {
         Ok(true) if preferences.lists.is_empty() => live.answer(StatusCode::OK, &form.lang, person::erased),
         Ok(true) => page(live, claim, StatusCode::OK, Some(Said::Saved)).await,
         Ok(false) => dead(live),
