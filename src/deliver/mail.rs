@@ -20,6 +20,7 @@ use crate::channel::smtp::Connection;
 use crate::channel::smtp::envelope::Envelope;
 use crate::channel::smtp::relay::{self, Relay, Trust};
 use crate::config::{Security, Smtp, Transport};
+use crate::deliver::closing::Closing;
 use crate::deliver::letters::{Letters, Prepared, Ready};
 use crate::deliver::recorder::Recorder;
 use crate::deliver::{BULK_MAIL, Office, REPAIR, RETRY, URGENT_MAIL, ours};
@@ -117,10 +118,6 @@ const LONGEST_REST: Duration = Duration::from_millis(500);
 
 // An alert does not wait longer for a relay that is back.
 const LONGEST_CLOSED: Duration = Duration::from_secs(60);
-
-// Looking for editions that are done reads all that waits.
-const CLOSE_EDITIONS_EVERY: Duration = Duration::from_secs(1);
-const CLOSE_EDITIONS_AT_LEAST_EVERY: Duration = Duration::from_secs(30);
 
 /// Starts the claimer and the connections.
 pub async fn start(office: &Office, recorder: Recorder, tasks: &TaskTracker) -> anyhow::Result<()> {
@@ -764,31 +761,6 @@ impl Room {
             way.holds += 1;
         }
         self.empty_queue(now).await;
-    }
-}
-
-// When editions were last looked through for those that are done.
-#[derive(Default)]
-struct Closing {
-    last: Option<(Instant, u64)>,
-}
-
-impl Closing {
-    async fn close_editions(&mut self, office: &Office, now: DateTime<Utc>) {
-        let answers = office.counts.answers();
-        let is_time = self.last.is_none_or(|(at, before)| {
-            at.elapsed() > CLOSE_EDITIONS_AT_LEAST_EVERY
-                || (before != answers && at.elapsed() > CLOSE_EDITIONS_EVERY)
-        });
-        if !is_time {
-            return;
-        }
-        self.last = Some((Instant::now(), answers));
-        let expired = office.ledger.expire_posts(now).await;
-        let closed = office.ledger.complete_editions(now).await;
-        if let Err(err) = expired.and(closed) {
-            error!(error = format!("{err:#}"), "Editions could not be closed; trying again.");
-        }
     }
 }
 
