@@ -102,9 +102,7 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
             move |manifest| shelf.show(manifest)
         };
         let (clock, wake, stop) = (options.clock.clone(), Arc::clone(&wake), stop.clone());
-        tasks.spawn(publish::run(publisher, clock, options.poll, wake, written, stop));
-    }
-    if options.parts.publish {
+        tasks.spawn(publish::run(publisher, clock, options.poll, wake, written, stop.clone()));
         tasks.spawn(tidy(ledger.clone(), installation.config.clone(), options.clock.clone(), stop.clone()));
     }
     let mut mailbox = None;

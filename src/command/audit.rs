@@ -3,7 +3,7 @@
 use crate::command::Ended;
 use crate::command::terminal::{complain, say, say_json, table};
 use crate::installation::Installation;
-use crate::ledger::auditing;
+use crate::ledger::{auditing, hex};
 
 /// Options of `audit`.
 #[derive(Debug, clap::Args)]
@@ -15,7 +15,6 @@ pub struct Arguments {
 
 pub async fn run(installation: &Installation, arguments: &Arguments) -> anyhow::Result<Ended> {
     let log = installation.ledger().await?.audit_log().await?;
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     if arguments.json {
         let entries: Vec<_> = log
             .iter()

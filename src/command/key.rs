@@ -12,6 +12,7 @@ use crate::installation::Installation;
 use crate::installation::key::{self, KeyFile};
 use crate::ledger::Ledger;
 use crate::ledger::resealing::Resealed;
+use crate::ledger::subscribing::seal;
 use crate::subscriber::Key;
 
 /// Options of `key`.
@@ -118,9 +119,7 @@ async fn reseal(ledger: &Ledger, key: &Key, mut after: i64) -> anyhow::Result<u6
             let address = key
                 .open(&one.lookup, &one.sealed)
                 .with_context(|| format!("open the address of subscriber {}", one.id))?;
-            let mut nonce = [0; 24];
-            getrandom::fill(&mut nonce).context("draw random bytes")?;
-            let sealed = key.seal(&address, nonce);
+            let sealed = seal(key, &address)?;
             resealed.push(Resealed { subscriber: one.id, lookup: one.lookup.clone(), sealed });
         }
         ledger.reseal(&resealed, end).await?;

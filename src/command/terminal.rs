@@ -32,9 +32,14 @@ pub fn complain(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Whether standard error is a terminal that wants colour (<https://no-color.org>).
+/// Whether standard error is a terminal that wants colour.
 pub fn is_colored() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    wants_color(&io::stderr())
+}
+
+/// Whether an output is a terminal whose person wants colour (<https://no-color.org>).
+pub fn wants_color(output: &impl IsTerminal) -> bool {
+    output.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// A table with a line of headings.

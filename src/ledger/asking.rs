@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sqlx::{AnyConnection, Row};
 
 use crate::edition::{Content, EditionId, Lane, Occasion};
+use crate::ledger::publishing::put_mark;
 use crate::ledger::returning::forgive;
 use crate::ledger::{Ledger, instant, millis, rows_text, small};
 use crate::subscriber::{
@@ -54,14 +55,7 @@ impl Ledger {
         let mut transaction = self.write.begin().await.context("begin a request")?;
         // First a write, of the same row for all: the caps count what others have committed, and every request
         // waits for the disk.
-        sqlx::query(
-            "INSERT INTO mark (name, value) VALUES ('asked_at', $1)
-             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        )
-        .bind(millis(now))
-        .execute(&mut *transaction)
-        .await
-        .context("begin a request")?;
+        put_mark(&mut transaction, "asked_at", millis(now)).await?;
         let standing = standing_of(&mut transaction, &request.lookup).await?;
         let sent = confirmations(&mut transaction, request, now).await?;
         let mail = subscriber::step(standing, Event::Asked, now).mail;

@@ -16,6 +16,7 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 
 use crate::ledger::Ledger;
+use crate::ledger::publishing::raise_mark;
 
 /// Why sending is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,14 +108,7 @@ impl Ledger {
     }
 
     async fn lift_epoch(&self, by: i64) -> anyhow::Result<()> {
-        let epoch: i64 = sqlx::query_scalar(
-            "INSERT INTO mark (name, value) VALUES ('epoch', $1)
-             ON CONFLICT (name) DO UPDATE SET value = mark.value + excluded.value RETURNING value",
-        )
-        .bind(by)
-        .fetch_one(&self.write)
-        .await
-        .context("raise the epoch")?;
+        let epoch = raise_mark(&self.write, "epoch", by).await?;
         self.epoch.write(epoch).await
     }
 }

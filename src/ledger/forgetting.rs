@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{AnyConnection, Row};
 
 use crate::ledger::asking::{held_standing, standing_of};
+use crate::ledger::publishing::raise_mark;
 use crate::ledger::returning::{forget_returned, forgive};
 use crate::ledger::{Ledger, millis, rows_text};
 use crate::subscriber::{self, Event, HOUR, PENDING_LIFE, PERSON_LONG_SPAN, Standing, SubscriberId};
@@ -36,11 +37,7 @@ impl Ledger {
     /// A number that grows whenever somebody may want less than before: as long as it stays, everybody to whom a
     /// delivery was claimed still wants it.
     pub async fn departures(&self) -> anyhow::Result<i64> {
-        let found: Option<i64> = sqlx::query_scalar("SELECT value FROM mark WHERE name = 'departures'")
-            .fetch_optional(&self.read)
-            .await
-            .context("look for departures")?;
-        Ok(found.unwrap_or(0))
+        Ok(self.mark("departures").await?.unwrap_or(0))
     }
 
     /// Takes a subscriber off a list, off lists that send them its issues instead of their alerts, and off what they
@@ -280,12 +277,6 @@ async fn forget_attempts(connection: &mut AnyConnection, now: DateTime<Utc>) -> 
 
 /// Makes `departures` grow, in the transaction of what somebody wants less.
 pub(crate) async fn depart(connection: &mut AnyConnection) -> anyhow::Result<()> {
-    sqlx::query(
-        "INSERT INTO mark (name, value) VALUES ('departures', 1)
-         ON CONFLICT (name) DO UPDATE SET value = mark.value + 1",
-    )
-    .execute(connection)
-    .await
-    .context("write down a departure")?;
+    raise_mark(connection, "departures", 1).await?;
     Ok(())
 }

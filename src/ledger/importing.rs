@@ -3,6 +3,7 @@
 use anyhow::Context;
 use sqlx::{AnyConnection, Row};
 
+use crate::ledger::publishing::put_mark;
 use crate::ledger::subscribing::{Newcomer, insert_subscribers, insert_subscriptions, insert_suppressions};
 use crate::ledger::{BYTES, Dialect, Ledger, hex, rows_text};
 use crate::subscriber::SubscriberId;
@@ -69,15 +70,9 @@ impl Ledger {
 
     /// How far the file of that digest was imported when the last import of it was interrupted.
     pub async fn import_progress(&self, digest: &str) -> anyhow::Result<Option<Progress>> {
-        let rows = sqlx::query("SELECT value FROM mark WHERE name IN ($1, $2) ORDER BY name")
-            .bind(end_mark(digest))
-            .bind(line_mark(digest))
-            .fetch_all(&self.read)
-            .await
-            .context("read how far an import is")?;
-        let [end, line] = &rows[..] else { return Ok(None) };
+        let (end, line) = (self.mark(&end_mark(digest)).await?, self.mark(&line_mark(digest)).await?);
         let number = |value: i64| u64::try_from(value).unwrap_or(0);
-        Ok(Some(Progress { end: number(end.try_get(0)?), line: number(line.try_get(0)?) }))
+        Ok(end.zip(line).map(|(end, line)| Progress { end: number(end), line: number(line) }))
     }
 
     /// Writes down the arrivals and how far the file is read, in one commit. Sorted by lookup hash they cost the
@@ -105,12 +100,7 @@ impl Ledger {
             insert_subscriptions(&mut transaction, self.dialect, &newcomers).await?;
         }
         for (name, value) in [(end_mark(digest), progress.end), (line_mark(digest), progress.line)] {
-            sqlx::query("INSERT INTO mark (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
-                .bind(name)
-                .bind(i64::try_from(value).unwrap_or(i64::MAX))
-                .execute(&mut *transaction)
-                .await
-                .context("write how far an import is")?;
+            put_mark(&mut transaction, &name, i64::try_from(value).unwrap_or(i64::MAX)).await?;
         }
         transaction.commit().await.context("end an import")?;
         Ok(imported)
@@ -170,7 +160,6 @@ impl Ledger {
     }
 }
 
-// In the order of their names: the end comes before the line.
 fn end_mark(digest: &str) -> String {
     format!("import/{digest}/end")
 }

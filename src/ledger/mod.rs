@@ -192,7 +192,8 @@ fn rows_text(rows: &impl Serialize) -> anyhow::Result<String> {
     serde_json::to_string(rows).context("write rows as JSON")
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// As text, two lower-case digits a byte.
+pub fn hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

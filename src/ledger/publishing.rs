@@ -227,6 +227,34 @@ impl Ledger {
     }
 }
 
+/// Puts a mark to `value`, in the transaction of what it marks.
+pub(crate) async fn put_mark(connection: &mut AnyConnection, name: &str, value: i64) -> anyhow::Result<()> {
+    sqlx::query("INSERT INTO mark (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+        .bind(name)
+        .bind(value)
+        .execute(connection)
+        .await
+        .with_context(|| format!("write the mark {name}"))?;
+    Ok(())
+}
+
+/// Adds to a mark, and answers what it is then.
+pub(crate) async fn raise_mark<'c>(
+    executor: impl sqlx::Executor<'c, Database = sqlx::Any>,
+    name: &str,
+    by: i64,
+) -> anyhow::Result<i64> {
+    sqlx::query_scalar(
+        "INSERT INTO mark (name, value) VALUES ($1, $2)
+         ON CONFLICT (name) DO UPDATE SET value = mark.value + excluded.value RETURNING value",
+    )
+    .bind(name)
+    .bind(by)
+    .fetch_one(executor)
+    .await
+    .with_context(|| format!("raise the mark {name}"))
+}
+
 /// The columns that `revision_of` reads, behind `path` and `source`.
 pub(crate) const REVISIONS: &str =
     "SELECT path, source, revised_at, published_at, appeared_at, number, sequence FROM revision";

@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 
+use crate::ledger::publishing::put_mark;
 use crate::ledger::{BYTES, Ledger, hex, rows_text};
 use crate::subscriber::SubscriberId;
 
@@ -22,11 +23,7 @@ const MARK: &str = "reseal";
 impl Ledger {
     /// The last subscriber whose address was sealed anew, while that is going on.
     pub async fn resealed_until(&self) -> anyhow::Result<Option<SubscriberId>> {
-        sqlx::query_scalar("SELECT value FROM mark WHERE name = $1")
-            .bind(MARK)
-            .fetch_optional(&self.read)
-            .await
-            .context("read how far the addresses are sealed anew")
+        self.mark(MARK).await
     }
 
     /// Puts the addresses in their places and writes down how far it has come, in one commit.
@@ -44,14 +41,7 @@ impl Ledger {
             .execute(&mut *transaction)
             .await
             .context("seal addresses anew")?;
-        sqlx::query(
-            "INSERT INTO mark (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        )
-        .bind(MARK)
-        .bind(until)
-        .execute(&mut *transaction)
-        .await
-        .context("write how far the addresses are sealed anew")?;
+        put_mark(&mut transaction, MARK, until).await?;
         transaction.commit().await.context("end to seal addresses anew")
     }
 

@@ -6,7 +6,7 @@ use anyhow::Context;
 use sqlx::{AnyConnection, Row};
 
 use crate::ledger::{BYTES, Dialect, Ledger, hex, millis, rows_text};
-use crate::subscriber::{Standing, SubscriberId, Suppression};
+use crate::subscriber::{Address, Key, Standing, SubscriberId, Suppression};
 
 /// A subscriber to be written down.
 #[derive(Debug, Clone)]
@@ -44,6 +44,13 @@ pub struct Held {
 
 // Rows a statement: at 1,000 the cost of a statement is lost in that of its rows, and its text is 300 kB.
 const BATCH: usize = 1_000;
+
+/// The address, sealed with random bytes of its own.
+pub fn seal(key: &Key, address: &Address) -> anyhow::Result<Vec<u8>> {
+    let mut nonce = [0; 24];
+    getrandom::fill(&mut nonce).context("draw random bytes")?;
+    Ok(key.seal(address, nonce))
+}
 
 impl Ledger {
     /// Writes down newcomers in one commit; who is known already keeps their state and gains the lists. Who left or is

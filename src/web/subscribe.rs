@@ -6,7 +6,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Context;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
@@ -18,6 +17,7 @@ use tracing::error;
 
 use crate::config::Config;
 use crate::ledger::asking::Request;
+use crate::ledger::subscribing::seal;
 use crate::render::page::person::{self, Filled, Terms};
 use crate::render::templates::ENGLISH;
 use crate::render::words::Words;
@@ -235,11 +235,9 @@ fn check(config: &Config, asked: &Asked) -> Result<(Address, Vec<String>), Wrong
 }
 
 fn sealed(key: &Key, address: &Address, lists: Vec<String>, lang: &str) -> anyhow::Result<Request> {
-    let mut nonce = [0; 24];
-    getrandom::fill(&mut nonce).context("draw random bytes")?;
     Ok(Request {
         lookup: key.lookup(address),
-        sealed: key.seal(address, nonce),
+        sealed: seal(key, address)?,
         domain: key.domain(address),
         lists,
         lang: lang.to_owned(),

@@ -1,12 +1,12 @@
 //! Timeline: what happens, a line each, as it happens.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, IsTerminal};
+use std::io;
 
 use chrono::{DateTime, Utc};
 
 use crate::command::demo::receiver::{Post, Seen};
-use crate::command::terminal::say;
+use crate::command::terminal::{say, wants_color};
 use crate::config::Config;
 use crate::edition::{Audience, Content, Member};
 use crate::ledger::Ledger;
@@ -62,11 +62,10 @@ const TITLE_CHARS: usize = 64;
 impl Timeline {
     /// An empty one; colours only for a person who wants them (<https://no-color.org>).
     pub fn new(config: &Config, templates: Templates) -> Self {
-        let wants_color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Self {
             zone: config.site.zone.clone(),
             templates,
-            is_colored: io::stdout().is_terminal() && wants_color,
+            is_colored: wants_color(&io::stdout()),
             since: DateTime::<Utc>::MIN_UTC,
             revisions: BTreeMap::new(),
             editions: BTreeSet::new(),

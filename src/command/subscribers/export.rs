@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 
 use crate::clock::Clock;
 use crate::command::Ended;
+use crate::command::subscribers::wrong_lists;
 use crate::command::terminal::say;
 use crate::installation::Installation;
 use crate::ledger::Ledger;
@@ -38,10 +39,10 @@ const PAGE: u32 = 10_000;
 pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clock) -> anyhow::Result<Ended> {
     let recipients = recipients(&arguments.to)?;
     let (key, ledger) = (installation.key()?, installation.ledger().await?);
-    if let Some(list) = &arguments.list
-        && installation.config.list(list).is_none()
+    if let Some(wrong) =
+        wrong_lists(&installation.config, arguments.list.as_slice()).filter(|_| arguments.list.is_some())
     {
-        bail!("no list is called {list}");
+        bail!(wrong);
     }
     let path = arguments.file.display();
     if arguments.file.exists() {

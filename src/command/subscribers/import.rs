@@ -5,19 +5,20 @@ use std::fs::File;
 use std::io::{BufReader, IsTerminal as _, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 
 use crate::clock::Clock;
 use crate::command::Ended;
+use crate::command::subscribers::{consented, wrong_lists};
 use crate::command::terminal::{complain, say};
 use crate::config::Config;
-use crate::fields;
 use crate::installation::Installation;
 use crate::ledger::importing::{Arrival, Progress};
-use crate::ledger::subscribing::Newcomer;
+use crate::ledger::subscribing::{Newcomer, seal};
+use crate::ledger::{Ledger, hex};
 use crate::roster::{Person, Roster, Row, Word};
 use crate::subscriber::{Key, Standing, Suppression};
 
@@ -53,20 +54,18 @@ const BATCH: usize = 20_000;
 const MOST_COMPLAINTS: u64 = 100;
 
 pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clock) -> anyhow::Result<Ended> {
-    if arguments.consent.trim().is_empty() {
-        bail!("say where the consent comes from: --consent \"signed up at the July assembly\"");
-    }
+    let consent = consented(&arguments.consent)?;
     let path = arguments.file.display().to_string();
     let mut file = File::open(&arguments.file).with_context(|| format!("read {path}"))?;
     let digest = digest(&mut file).with_context(|| format!("read {path}"))?;
     let size = file.metadata().with_context(|| format!("read {path}"))?.len();
     let bar = bar(size);
-    let ended =
-        import(installation, &path, &digest, BufReader::new(file), &arguments.lists, &bar, clock).await;
+    let ledger = installation.ledger().await?;
+    let source = BufReader::new(file);
+    let ended = import(installation, &ledger, &path, &digest, source, &arguments.lists, &bar, clock).await;
     bar.finish_and_clear();
     let (tally, form) = ended?;
-    let ledger = installation.ledger().await?;
-    let detail = format!("{} new from a file of {form}; consent: {}", tally.added, arguments.consent.trim());
+    let detail = format!("{} new from a file of {form}; consent: {consent}", tally.added);
     ledger.audit("import", &detail, clock.now()).await?;
     ledger.end_import(&digest).await?;
     tally.say()
@@ -79,15 +78,19 @@ pub async fn import_text(
     text: &str,
     clock: &Clock,
 ) -> anyhow::Result<Ended> {
-    let digest = hex(&Sha256::digest(text.as_bytes()));
+    let digest = hex(&Sha256::digest(text.as_bytes())[..16]);
     let source = std::io::Cursor::new(text.as_bytes());
-    let (tally, _) = import(installation, path, &digest, source, &[], &ProgressBar::hidden(), clock).await?;
-    installation.ledger().await?.end_import(&digest).await?;
+    let ledger = installation.ledger().await?;
+    let (tally, _) =
+        import(installation, &ledger, path, &digest, source, &[], &ProgressBar::hidden(), clock).await?;
+    ledger.end_import(&digest).await?;
     tally.say()
 }
 
+#[expect(clippy::too_many_arguments, reason = "where from, where to, and what it is measured by")]
 async fn import(
     installation: &Installation,
+    ledger: &Ledger,
     path: &str,
     digest: &str,
     source: impl Read + Seek,
@@ -95,7 +98,7 @@ async fn import(
     bar: &ProgressBar,
     clock: &Clock,
 ) -> anyhow::Result<(Tally, &'static str)> {
-    let (key, ledger) = (installation.key()?, installation.ledger().await?);
+    let key = installation.key()?;
     let mut roster = Roster::new(source).with_context(|| format!("read {path}"))?;
     if let Some(done) = ledger.import_progress(digest).await? {
         complain(format_args!("Going on at line {}, where this import was interrupted.", done.line));
@@ -176,15 +179,13 @@ impl Reading<'_> {
         self.tally.gone += u64::from(is_gone);
         let Person { address, lists, lang, confirmed_month, .. } = person;
         let lists = if lists.is_empty() { self.lists.to_vec() } else { lists };
-        if let Some(complaint) = self.no_list(&lists).filter(|_| !is_gone) {
+        if let Some(complaint) = wrong_lists(self.config, &lists).filter(|_| !is_gone) {
             self.wrong(row.line, &complaint);
             return Ok(None);
         }
-        let mut nonce = [0; 24];
-        getrandom::fill(&mut nonce).context("draw random bytes")?;
         Ok(Some(Newcomer {
             lookup: self.key.lookup(&address),
-            sealed: self.key.seal(&address, nonce),
+            sealed: seal(self.key, &address)?,
             standing,
             lists,
             lang: if lang.is_empty() { self.config.site.lang.clone() } else { lang },
@@ -194,21 +195,6 @@ impl Reading<'_> {
                 confirmed_month
             },
         }))
-    }
-
-    fn no_list(&self, lists: &[String]) -> Option<String> {
-        let unknown = lists.iter().find(|name| self.config.list(name).is_none());
-        if unknown.is_none() && !lists.is_empty() {
-            return None;
-        }
-        let known: Vec<&str> = self.config.lists.iter().map(|list| list.name.as_str()).collect();
-        Some(match unknown.map(|unknown| (unknown, fields::nearest(unknown, &known))) {
-            None => format!("no list is named, add --list with one of {}", known.join(", ")),
-            Some((unknown, Some(nearest))) => format!("no list is called {unknown}, did you mean {nearest}"),
-            Some((unknown, None)) => {
-                format!("no list is called {unknown}, write one of {}", known.join(", "))
-            }
-        })
     }
 
     fn wrong(&mut self, line: u64, what: &str) {
@@ -273,9 +259,5 @@ fn digest(file: &mut File) -> std::io::Result<String> {
         hash.update(&piece[..count]);
     }
     file.seek(SeekFrom::Start(0))?;
-    Ok(hex(&hash.finalize()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    Ok(hex(&hash.finalize()[..16]))
 }

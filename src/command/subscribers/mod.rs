@@ -4,11 +4,14 @@ mod export;
 pub mod import;
 mod people;
 
+use anyhow::bail;
 use clap::Subcommand;
 
 use crate::clock::Clock;
 use crate::command::Ended;
 use crate::command::terminal::{say, say_json, table};
+use crate::config::Config;
+use crate::fields;
 use crate::installation::Installation;
 
 /// Options of `subscribers`.
@@ -55,6 +58,27 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
         Action::Suppress(arguments) => people::suppress(installation, arguments, clock).await,
         Action::Stats { json } => stats(installation, *json).await,
     }
+}
+
+// A list without consent harms its people.
+fn consented(words: &str) -> anyhow::Result<&str> {
+    match words.trim() {
+        "" => bail!("say where the consent comes from: --consent \"signed up at the July assembly\""),
+        words => Ok(words),
+    }
+}
+
+// What is wrong with the names of lists, and what would be right.
+fn wrong_lists(config: &Config, lists: &[String]) -> Option<String> {
+    let known: Vec<&str> = config.lists.iter().map(|list| list.name.as_str()).collect();
+    if lists.is_empty() {
+        return Some(format!("no list is named, add --list with one of {}", known.join(", ")));
+    }
+    let unknown = lists.iter().find(|name| !known.contains(&name.as_str()))?;
+    Some(match fields::nearest(unknown, &known) {
+        Some(nearest) => format!("no list is called {unknown}, did you mean {nearest}"),
+        None => format!("no list is called {unknown}, write one of {}", known.join(", ")),
+    })
 }
 
 async fn stats(installation: &Installation, json: bool) -> anyhow::Result<Ended> {

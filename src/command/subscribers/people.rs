@@ -6,11 +6,11 @@ use anyhow::{Context, bail};
 
 use crate::clock::Clock;
 use crate::command::Ended;
+use crate::command::subscribers::{consented, wrong_lists};
 use crate::command::terminal::{complain, say, say_json, table};
-use crate::fields;
 use crate::installation::Installation;
 use crate::ledger::importing::Exported;
-use crate::ledger::subscribing::Newcomer;
+use crate::ledger::subscribing::{Newcomer, seal};
 use crate::subscriber::{Address, Event, Standing, Suppression};
 
 /// Somebody, by their address.
@@ -123,23 +123,15 @@ pub async fn show(installation: &Installation, who: &Who) -> anyhow::Result<Ende
 
 /// Puts somebody on lists, as an import of one line does.
 pub async fn add(installation: &Installation, arguments: &Add, clock: &Clock) -> anyhow::Result<Ended> {
-    if arguments.consent.trim().is_empty() {
-        bail!("say where the consent comes from: --consent \"signed up at the July assembly\"");
-    }
-    let known: Vec<&str> = installation.config.lists.iter().map(|list| list.name.as_str()).collect();
-    if let Some(unknown) = arguments.lists.iter().find(|list| !known.contains(&list.as_str())) {
-        match fields::nearest(unknown, &known) {
-            Some(nearest) => bail!("no list is called {unknown}, did you mean {nearest}"),
-            None => bail!("no list is called {unknown}, write one of {}", known.join(", ")),
-        }
+    let consent = consented(&arguments.consent)?;
+    if let Some(wrong) = wrong_lists(&installation.config, &arguments.lists) {
+        bail!(wrong);
     }
     let (key, address) = (installation.key()?, address(&arguments.who)?);
-    let mut nonce = [0; 24];
-    getrandom::fill(&mut nonce).context("draw random bytes")?;
     let ledger = installation.ledger().await?;
     let newcomer = Newcomer {
         lookup: key.lookup(&address),
-        sealed: key.seal(&address, nonce),
+        sealed: seal(&key, &address)?,
         standing: Standing::Confirmed,
         lists: arguments.lists.clone(),
         lang: arguments.lang.clone().unwrap_or_else(|| installation.config.site.lang.clone()),
@@ -151,7 +143,7 @@ pub async fn add(installation: &Installation, arguments: &Add, clock: &Clock) ->
         complain("They left, or their mail came back: nobody puts them back but they themselves.");
         return Ok(Ended::WithProblems);
     }
-    let detail = format!("{}; consent: {}", arguments.lists.join(" "), arguments.consent.trim());
+    let detail = format!("{}; consent: {consent}", arguments.lists.join(" "));
     ledger.audit("add", &detail, clock.now()).await?;
     say(if added > 0 { "They are on the list." } else { "They were here already, and have the lists now." })?;
     Ok(Ended::Well)
