@@ -47,8 +47,8 @@ struct Tally {
 }
 
 // One commit, and what a kill makes be read again. Sorted by lookup hash it goes through the index once, which is
-// what an import of a million costs; 20,000 are 8 MB.
-const BATCH: usize = 20_000;
+// what an import of a million costs; 30,000 are 12 MB.
+const BATCH: usize = 30_000;
 
 // More lines than anybody reads; the count says how many there are.
 const MOST_COMPLAINTS: u64 = 100;
