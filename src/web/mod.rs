@@ -3,6 +3,7 @@
 //! Nothing here keeps, logs or counts an address of a visitor.
 
 pub mod live; // what is no document
+pub mod form; // what people send, read and checked
 pub mod subscribe; // a request for mail
 pub mod confirm; // yes, stay, leave
 pub mod preferences; // what a subscriber wants

@@ -7,23 +7,16 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chrono::{NaiveDate, NaiveTime};
+use chrono::NaiveTime;
 
 use crate::config::{List, When};
 use crate::ledger::choosing::{Chosen, Preferences};
 use crate::render::page::person::{self, Choice, Wishes};
 use crate::render::words::Words;
 use crate::subscriber::{Address, Claim, Purpose};
-use crate::web::confirm::failed;
-use crate::web::confirm::noticed;
+use crate::web::confirm::{failed, noticed};
+use crate::web::form::{Act, Form};
 use crate::web::live::Live;
-
-// What a form asks for.
-enum Act {
-    Save,
-    Show,
-    Erase,
-}
 
 // What came of a form.
 #[derive(Clone, Copy)]
@@ -35,17 +28,6 @@ enum Said {
     NoLanguage,
 }
 
-// A form's fields.
-struct Form {
-    act: Act,
-    address: String,
-    lists: Vec<String>,
-    digests: Vec<String>,
-    lang: String,
-    paused_until: String,
-    reminders: bool,
-}
-
 /// `GET /preferences/<token>`.
 pub async fn show(State(live): State<Live>, Path(token): Path<String>) -> Response {
     let Some(claim) = live.claim(&token, Purpose::Preferences) else { return dead(&live) };
@@ -55,7 +37,7 @@ pub async fn show(State(live): State<Live>, Path(token): Path<String>) -> Respon
 /// `POST /preferences/<token>`: with `do=save`, `do=show` or `do=erase`.
 pub async fn act(State(live): State<Live>, Path(token): Path<String>, body: Bytes) -> Response {
     let Some(claim) = live.claim(&token, Purpose::Preferences) else { return dead(&live) };
-    let Some(form) = read(&body) else {
+    let Some(form) = Form::read(&body) else {
         return page(&live, &claim, StatusCode::UNPROCESSABLE_ENTITY, Some(Said::NotUnderstood)).await;
     };
     let Some(address) = owner(&live, &claim, &form.address).await else {
@@ -66,39 +48,6 @@ pub async fn act(State(live): State<Live>, Path(token): Path<String>, body: Byte
         Act::Show => held(&live, &claim, &address).await,
         Act::Erase => erase(&live, &claim).await,
     }
-}
-
-fn read(body: &[u8]) -> Option<Form> {
-    let mut form = Form {
-        act: Act::Save,
-        address: String::new(),
-        lists: Vec::new(),
-        digests: Vec::new(),
-        lang: String::new(),
-        paused_until: String::new(),
-        reminders: false,
-    };
-    for (name, value) in url::form_urlencoded::parse(body) {
-        let value = value.into_owned();
-        match &*name {
-            "do" => {
-                form.act = match value.as_str() {
-                    "save" => Act::Save,
-                    "show" => Act::Show,
-                    "erase" => Act::Erase,
-                    _ => return None,
-                }
-            }
-            "address" => form.address = value,
-            "lists" => form.lists.push(value),
-            "digest" => form.digests.push(value),
-            "lang" => form.lang = value,
-            "paused_until" => form.paused_until = value,
-            "reminders" => form.reminders = true,
-            _ => return None,
-        }
-    }
-    Some(form)
 }
 
 // The address when it is that of whom the link is.
@@ -122,21 +71,14 @@ async fn erase(live: &Live, claim: &Claim) -> Response {
 }
 
 async fn save(live: &Live, claim: &Claim, form: &Form) -> Response {
-    let paused_until = match form.paused_until.as_str() {
-        "" => None,
-        text => match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-            Ok(day) => Some(live.config.site.zone.to_instant(day.and_time(NaiveTime::MIN)).0),
-            Err(_) => {
-                let said = Some(Said::NoDay);
-                return page(live, claim, StatusCode::UNPROCESSABLE_ENTITY, said).await;
-            }
-        },
-    };
-    let is_tag = |text: &str| text.len() <= 35 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    if !is_tag(&form.lang) {
+    if !form.is_language() {
         let said = Some(Said::NoLanguage);
         return page(live, claim, StatusCode::UNPROCESSABLE_ENTITY, said).await;
     }
+    let Ok(day) = form.day() else {
+        return page(live, claim, StatusCode::UNPROCESSABLE_ENTITY, Some(Said::NoDay)).await;
+    };
+    let paused_until = day.map(|day| live.config.site.zone.to_instant(day.and_time(NaiveTime::MIN)).0);
     let lists = live.config.lists.iter().filter(|list| form.lists.contains(&list.name));
     let preferences = Preferences {
         lists: lists

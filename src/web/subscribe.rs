@@ -11,17 +11,15 @@ use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 use tokio::time::Instant;
 use tracing::error;
 
-use crate::config::Config;
 use crate::ledger::asking::Request;
 use crate::ledger::subscribing::seal;
 use crate::render::page::person::{self, Filled, Terms};
 use crate::render::templates::ENGLISH;
-use crate::render::words::Words;
 use crate::subscriber::{Address, Caps, Key, PENDING_LIFE};
+use crate::web::form::{Asked, Wrong};
 use crate::web::live::Live;
 use crate::web::networks;
 
@@ -29,26 +27,6 @@ use crate::web::networks;
 /// write and 2.3 ms with some (SQLite, a disk of a virtual machine): no person notices the rest, and nobody can
 /// measure the difference.
 const BEAT: Duration = Duration::from_millis(100);
-
-/// What was sent, not yet checked.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Asked {
-    address: String,
-    lists: Vec<String>,
-    lang: String,
-    // No person sees this field; a machine that fills in forms does.
-    website: String,
-}
-
-/// What is wrong with what was sent: nothing that depends on who is subscribed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Wrong {
-    Address,
-    NoList,
-    UnknownList,
-    Language,
-}
 
 /// What became of it, in the same words for everybody.
 enum Outcome {
@@ -65,17 +43,7 @@ pub async fn form(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let mut asked = Asked::default();
-    for (name, value) in url::form_urlencoded::parse(&body) {
-        match &*name {
-            "address" => asked.address = value.into_owned(),
-            "lists" => asked.lists.push(value.into_owned()),
-            "lang" => asked.lang = value.into_owned(),
-            "website" => asked.website = value.into_owned(),
-            // What other pages send with our form is theirs.
-            _ => {}
-        }
-    }
+    let asked = Asked::of_form(&body);
     match take(&live, peer, &headers, &asked).await {
         Outcome::Taken => {
             live.answer(StatusCode::OK, &asked.lang, |frame| person::asked(frame, PENDING_LIFE.num_hours()))
@@ -115,7 +83,7 @@ pub async fn api(
     let say = |status: StatusCode, key: &str, text: &str| {
         (status, no_store.clone(), Json(serde_json::json!({ key: text }))).into_response()
     };
-    let asked: Asked = match serde_json::from_slice(&body) {
+    let asked = match Asked::of_json(&body) {
         Ok(asked) => asked,
         // Where it is wrong and not what stands there: an answer never repeats an address.
         Err(err) => {
@@ -141,17 +109,6 @@ pub async fn api(
             (retry_after(wait), answer).into_response()
         }
         Outcome::Failed => say(StatusCode::SERVICE_UNAVAILABLE, "error", "try again later"),
-    }
-}
-
-impl Wrong {
-    fn text(&self, words: &Words) -> String {
-        match self {
-            Self::Address => words.say("wrong-address"),
-            Self::NoList => words.say("wrong-no-list"),
-            Self::UnknownList => words.say("wrong-unknown-list"),
-            Self::Language => words.say("wrong-language"),
-        }
     }
 }
 
@@ -181,7 +138,7 @@ async fn write_down(live: &Live, peer: SocketAddr, headers: &HeaderMap, asked: &
     {
         return Outcome::TooMany(wait);
     }
-    let (address, lists) = match check(&live.config, asked) {
+    let (address, lists) = match asked.check(&live.config) {
         Ok(checked) => checked,
         Err(wrong) => return Outcome::Wrong(wrong),
     };
@@ -212,25 +169,6 @@ async fn write_down(live: &Live, peer: SocketAddr, headers: &HeaderMap, asked: &
             error!(error = format!("{err:#}"), "A request could not be written down.");
             Outcome::Failed
         }
-    }
-}
-
-fn check(config: &Config, asked: &Asked) -> Result<(Address, Vec<String>), Wrong> {
-    let address = Address::parse(&asked.address).ok_or(Wrong::Address)?;
-    let is_tag = |text: &str| text.len() <= 35 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    if !is_tag(&asked.lang) {
-        return Err(Wrong::Language);
-    }
-    if asked.lists.iter().any(|name| config.list(name).is_none()) {
-        return Err(Wrong::UnknownList);
-    }
-    // In the config's order, each once.
-    let named = config.lists.iter().map(|list| &list.name).filter(|name| asked.lists.contains(name));
-    let lists: Vec<String> = named.cloned().collect();
-    match (&lists[..], &config.lists[..]) {
-        ([], [only]) => Ok((address, vec![only.name.clone()])),
-        ([], _) => Err(Wrong::NoList),
-        ([..], _) => Ok((address, lists)),
     }
 }
 

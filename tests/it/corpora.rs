@@ -5,6 +5,8 @@
 mod bounce;
 #[path = "../fuzz/targets/dialogue.rs"]
 mod dialogue;
+#[path = "../fuzz/targets/forms.rs"]
+mod forms;
 #[path = "../fuzz/targets/notice.rs"]
 mod notice;
 #[path = "../fuzz/targets/tokens.rs"]
@@ -49,6 +51,11 @@ fn no_mail_that_comes_back_spoiled_does_anything_but_say_something() {
 #[test]
 fn whatever_is_said_to_the_listener_it_answers_the_same_in_whatever_pieces() {
     run("dialogue", dialogue::check);
+}
+
+#[test]
+fn whatever_is_sent_as_a_form_is_an_address_and_lists_that_there_are_or_refused() {
+    run("forms", forms::check);
 }
 
 #[test]
