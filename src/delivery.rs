@@ -124,9 +124,10 @@ pub struct Standing<'q> {
 }
 
 /// Whether a later revision has taken from an edition what it was to say: a reminder of an action that does not take
-/// place any more, or not at the time for which the reminder fell due `at`; the plan would not make it now.
+/// place any more, or not at the time for which the reminder fell due `at`; the plan would not make it now. Nothing
+/// is said of a notice that was taken back but that.
 ///
-/// An issue, an alert and a correction show their notices as they are now, whatever that is. `expires_at` of a
+/// An issue, an alert and a correction show their notices as they are now, whatever else that is. `expires_at` of a
 /// reminder is the start that it was planned for, and `revisions` are the latest of what the edition carries.
 pub fn is_superseded(
     content: &Content,
@@ -134,13 +135,21 @@ pub fn is_superseded(
     expires_at: DateTime<Utc>,
     revisions: &[Revision],
 ) -> bool {
+    let is_withdrawn = |revision: &Revision| revision.notice().withdrawn.is_some();
     match content {
+        Content::Reminder(..) if revisions.iter().any(is_withdrawn) => true,
         Content::Reminder(..) => !revisions.iter().all(|revision| {
             let stands = |event: &Event| event.status.takes_place() && event.starts.at == expires_at;
             // One that was off, and on again since, has a start for which this reminder was never due.
             revision.notice().event().is_some_and(stands) && revision.stands_since() < at
         }),
-        Content::Issue { .. } | Content::Alert(_) | Content::Correction(..) | Content::Personal(..) => false,
+        Content::Issue { .. } | Content::Alert(_) => revisions.iter().all(is_withdrawn),
+        Content::Correction(_, sequence) => revisions.iter().filter(|it| is_withdrawn(it)).any(|revision| {
+            revision.withdrawn_at().is_some_and(|at| {
+                revision.changes.iter().any(|change| change.sequence == *sequence && change.at != at)
+            })
+        }),
+        Content::Personal(..) => false,
     }
 }
 

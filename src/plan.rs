@@ -11,8 +11,8 @@ use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 
 use crate::config::{Config, List, Select, When};
 use crate::edition::{Audience, Content, Edition, EditionId, Member};
-use crate::notice::{Event, Notice, NoticeId, Status};
-use crate::revision::{Draft, Revision};
+use crate::notice::{Event, Notice, NoticeId, Notify, Status};
+use crate::revision::{Change, Difference, Draft, Revision};
 use crate::schedule::cut::{Cut, Occurrence};
 use crate::schedule::quiet::Quiet;
 use crate::schedule::reminder::Before;
@@ -107,7 +107,8 @@ pub fn next_due(config: &Config, drafts: &Drafts, history: &History) -> Option<D
         .revisions
         .values()
         .flat_map(|revision| reminders_of(config, revision, after).into_iter().map(|reminder| reminder.at));
-    embargoes.chain(cuts).chain(reminders).filter(|at| *at > after).min()
+    let reveals = history.revisions.values().filter_map(Revision::reveals_at);
+    embargoes.chain(cuts).chain(reveals).chain(reminders).filter(|at| *at > after).min()
 }
 
 /// What will happen in (history.planned_until, until] if no file changes and the service runs. What is waiting
@@ -235,7 +236,8 @@ fn revise(drafts: &Drafts, history: &History, now: DateTime<Utc>) -> Vec<Entry> 
     for (id, draft) in drafts {
         while published.next_if(|(other, _)| *other < id).is_some() {}
         let before = published.next_if(|(other, _)| *other == id).map(|(_, revision)| revision);
-        if before.is_some_and(|latest| latest.draft.digest == draft.digest) {
+        let reveals_at = before.and_then(Revision::reveals_at).filter(|at| *at <= now);
+        if reveals_at.is_none() && before.is_some_and(|latest| latest.draft.digest == draft.digest) {
             continue;
         }
         let embargo = draft.notice.publish_at.as_ref().map(|moment| moment.at);
@@ -243,22 +245,47 @@ fn revise(drafts: &Drafts, history: &History, now: DateTime<Utc>) -> Vec<Entry> 
         if before.is_none() && embargo.is_some_and(|at| at > now) {
             continue;
         }
-        // Due at the embargo's end when that lies in the window, or else as soon as it is seen.
-        let at = embargo.filter(|at| before.is_none() && *at > history.planned_until).unwrap_or(now);
+        // Due at the embargo's end when that lies in the window, or else as soon as it is seen; so is what is shown
+        // from a time on, when nothing else changed.
+        let is_edited = before.is_some_and(|latest| latest.draft.digest != draft.digest);
+        let at = embargo.filter(|_| before.is_none()).or(reveals_at.filter(|_| !is_edited));
+        let at = at.filter(|at| *at > history.planned_until).unwrap_or(now);
         let (revision, why) = match before {
             None => (Revision::first(draft.clone(), at), "A new notice is published.".to_owned()),
             Some(latest) => {
                 let next = latest.next(draft.clone(), at);
-                let why = match next.change() {
-                    Some(_) => "The file changed in something that people have to know.",
-                    None => "The file changed in nothing that people have to be told.",
-                };
+                let why = why_revised(latest, &next);
                 (next, why.to_owned())
             }
         };
         entries.push(Entry { at, step: Step::Revise(Box::new(revision)), why });
     }
     entries
+}
+
+fn why_revised(latest: &Revision, next: &Revision) -> &'static str {
+    let changes = next.change().is_some();
+    if next.is_taken_back_or_restored() {
+        return match next.notice().withdrawn {
+            Some(_) => "It was taken back.",
+            None => "It had been taken back and stands again.",
+        };
+    }
+    match next.notice().notify {
+        Some(Notify::Alert) if changes => "The file changed, and its author wants people to be told.",
+        Some(Notify::Silent) if changes => {
+            "The file changed in something that people have to know, and its author wants nobody to be told."
+        }
+        Some(Notify::Alert | Notify::Silent) | None if !changes => {
+            "The file changed in nothing that people have to be told."
+        }
+        Some(Notify::Alert | Notify::Silent) | None if latest.draft.digest == next.draft.digest => {
+            "Its place is shown from now on."
+        }
+        Some(Notify::Alert | Notify::Silent) | None => {
+            "The file changed in something that people have to know."
+        }
+    }
 }
 
 // What a revision makes due at once: alerts for news, corrections for a material change.
@@ -281,7 +308,7 @@ fn announce(config: &Config, history: &History, revision: &Revision, now: DateTi
                 audience.name()
             );
             (Content::Alert(member.clone()), due_at, expires_at, why)
-        } else if let Some(change) = revision.change().filter(|_| told) {
+        } else if let Some(change) = revision.change().filter(|_| told && hears(revision, &audience)) {
             let expires_at = correction_expiry(history, revision);
             let why = format!("{} was told of it before it changed.", audience.name());
             (Content::Correction(member.clone(), change.sequence), at, expires_at, why)
@@ -292,6 +319,14 @@ fn announce(config: &Config, history: &History, revision: &Revision, now: DateTi
         entries.push(send_or_miss(edition, at, why, now));
     }
     entries
+}
+
+// A machine that carries a notice further has to take it back, whatever people are told.
+fn hears(revision: &Revision, audience: &Audience) -> bool {
+    match audience {
+        Audience::Target(_) => revision.is_told() || revision.is_taken_back_or_restored(),
+        Audience::List(_) | Audience::People => revision.is_told(),
+    }
 }
 
 // Who hears at once: lists of new notices and targets; for a change, everybody who may have been told.
@@ -389,8 +424,7 @@ fn is_carried(
 // What is over or cancelled when the issue goes out, which after an outage or quiet hours is later than its cut,
 // would only send people to an empty street.
 fn is_over(revision: &Revision, goes_at: DateTime<Utc>) -> bool {
-    is_cancelled(revision)
-        || revision.notice().event().is_some_and(|event| event.ends_or_assumed_at() <= goes_at)
+    is_off(revision) || revision.notice().event().is_some_and(|event| event.ends_or_assumed_at() <= goes_at)
 }
 
 fn reminders(config: &Config, history: &History, revision: &Revision, now: DateTime<Utc>) -> Vec<Entry> {
@@ -445,6 +479,9 @@ struct Reminder<'c> {
 // is sent at the start or past it, so an action that began by `after` has none left; of years of actions that is
 // nearly every one.
 fn reminders_of<'c>(config: &'c Config, revision: &Revision, after: DateTime<Utc>) -> Vec<Reminder<'c>> {
+    if revision.notice().withdrawn.is_some() {
+        return Vec::new();
+    }
     let is_asked = |event: &&Event| event.status.takes_place() && event.starts.at > after;
     let Some(event) = revision.notice().event().filter(is_asked) else { return Vec::new() };
     let lists = config
@@ -470,8 +507,9 @@ fn reminders_of<'c>(config: &'c Config, revision: &Revision, after: DateTime<Utc
     reminders
 }
 
-fn is_cancelled(revision: &Revision) -> bool {
-    revision.notice().event().is_some_and(|event| event.status == Status::Cancelled)
+fn is_off(revision: &Revision) -> bool {
+    let notice = revision.notice();
+    notice.withdrawn.is_some() || notice.event().is_some_and(|event| event.status == Status::Cancelled)
 }
 
 fn send_or_miss(edition: Edition, at: DateTime<Utc>, why: String, now: DateTime<Utc>) -> Entry {
@@ -489,8 +527,13 @@ fn alert_expiry(notice: &Notice, at: DateTime<Utc>) -> DateTime<Utc> {
     notice.event().map_or(at + ALERT_LIFE, |event| event.starts.at)
 }
 
-// Who knows the old start has to hear until then, who goes to the new one until that.
+// Who knows the old start has to hear until then, who goes to the new one until that. What its author says of an
+// edit, and that it was taken back, is worth knowing after it, too.
 fn correction_expiry(history: &History, revision: &Revision) -> DateTime<Utc> {
+    let is_of_facts = |change: &Change| change.differences.iter().all(Difference::is_of_facts);
+    if !revision.change().is_some_and(is_of_facts) {
+        return revision.revised_at + ALERT_LIFE;
+    }
     let old = history.revisions.get(revision.id()).and_then(|old| old.notice().event());
     let starts = [old, revision.notice().event()].into_iter().flatten().map(|event| event.starts.at);
     starts.max().unwrap_or(revision.revised_at + ALERT_LIFE)

@@ -10,8 +10,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::notice::shown::{shown, without_links};
-use crate::notice::{Event, Notice, NoticeId, Place, Status};
+use crate::notice::shown::{revealed_at, shown, shown_since, without_links};
+use crate::notice::{Event, Notice, NoticeId, Notify, Place, Status};
 use crate::schedule::zone::{Moment, Zone};
 
 /// SHA-256 of a source text with its line ends as LF.
@@ -108,6 +108,12 @@ pub enum Difference {
         /// Now.
         is: Option<String>,
     },
+    /// What its author says of the edit.
+    Said(String),
+    /// It was taken back, and why.
+    Withdrawn(String),
+    /// It had been taken back, and stands again.
+    Restored,
 }
 
 /// A place in the two parts of which one may change without the other.
@@ -169,7 +175,7 @@ impl Revision {
 
     /// The revision that follows when the file has become `draft`.
     pub fn next(&self, draft: Draft, at: DateTime<Utc>) -> Self {
-        let differences = differences(&self.draft.notice, &draft.notice, at);
+        let differences = differences(&self.draft.notice, self.revised_at, &draft.notice, at);
         let mut next = Self { draft, number: self.number + 1, revised_at: at, ..self.clone() };
         if !differences.is_empty() {
             next.sequence += 1;
@@ -216,54 +222,70 @@ impl Revision {
         self.changes.last().filter(|change| change.at == self.revised_at && change.sequence == self.sequence)
     }
 
-    /// Whether nobody can have heard of it yet: the first revision, or the first that is not cancelled of a
-    /// notice that came cancelled.
+    /// Whether people who were told of the notice are told of what this revision changed: of what a gathering is
+    /// and whether, unless its author decided otherwise.
+    pub fn is_told(&self) -> bool {
+        match self.notice().notify {
+            Some(Notify::Silent) => false,
+            Some(Notify::Alert) => self.change().is_some(),
+            None => {
+                self.change().is_some_and(|change| change.differences.iter().any(Difference::is_of_facts))
+            }
+        }
+    }
+
+    /// Whether this revision took the notice back, or let it stand again: who carries it further has to know.
+    pub fn is_taken_back_or_restored(&self) -> bool {
+        let is_one =
+            |difference: &Difference| matches!(difference, Difference::Withdrawn(_) | Difference::Restored);
+        self.change().is_some_and(|change| change.differences.iter().any(is_one))
+    }
+
+    /// Since when it is taken back; none when it stands.
+    pub fn withdrawn_at(&self) -> Option<DateTime<Utc>> {
+        self.notice().withdrawn.as_ref()?;
+        let took = |change: &&Change| matches!(change.differences[..], [Difference::Withdrawn(_)]);
+        Some(self.changes.iter().rev().find(took).map_or(self.appeared_at, |change| change.at))
+    }
+
+    /// When this very text shows more than when it was published, without an edit: its place is revealed.
+    pub fn reveals_at(&self) -> Option<DateTime<Utc>> {
+        let is_standing = self.notice().withdrawn.is_none();
+        revealed_at(self.notice()).filter(|at| is_standing && *at > self.revised_at)
+    }
+
+    /// Whether nobody can have heard of it yet: the first revision, or the first that is not off of a notice that
+    /// came cancelled or taken back.
     pub fn is_news(&self) -> bool {
-        let statuses = |change: &Change| {
-            change.differences.iter().find_map(|difference| match difference {
-                Difference::Status { was, is } => Some((*was, *is)),
-                Difference::Time { .. }
-                | Difference::End { .. }
-                | Difference::Assembly { .. }
-                | Difference::Place { .. }
-                | Difference::MeetingPoint { .. } => None,
-            })
+        let is_off = |notice: &Notice| {
+            notice.withdrawn.is_some()
+                || notice.event().is_some_and(|event| event.status == Status::Cancelled)
         };
-        let is_cancelled = self.notice().event().is_some_and(|event| event.status == Status::Cancelled);
-        let changes: Vec<(Status, Status)> = self.changes.iter().filter_map(statuses).collect();
+        let changes: Vec<&Difference> = self
+            .changes
+            .iter()
+            .flat_map(|change| &change.differences)
+            .filter(|it| it.is_of_standing())
+            .collect();
         let reinstates =
-            self.change().and_then(statuses).is_some() && matches!(changes[..], [(Status::Cancelled, _)]);
-        !is_cancelled && (self.number == 0 || reinstates)
+            self.change().is_some_and(|change| change.differences.iter().any(Difference::is_of_standing))
+                && matches!(
+                    changes[..],
+                    [Difference::Status { was: Status::Cancelled, .. } | Difference::Restored]
+                );
+        !is_off(self.notice()) && (self.number == 0 || reinstates)
     }
 
     /// Since when it has been known here that it takes place at its start: what was due before that for this
     /// start was never due.
     pub fn stands_since(&self) -> DateTime<Utc> {
-        let is_anew = |change: &&Change| {
-            change.differences.iter().any(|difference| match difference {
-                Difference::Time { .. } => true,
-                Difference::Status { was, .. } => !was.takes_place(),
-                Difference::End { .. }
-                | Difference::Assembly { .. }
-                | Difference::Place { .. }
-                | Difference::MeetingPoint { .. } => false,
-            })
-        };
+        let is_anew = |change: &&Change| change.differences.iter().any(Difference::is_anew);
         self.changes.iter().rev().find(is_anew).map_or(self.appeared_at, |change| change.at)
     }
 
     /// The start that was said before the latest change of it (schema.org `previousStartDate`).
     pub fn previous_start(&self) -> Option<&Moment> {
-        self.changes.iter().rev().flat_map(|change| &change.differences).find_map(|difference| {
-            match difference {
-                Difference::Time { was, .. } => Some(was),
-                Difference::Status { .. }
-                | Difference::End { .. }
-                | Difference::Assembly { .. }
-                | Difference::Place { .. }
-                | Difference::MeetingPoint { .. } => None,
-            }
-        })
+        self.changes.iter().rev().flat_map(|change| &change.differences).find_map(Difference::start_before)
     }
 
     /// The notice's tag URI (RFC 4151), its identity in every output for ever:
@@ -279,15 +301,112 @@ impl Revision {
     }
 }
 
-/// What differs materially between two states of a notice as people see them at `now`. A place that is not
-/// shown yet can change without a word; statements and archive entries have no material facts.
-pub fn differences(before: &Notice, after: &Notice, now: DateTime<Utc>) -> Vec<Difference> {
-    let (before, after) = (shown(before, now), shown(after, now));
-    let (Some(was), Some(is)) = (before.event(), after.event()) else { return Vec::new() };
-    [status(was, is), time(was, is), end(was, is), assembly(was, is), place(was, is), meeting_point(was, is)]
-        .into_iter()
-        .flatten()
-        .collect()
+impl Difference {
+    /// Whether it is one of whether, when and where people gather.
+    pub fn is_of_facts(&self) -> bool {
+        match self {
+            Self::Status { .. }
+            | Self::Time { .. }
+            | Self::End { .. }
+            | Self::Assembly { .. }
+            | Self::Place { .. }
+            | Self::MeetingPoint { .. } => true,
+            Self::Said(_) | Self::Withdrawn(_) | Self::Restored => false,
+        }
+    }
+
+    /// Whether it says that the notice does not hold any more.
+    pub fn says_it_is_off(&self) -> bool {
+        match self {
+            Self::Status { is, .. } => !is.takes_place(),
+            Self::Withdrawn(_) => true,
+            Self::Time { .. }
+            | Self::End { .. }
+            | Self::Assembly { .. }
+            | Self::Place { .. }
+            | Self::MeetingPoint { .. }
+            | Self::Said(_)
+            | Self::Restored => false,
+        }
+    }
+
+    /// Whether a reminder of what was said before would be of something else.
+    pub fn overtakes_reminders(&self) -> bool {
+        self.says_it_is_off() || self.start_before().is_some()
+    }
+
+    /// The start that was said before it.
+    pub fn start_before(&self) -> Option<&Moment> {
+        match self {
+            Self::Time { was, .. } => Some(was),
+            Self::Status { .. }
+            | Self::End { .. }
+            | Self::Assembly { .. }
+            | Self::Place { .. }
+            | Self::MeetingPoint { .. }
+            | Self::Said(_)
+            | Self::Withdrawn(_)
+            | Self::Restored => None,
+        }
+    }
+
+    /// The status that was said before it.
+    pub fn status_before(&self) -> Option<Status> {
+        match self {
+            Self::Status { was, .. } => Some(*was),
+            Self::Time { .. }
+            | Self::End { .. }
+            | Self::Assembly { .. }
+            | Self::Place { .. }
+            | Self::MeetingPoint { .. }
+            | Self::Said(_)
+            | Self::Withdrawn(_)
+            | Self::Restored => None,
+        }
+    }
+
+    // From it on it is known that it takes place at its start.
+    fn is_anew(&self) -> bool {
+        let was_off = self.status_before().is_some_and(|was| !was.takes_place());
+        was_off || self.start_before().is_some() || matches!(self, Self::Restored)
+    }
+
+    // Whether it takes place at all.
+    fn is_of_standing(&self) -> bool {
+        self.status_before().is_some() || matches!(self, Self::Withdrawn(_) | Self::Restored)
+    }
+}
+
+/// What differs materially between two states of a notice: the earlier one as people saw it when it was published,
+/// at `seen_at`, and the later as they see it at `now`. A place that is not shown yet can change without a word, and
+/// nobody is told that something is over; statements and archive entries have no material facts but what their
+/// authors say.
+pub fn differences(
+    before: &Notice,
+    seen_at: DateTime<Utc>,
+    after: &Notice,
+    now: DateTime<Utc>,
+) -> Vec<Difference> {
+    match (&before.withdrawn, &after.withdrawn) {
+        (None, Some(withdrawal)) => return vec![Difference::Withdrawn(withdrawal.why.clone())],
+        (Some(_), None) => return vec![Difference::Restored],
+        (Some(_), Some(_)) => return Vec::new(),
+        (None, None) => {}
+    }
+    let said = after.changed.clone().filter(|_| before.changed != after.changed).map(Difference::Said);
+    let (before, after) = (shown_since(before, seen_at, now), shown(after, now));
+    let facts = match (before.event(), after.event()) {
+        (Some(was), Some(is)) => [
+            status(was, is),
+            time(was, is),
+            end(was, is),
+            assembly(was, is),
+            place(was, is),
+            meeting_point(was, is),
+        ],
+        (_, _) => [const { None }; 6],
+    };
+    facts.into_iter().flatten().chain(said).collect()
 }
 
 fn status(was: &Event, is: &Event) -> Option<Difference> {

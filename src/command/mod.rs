@@ -22,6 +22,7 @@ mod publish;
 mod queue;
 mod serve;
 mod subscribers;
+mod withdraw;
 pub mod terminal; // what a person or a script reads
 
 use std::path::PathBuf;
@@ -61,6 +62,8 @@ pub enum Command {
     Preview(preview::Arguments),
     /// Show what goes out, when, to how many and why; nothing is sent.
     Plan(plan::Arguments),
+    /// Take a notice back, everywhere.
+    Withdraw(withdraw::Arguments),
     /// Publish what is due: one look, or until stopped.
     Publish(publish::Arguments),
     /// Deliver what is due: until nothing waits, or until stopped.
@@ -117,6 +120,7 @@ impl Command {
             | Self::Doctor(_)
             | Self::Demo(_)
             | Self::Preview(_)
+            | Self::Withdraw(_)
             | Self::Pause
             | Self::Resume => false,
         }
@@ -174,6 +178,7 @@ async fn dispatch(cli: Cli, clock: Clock) -> anyhow::Result<Ended> {
         Command::New(arguments) => new::run(&Installation::open(&root)?, &arguments, &clock),
         Command::Check(arguments) => check::run(&Installation::open(&root)?, &arguments),
         Command::Preview(arguments) => preview::run(&Installation::open(&root)?, &arguments, &clock).await,
+        Command::Withdraw(arguments) => withdraw::run(&Installation::open(&root)?, &arguments),
         Command::Plan(arguments) => plan::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Publish(arguments) => publish::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Deliver(arguments) => deliver::run(&Installation::open(&root)?, &arguments, &clock).await,

@@ -27,7 +27,7 @@ use crate::render::site::{Catalog, What, known};
 use crate::render::templates::{ENGLISH, Templates};
 use crate::render::words::Words;
 use crate::render::{calendar, post};
-use crate::revision::{Draft, Revision, differences};
+use crate::revision::{Draft, Revision};
 
 /// Options of `preview`.
 #[derive(Debug, clap::Args)]
@@ -108,8 +108,9 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
         None => (Revision::first(draft, now), Edit::First),
         Some(latest) if latest.draft.digest == draft.digest => (latest.clone(), Edit::None),
         Some(latest) => {
-            let is_silent = differences(latest.notice(), &draft.notice, now).is_empty();
-            (latest.next(draft, now), if is_silent { Edit::Silent } else { Edit::Material })
+            let next = latest.next(draft, now);
+            let is_told = next.is_told() || next.is_taken_back_or_restored();
+            (next, if is_told { Edit::Material } else { Edit::Silent })
         }
     };
     // Under an embargo it is shown as it will stand at its end.

@@ -237,7 +237,10 @@ fn make(
     // A list that was taken out of the config still owes what it promised.
     let list = config.list_in(name, lang).unwrap_or_else(|| forgotten(name));
     let words = office.templates.words(lang);
-    let current: Vec<&Revision> = revisions.iter().collect();
+    // What was taken back since the issue was cut is not in it any more.
+    let stands = |revision: &&Revision| revision.notice().withdrawn.is_none();
+    let is_issue = matches!(committed.content, Content::Issue { .. });
+    let current: Vec<&Revision> = revisions.iter().filter(|it| !is_issue || stands(it)).collect();
     let edition = Edition {
         id: committed.id.clone(),
         audience: committed.audience.clone(),

@@ -347,16 +347,9 @@ async fn insert_revision(connection: &mut AnyConnection, revision: &Revision) ->
 // A reminder of a time that is not true any more must not go out; the correction tells the new one. One that
 // was planned in this commit already knows the new time.
 async fn drop_overtaken_reminders(connection: &mut AnyConnection, revision: &Revision) -> sqlx::Result<()> {
-    let overtaken = revision.change().is_some_and(|change| {
-        change.differences.iter().any(|difference| match difference {
-            Difference::Status { is, .. } => !is.takes_place(),
-            Difference::Time { .. } => true,
-            Difference::End { .. }
-            | Difference::Assembly { .. }
-            | Difference::Place { .. }
-            | Difference::MeetingPoint { .. } => false,
-        })
-    });
+    let overtaken = revision
+        .change()
+        .is_some_and(|change| change.differences.iter().any(Difference::overtakes_reminders));
     if overtaken {
         sqlx::query(
             "UPDATE delivery SET state = 7 WHERE state = 0 AND edition IN (

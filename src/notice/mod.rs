@@ -47,10 +47,34 @@ pub struct Notice {
     pub next: Vec<NoticeId>,
     /// The notice that it replaces.
     pub supersedes: Option<NoticeId>,
+    /// What is to be said of the latest edit, in a sentence.
+    pub changed: Option<String>,
+    /// Whether an edit is told to people otherwise than by what it changes.
+    pub notify: Option<Notify>,
+    /// That it was taken back; nothing but its title and this is shown then.
+    pub withdrawn: Option<Withdrawal>,
     /// The text.
     pub body: Body,
     /// What it is.
     pub kind: Kind,
+}
+
+/// Whether an edit is told to people who were told of the notice, whatever it changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notify {
+    /// It is not.
+    Silent,
+    /// It is.
+    Alert,
+}
+
+/// A notice that was taken back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Withdrawal {
+    /// Why, in a sentence or two.
+    pub why: String,
+    /// The same as the text that is shown in place of the notice's.
+    pub body: Body,
 }
 
 /// A tag as the author wrote it, and as it stands in addresses.

@@ -10,8 +10,8 @@ use url::Url;
 use crate::fields::{self, Fields, Placed, Problems};
 use crate::notice::{
     ACCESS_FIELDS, Access, Adoption, Call, Care, Confidence, Event, Image, Invitation, Issued, Kind,
-    KindName, Legal, Lineage, Link, Notice, NoticeId, Party, Place, Precision, Press, Provenance, Relation,
-    Signing, Site, Source, Status, Tag, Translation, lint, markdown, picture, slug,
+    KindName, Legal, Lineage, Link, Notice, NoticeId, Notify, Party, Place, Precision, Press, Provenance,
+    Relation, Signing, Site, Source, Status, Tag, Translation, Withdrawal, lint, markdown, picture, slug,
 };
 use crate::problem::{Problem, Report};
 use crate::schedule::zone::{self, Moment, Zone};
@@ -149,6 +149,9 @@ fn read(
     let campaign = fields.line("campaign").map(|line| line.value);
     let next = read_references(&fields, "next", references);
     let supersedes = read_references(&fields, "supersedes", references).pop();
+    let changed = fields.line("changed").map(|line| line.value);
+    let notify = read_notify(&fields, changed.is_some());
+    let withdrawn = read_withdrawal(&fields, defaults);
     let mut authors = values(fields.lines("authors"));
     let kind = match kind_name {
         Some(KindName::Archive) => Some(Kind::Archive(read_provenance(&fields, references))),
@@ -201,6 +204,9 @@ fn read(
         campaign,
         next,
         supersedes,
+        changed,
+        notify,
+        withdrawn,
         body,
         kind,
     })
@@ -271,6 +277,33 @@ fn read_lang(fields: &Fields<'_>, key: &'static str) -> Option<String> {
         "write a BCP 47 tag such as en, es or pt-BR",
     );
     None
+}
+
+fn read_notify(fields: &Fields<'_>, is_said: bool) -> Option<Notify> {
+    let span = fields.line("notify")?.span;
+    let notify = fields.one_of("notify", &[("silent", Notify::Silent), ("alert", Notify::Alert)])?;
+    match notify {
+        Notify::Alert if !is_said && !fields.has("withdrawn") => {
+            let help = "add changed = \"…\", the sentence that people are to read first";
+            fields.error(span, "nobody knows what people are to be told", help);
+        }
+        Notify::Silent => fields.warn(
+            span,
+            "while this stands nobody is told of a change, not even of another time or place",
+            "take it out when the edit that it is meant for is published",
+        ),
+        Notify::Alert => {}
+    }
+    Some(notify)
+}
+
+fn read_withdrawal(fields: &Fields<'_>, defaults: &Defaults) -> Option<Withdrawal> {
+    let why = fields.line("withdrawn")?;
+    let (body, problems) = markdown::render(&why.value, 0, &defaults.base_url);
+    for problem in problems {
+        fields.error(why.span.clone(), problem.message, problem.help);
+    }
+    Some(Withdrawal { why: why.value, body })
 }
 
 fn read_tags(fields: &Fields<'_>) -> Vec<Tag> {

@@ -115,7 +115,10 @@ pub fn visible_differences(change: &Change, notice: &Notice) -> Vec<Difference> 
             | Difference::End { .. }
             | Difference::Assembly { .. }
             | Difference::Place { .. }
-            | Difference::MeetingPoint { .. } => difference.clone(),
+            | Difference::MeetingPoint { .. }
+            | Difference::Said(_)
+            | Difference::Withdrawn(_)
+            | Difference::Restored => difference.clone(),
         })
         .collect()
 }

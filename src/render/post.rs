@@ -37,11 +37,12 @@ pub fn body(
     write(body)
 }
 
-/// `notice.published`, `notice.corrected`, `notice.cancelled` or `notice.reminder`.
+/// `notice.published`, `notice.corrected`, `notice.cancelled`, `notice.withdrawn` or `notice.reminder`.
 fn event_type(content: &Content, notice: &Notice) -> &'static str {
     let status = notice.event().map(|event| event.status);
     match content {
         Content::Reminder(..) => "notice.reminder",
+        Content::Alert(_) | Content::Correction(..) if notice.withdrawn.is_some() => "notice.withdrawn",
         // Also an alert: whoever acts on it must not call people to a place.
         Content::Alert(_) | Content::Correction(..) if status == Some(Status::Cancelled) => {
             "notice.cancelled"
@@ -185,6 +186,9 @@ fn changed(words: &Words, difference: &Difference) -> Changed {
             ("place", was.as_ref().map(Spot::one_line), is.as_ref().map(Spot::one_line))
         }
         Difference::MeetingPoint { was, is } => ("meeting_point", was.clone(), is.clone()),
+        Difference::Said(_) => ("text", None, None),
+        Difference::Withdrawn(why) => ("withdrawn", None, Some(why.clone())),
+        Difference::Restored => ("withdrawn", None, None),
     };
     Changed { what, was, is, text: words.difference(difference) }
 }

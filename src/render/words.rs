@@ -158,7 +158,11 @@ impl Words {
 
     /// The title as every output shows it: with its status in front when it is not as first said.
     pub fn title(&self, notice: &Notice) -> String {
-        match notice.event().and_then(|event| self.status_prefix(event.status)) {
+        let status = match &notice.withdrawn {
+            Some(_) => Some(self.say("status-withdrawn")),
+            None => notice.event().and_then(|event| self.status_prefix(event.status)),
+        };
+        match status {
             Some(status) => self.tell(
                 "title-with-status",
                 [("status", status.into()), ("title", notice.title.as_str().into())],
@@ -325,6 +329,10 @@ impl Words {
             Difference::Assembly { was, is } => self.changed("assembly", said(was), said(is)),
             Difference::Place { was, is } => self.place(was.as_ref(), is.as_ref()),
             Difference::MeetingPoint { was, is } => self.changed("meeting-point", was.clone(), is.clone()),
+            // Its author's own words, in the language of the notice.
+            Difference::Said(sentence) => sentence.clone(),
+            Difference::Withdrawn(why) => self.tell("withdrawn-because", [("why", why.clone().into())]),
+            Difference::Restored => self.say("restored-sentence"),
         }
     }
 

@@ -173,6 +173,7 @@ status-moved = MOVED
 status-rescheduled = RESCHEDULED
 status-postponed = POSTPONED
 status-cancelled = CANCELLED
+status-withdrawn = WITHDRAWN
 says-scheduled = It takes place as announced.
 says-after-all = It takes place after all.
 says-as-now-announced = It takes place as now announced.
@@ -233,8 +234,12 @@ change-place-withdrawn = Place withdrawn
 change-meeting-point-announced = Meeting point announced
 change-meeting-point-withdrawn = Meeting point withdrawn
 change-meeting-point = New meeting point
+change-withdrawn = Taken back
+change-restored = Stands again
 change-other = Changed
 what-was-announced-has-changed = What was announced has changed.
+withdrawn-because = This notice was taken back: { $why }
+restored-sentence = This notice had been taken back. It stands again.
 # Before the changes, in a feed.
 changed-on = Changed on { $moment }:
 

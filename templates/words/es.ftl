@@ -157,6 +157,7 @@ status-moved = CAMBIA DE LUGAR
 status-rescheduled = SE REPROGRAMA
 status-postponed = SE APLAZA
 status-cancelled = SE CANCELA
+status-withdrawn = RETIRADO
 says-scheduled = Se mantiene como se anunció.
 says-after-all = Al final sí se hace.
 says-as-now-announced = Se hace como se anuncia ahora.
@@ -216,8 +217,12 @@ change-place-withdrawn = Se retira el lugar
 change-meeting-point-announced = Se anuncia el punto de encuentro
 change-meeting-point-withdrawn = Se retira el punto de encuentro
 change-meeting-point = Nuevo punto de encuentro
+change-withdrawn = Retirado
+change-restored = Vuelve a valer
 change-other = Cambios
 what-was-announced-has-changed = Ha cambiado lo que se anunció.
+withdrawn-because = Este aviso fue retirado: { $why }
+restored-sentence = Este aviso había sido retirado. Vuelve a valer.
 changed-on = Cambio del { $moment }:
 
 ## Datos de un aviso

@@ -241,6 +241,10 @@ fn a_place_of_the_day_is_nowhere_before_its_time() {
     world.pass("2018-07-10T05:59Z");
     assert_eq!(world.arrived().len(), 1);
     assert_eq!(world.shows("Zuccotti"), Vec::<std::path::PathBuf>::new());
+    world.pass("2018-07-10T06:00Z");
+    let [revealed] = &world.arrived()[..] else { panic!("one correction") };
+    assert!(revealed.text.contains("Zuccotti"), "{}", revealed.text);
+    assert!(revealed.subject.contains("Place announced"), "{}", revealed.subject);
     world.pass("2018-07-10T07:00Z");
     let [reminder] = &world.arrived()[..] else { panic!("one reminder") };
     assert!(reminder.text.contains("Zuccotti"), "{}", reminder.text);

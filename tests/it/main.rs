@@ -9,6 +9,7 @@
 )]
 
 mod calendar;
+mod changes;
 mod chaos;
 mod corpora;
 mod crash;

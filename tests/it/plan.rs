@@ -91,10 +91,14 @@ fn stamp(at: DateTime<Utc>) -> String {
 }
 
 // Files at moments: at each the service looks (with those files), and it looks at nothing in between.
-struct Day<'a>(&'a str, &'a [(&'a str, String)]);
+pub struct Day<'a>(pub &'a str, pub &'a [(&'a str, String)]);
 
 fn check(days: &[Day<'_>], expected: &str) {
-    let config = config(LISTS);
+    check_under(LISTS, days, expected);
+}
+
+pub fn check_under(lists: &str, days: &[Day<'_>], expected: &str) {
+    let config = config(lists);
     let began = at(days[0].0);
     let (mut history, first) = plan::begin(&drafts(&config, days[0].1), began);
     let mut entries = first;

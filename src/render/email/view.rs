@@ -342,7 +342,7 @@ fn of_correction(words: &Words, edition: &Edition, revisions: &[&Revision]) -> R
 
 fn of_change(words: &Words, change: &Change) -> ChangeView {
     let differences = &change.differences;
-    let is_off = differences.iter().any(says_it_is_off);
+    let is_off = differences.iter().any(Difference::says_it_is_off);
     ChangeView {
         label: words.say(change_label(differences)),
         sentences: differences.iter().map(|difference| words.difference(difference)).collect(),
@@ -353,7 +353,7 @@ fn of_change(words: &Words, change: &Change) -> ChangeView {
 
 // What decides whether and where somebody goes is said before how it came to be.
 fn change_label(differences: &[Difference]) -> &'static str {
-    let off = differences.iter().find(|difference| says_it_is_off(difference));
+    let off = differences.iter().find(|difference| difference.says_it_is_off());
     // That it takes place as announced again is said of what is announced now.
     let again =
         |difference: &Difference| matches!(difference, Difference::Status { is: Status::Scheduled, .. });
@@ -371,17 +371,6 @@ fn change_label(differences: &[Difference]) -> &'static str {
 
 const NEW_TIME: &str = "change-time";
 const NEW_PLACE: &str = "change-place";
-
-fn says_it_is_off(difference: &Difference) -> bool {
-    match difference {
-        Difference::Status { is, .. } => !is.takes_place(),
-        Difference::Time { .. }
-        | Difference::End { .. }
-        | Difference::Assembly { .. }
-        | Difference::Place { .. }
-        | Difference::MeetingPoint { .. } => false,
-    }
-}
 
 fn label(difference: &Difference) -> &'static str {
     match difference {
@@ -401,6 +390,9 @@ fn label(difference: &Difference) -> &'static str {
         Difference::MeetingPoint { was: None, is: Some(_) } => "change-meeting-point-announced",
         Difference::MeetingPoint { is: None, .. } => "change-meeting-point-withdrawn",
         Difference::MeetingPoint { .. } => "change-meeting-point",
+        Difference::Said(_) => "change-other",
+        Difference::Withdrawn(_) => "change-withdrawn",
+        Difference::Restored => "change-restored",
     }
 }
 

@@ -226,7 +226,10 @@ fn banner(frame: &Frame<'_>, revision: &Revision, notice: &Notice, event: &Event
     }
     let words = frame.words;
     let latest = revision.changes.last().map_or(Vec::new(), |change| lines(frame, change, notice));
-    let status_was = revision.changes.last().and_then(status_before);
+    let status_was = revision
+        .changes
+        .last()
+        .and_then(|change| change.differences.iter().find_map(Difference::status_before));
     let sentence = status_was
         .map_or_else(|| words.status_sentence(event.status), |was| words.status_change(was, event.status));
     let changes: Vec<String> = latest.into_iter().filter(|line| *line != sentence).collect();
@@ -243,17 +246,6 @@ fn banner(frame: &Frame<'_>, revision: &Revision, notice: &Notice, event: &Event
         }
     };
     Some(Banner { status: event.status.as_str(), headline, note: event.status_note.clone(), changes })
-}
-
-fn status_before(change: &Change) -> Option<Status> {
-    change.differences.iter().find_map(|difference| match difference {
-        Difference::Status { was, .. } => Some(*was),
-        Difference::Time { .. }
-        | Difference::End { .. }
-        | Difference::Assembly { .. }
-        | Difference::Place { .. }
-        | Difference::MeetingPoint { .. } => None,
-    })
 }
 
 fn event_view<'a>(

@@ -144,7 +144,10 @@ impl Ledger {
                 Difference::End { .. }
                 | Difference::Assembly { .. }
                 | Difference::Place { .. }
-                | Difference::MeetingPoint { .. } => false,
+                | Difference::MeetingPoint { .. }
+                | Difference::Said(_)
+                | Difference::Restored => false,
+                Difference::Withdrawn(_) => true,
             })
         });
         if !overtaken {
