@@ -20,6 +20,7 @@ use crate::render::email::dkim::{self, Signer};
 use crate::render::email::mime::ascii_domain;
 use crate::render::templates::{self, Templates};
 use crate::revision::Draft;
+use crate::signing;
 use crate::subscriber::Key;
 
 /// A folder with `handbill.toml`, its config read.
@@ -59,6 +60,38 @@ impl Installation {
     /// Where the documents are built.
     pub fn site(&self) -> PathBuf {
         self.data().join("site")
+    }
+
+    /// Where the key that signs what is published is, when there is one.
+    pub fn signing_key(&self) -> PathBuf {
+        self.root.join("secrets/signing.pem")
+    }
+
+    /// The chain of the keys that have signed, for everybody.
+    pub fn signing_chain(&self) -> PathBuf {
+        self.root.join("signing.chain")
+    }
+
+    /// What signs what is published; none when no key was made.
+    pub fn revision_signer(&self) -> anyhow::Result<Option<signing::Signer>> {
+        let path = self.signing_key();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let pem =
+            String::from_utf8(read_secret(&path)?).with_context(|| format!("read {}", path.display()))?;
+        let signer = signing::Signer::of_pem(&pem).with_context(|| format!("read {}", path.display()))?;
+        Ok(Some(signer))
+    }
+
+    /// The links of that chain, the oldest key first.
+    pub fn read_signing_chain(&self) -> anyhow::Result<Vec<signing::Link>> {
+        let path = self.signing_chain();
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        signing::read_chain(&text).with_context(|| format!("read {}", path.display()))
     }
 
     /// Where mails are put until SMTP is configured.

@@ -126,7 +126,8 @@ fn rsa_pem() -> anyhow::Result<String> {
     Ok(pem(pair.as_der().context("write the RSA key")?.as_ref()))
 }
 
-fn ed25519_pem() -> anyhow::Result<String> {
+/// A new Ed25519 key in PEM.
+pub fn ed25519_pem() -> anyhow::Result<String> {
     let pair = Ed25519KeyPair::generate().context("make an Ed25519 key")?;
     // Version 1, which OpenSSL and all that is built on it read.
     Ok(pem(pair.to_pkcs8v1().context("write the Ed25519 key")?.as_ref()))

@@ -21,6 +21,7 @@ mod preview;
 mod publish;
 mod queue;
 mod serve;
+mod signing;
 mod subscribers;
 mod withdraw;
 pub mod terminal; // what a person or a script reads
@@ -82,6 +83,10 @@ pub enum Command {
     Subscribers(subscribers::Arguments),
     /// Show what operators did.
     Audit(audit::Arguments),
+    /// The key that signs what is published, in the format of minisign.
+    Signing(signing::Arguments),
+    /// Say whether a file is as it was published, by its signature.
+    Verify(signing::Verify),
     /// Keys that sign the mails, and the records that publish them.
     Dkim(dkim::Arguments),
     /// Change the key of the addresses, or put it under a passphrase.
@@ -113,6 +118,8 @@ impl Command {
             | Self::Edition(_)
             | Self::Subscribers(_)
             | Self::Audit(_)
+            | Self::Signing(_)
+            | Self::Verify(_)
             | Self::Dkim(_)
             | Self::Key(_)
             | Self::Wipe(_)
@@ -191,6 +198,8 @@ async fn dispatch(cli: Cli, clock: Clock) -> anyhow::Result<Ended> {
             subscribers::run(&Installation::open(&root)?, &arguments, &clock).await
         }
         Command::Audit(arguments) => audit::run(&Installation::open(&root)?, &arguments).await,
+        Command::Signing(arguments) => signing::run(&Installation::open(&root)?, &arguments, &clock).await,
+        Command::Verify(arguments) => signing::check(&root, &arguments),
         Command::Dkim(arguments) => dkim::run(&Installation::open(&root)?, &arguments, &clock),
         Command::Key(arguments) => key::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Wipe(arguments) => key::wipe(&Installation::open(&root)?, &arguments, &clock).await,

@@ -39,6 +39,7 @@ mod returned;
 mod roster;
 mod sample;
 mod schedule;
+mod signing;
 mod simulation;
 mod site;
 mod smtp;

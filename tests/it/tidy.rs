@@ -30,7 +30,8 @@ const PURE: &[(&str, &[&str])] = &[
     ("subscriber", &[]),
     ("roster", &["subscriber"]),
     ("returned", &["config", "subscriber"]),
-    ("render", &["problem", "fields", "schedule", "notice", "revision", "config", "edition"]),
+    ("signing", &[]),
+    ("render", &["signing", "problem", "fields", "schedule", "notice", "revision", "config", "edition"]),
 ];
 const IO: &[(&str, &[&str])] = &[
     ("clock", &[]),
@@ -39,7 +40,7 @@ const IO: &[(&str, &[&str])] = &[
     ("channel", &["notice", "delivery", "render"]),
     (
         "installation",
-        &["problem", "notice", "revision", "config", "subscriber", "render", "folder", "ledger"],
+        &["problem", "notice", "revision", "config", "subscriber", "signing", "render", "folder", "ledger"],
     ),
     (
         "publish",
@@ -94,6 +95,7 @@ const IO: &[(&str, &[&str])] = &[
             "subscriber",
             "roster",
             "returned",
+            "signing",
             "render",
             "clock",
             "folder",

@@ -1,0 +1,78 @@
+//! Signing: what is published can be held to the key that published it.
+
+use std::process::{Command, Output};
+
+use handbill::signing::{Fault, Link, Public, Signer, chain_text, follow, read_chain, verify};
+
+use crate::world::World;
+
+const OLD: &str = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f
+-----END PRIVATE KEY-----
+";
+const NEW: &str = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgEA
+-----END PRIVATE KEY-----
+";
+const TEXT: &[u8] = b"We meet at nine.\n";
+
+fn signer(pem: &str) -> Signer {
+    Signer::of_pem(pem).unwrap()
+}
+
+#[test]
+fn a_signature_holds_for_its_bytes_its_comment_and_its_key_alone() {
+    let key = signer(OLD);
+    let signature = key.sign(TEXT, "march, revision 0");
+    assert_eq!(verify(key.public(), &[], TEXT, &signature), Ok("march, revision 0".to_owned()));
+    assert_eq!(signature, signer(OLD).sign(TEXT, "march, revision 0"), "the same bytes");
+    for at in 0..TEXT.len() {
+        let mut flipped = TEXT.to_vec();
+        flipped[at] ^= 1;
+        assert_eq!(verify(key.public(), &[], &flipped, &signature), Err(Fault::Changed), "byte {at}");
+    }
+    let other = signature.replace("revision 0", "revision 1");
+    assert_eq!(verify(key.public(), &[], TEXT, &other), Err(Fault::Changed));
+    let foreign = verify(signer(NEW).public(), &[], TEXT, &signature);
+    assert!(matches!(foreign, Err(Fault::OtherKey { .. })), "{foreign:?}");
+    assert_eq!(verify(key.public(), &[], TEXT, "no signature"), Err(Fault::Signature));
+}
+
+#[test]
+fn a_public_key_is_read_from_its_file_and_from_its_line() {
+    let public = signer(OLD).public().clone();
+    assert_eq!(Public::read(&public.file()), Ok(public.clone()));
+    assert_eq!(Public::read(&public.line()), Ok(public.clone()));
+    assert!(public.line().starts_with("RW"));
+    assert_eq!(Public::read("RWno"), Err(Fault::Key));
+    assert_eq!(Public::read(""), Err(Fault::Key));
+}
+
+#[test]
+fn who_trusts_a_key_trusts_those_that_it_names_and_no_other() {
+    let (old, new) = (signer(OLD), signer(NEW));
+    let named = |by: &Signer| Link {
+        public: new.public().file(),
+        signature: Some(by.sign(new.public().file().as_bytes(), "next")),
+    };
+    let first = Link { public: old.public().file(), signature: None };
+    let chain = [first.clone(), named(&old)];
+    assert_eq!(read_chain(&chain_text(&chain)).unwrap(), chain);
+    assert_eq!(follow(old.public(), &chain), [old.public().clone(), new.public().clone()]);
+    let signature = new.sign(TEXT, "later");
+    assert_eq!(verify(old.public(), &chain, TEXT, &signature), Ok("later".to_owned()));
+    // It names itself: nobody who trusts the old one has a reason to believe it.
+    let forged = [first, named(&new)];
+    assert!(verify(old.public(), &forged, TEXT, &signature).is_err());
+    // Who trusts the new one alone does not trust the old.
+    assert!(verify(new.public(), &chain, TEXT, &old.sign(TEXT, "")).is_err());
+}
+
+fn handbill(world: &World, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_handbill")).arg("-C").arg(world.root()).args(arguments).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    let text = [&output.stdout[..], &output.stderr].concat();
+    String::from_utf8(text).unwrap()
+}
