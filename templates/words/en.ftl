@@ -473,7 +473,11 @@ your-address = Your mail address
 # In a form on other people's pages.
 address-of-mail = Mail address
 what-you-want = What you want
-choose-language = Language, such as en or es; leave it empty for that of this site
+choose-language = Language
+# Its own name, in a form to choose it.
+language-itself = English
+# Where somebody chooses none.
+language-of-site = That of this site
 link-comes = A mail with a link comes to you; nothing else is sent until you have pressed the button there.
 form-for-your-page = A form for your own page
 form-for-your-page-about = It runs no script and sets no cookie.

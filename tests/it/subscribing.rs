@@ -197,9 +197,11 @@ fn a_person_subscribes_confirms_chooses_and_leaves() {
     let saved = reader.post(&preferences, &wish);
     // From now on in the language that was just chosen.
     saved.is(200).says("Guardado.");
-    for text in
-        ["name=\"digest\" value=\"alerts\" checked", "value=\"2018-08-01\"", "name=\"lang\" value=\"es\""]
-    {
+    for text in [
+        "name=\"digest\" value=\"alerts\" checked",
+        "value=\"2018-08-01\"",
+        "<option value=\"es\" lang=\"es\" selected>",
+    ] {
         saved.says(text);
     }
     assert!(!saved.text.contains("name=\"reminders\" value=\"on\" checked"));
