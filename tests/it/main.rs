@@ -29,6 +29,7 @@ mod markdown;
 mod notices;
 mod outbox;
 mod page;
+mod panics;
 mod pictures;
 mod plan;
 mod post;
