@@ -13,6 +13,7 @@ from pathlib import Path
 
 from aiosmtpd.controller import Controller
 
+from curl import Curl
 from post import Post, links_of, report
 from service import Service, action, check, end, free_port, wait_for
 
@@ -48,40 +49,6 @@ per_network_per_hour = 40
 PROBED = "full.mailbox@example.org"
 # A mail that came back five times in this way is asked after.
 SOFT = "4.2.2"
-
-
-class Curl:
-    """A reader with curl and nothing else: no script, no cookie."""
-
-    def __init__(self, service):
-        self.url = service.url
-        self.pages = {}
-
-    def ask(self, path, *options):
-        """The status and the text of an answer."""
-        url = path if path.startswith("http") else self.url + path.lstrip("/")
-        ran = subprocess.run(
-            ["curl", "--silent", "--max-time", "20", "--write-out", "\n%{http_code}", *options, url],
-            text=True, capture_output=True, check=True,
-        )
-        text, _, status = ran.stdout.rpartition("\n")
-        self.pages[url] = text
-        return int(status), text
-
-    def post(self, path, *fields):
-        encoded = [part for field in fields for part in ("--data-urlencode", field)]
-        return self.ask(path, *(encoded or ["--data", ""]))
-
-    def expect(self, what, answer, status, words=""):
-        problems = [f"status {answer[0]}"] * (answer[0] != status)
-        check(what, problems + [f"does not say {words!r}"] * (words not in unescape(answer[1])))
-        return answer[1]
-
-
-def stats(service):
-    """How many stand where, as the command says it: by list and standing."""
-    rows = json.loads(service.run("subscribers", "stats", "--json"))
-    return {(row["list"], row["standing"]): row["count"] for row in rows}
 
 
 def shown(service, address):
