@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
@@ -640,6 +641,39 @@ fn no_address_and_no_network_stands_in_the_data() {
         .collect();
     assert!(outbox.len() == 2 && outbox.iter().all(|name| !name.contains("ada")), "{outbox:?}");
     reader.stop();
+}
+
+#[test]
+fn a_count_of_fewer_than_ten_is_not_told() {
+    let world = world();
+    let names: Vec<String> = (0..12).map(|number| format!("reader{number}")).collect();
+    world.subscribe(&names[..10], "alerts");
+    world.subscribe(&names[10..], "weekly");
+    let stats = |arguments: &[&str]| {
+        let program = Command::new(env!("CARGO_BIN_EXE_handbill"))
+            .arg("-C")
+            .arg(world.path())
+            .args(["subscribers", "stats"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(program.status.success());
+        String::from_utf8(program.stdout).unwrap()
+    };
+    let lines = stats(&[]);
+    let words: Vec<&str> = lines.split_whitespace().collect();
+    assert_eq!(
+        words,
+        "list standing subscribers alerts confirmed 10 weekly confirmed <10".split(' ').collect::<Vec<_>>()
+    );
+    let rows: serde_json::Value = serde_json::from_str(&stats(&["--json"])).unwrap();
+    assert_eq!(
+        rows,
+        serde_json::json!([
+            { "list": "alerts", "standing": "confirmed", "count": "10" },
+            { "list": "weekly", "standing": "confirmed", "count": "<10" },
+        ])
+    );
 }
 
 #[test]
