@@ -552,6 +552,8 @@ subject-welcome = Welcome: what you get from { $organization }
 welcome = Welcome
 what-comes = This is what comes, and when.
 subscribed-and-what-comes = You are subscribed. This is what comes, and when:
+# $day: Monday, July 9, 2018. Titles follow.
+last-issue = The last issue of “{ $list }”, of { $day }, carried:
 came-out-lately = What came out lately
 why-confirmed = You get this mail because you confirmed that you want mail from { $organization }.
 subject-probe = Does this reach you? { $organization }

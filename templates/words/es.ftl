@@ -522,6 +522,7 @@ subject-welcome = Qué llega de { $organization }, y cuándo
 welcome = Bienvenida
 what-comes = Esto es lo que llega, y cuándo.
 subscribed-and-what-comes = La suscripción está hecha. Esto es lo que llega, y cuándo:
+last-issue = El último número de “{ $list }”, del { $day }, llevaba:
 came-out-lately = Lo publicado hace poco
 why-confirmed = Este correo llega porque desde esta dirección se confirmó que se quieren recibir correos de { $organization }.
 subject-probe = ¿Llega este correo? { $organization }

@@ -644,6 +644,35 @@ fn no_address_and_no_network_stands_in_the_data() {
 }
 
 #[test]
+fn a_welcome_leads_to_what_the_last_issue_carried() {
+    let mut world = world();
+    world.subscribe(&["early"], "weekly");
+    world.look("2018-07-02T08:00Z");
+    let reader = |world| Reader::of(world, Parts { publish: false, ..ALL }, "2018-07-09T09:30Z");
+    let mut before = reader(world);
+    let welcome = before.join("ada@example.org");
+    assert!(!welcome.text.contains("The last issue"), "{}", welcome.text);
+    world = before.stop();
+    let statement =
+        |title: &str| format!("+++\nkind = \"statement\"\ntitle = \"{title}\"\n+++\nWe say so.\n");
+    world.write("stay", &statement("We stay"));
+    world.pass("2018-07-08T10:00Z");
+    world.pass("2018-07-09T09:00Z");
+    world.edit("stay", "We stay", "We all stay");
+    // After the cut: the next issue carries it.
+    world.write("later", &statement("Later"));
+    world.look("2018-07-09T09:20Z");
+    world.arrived();
+    let mut after = reader(world);
+    let welcome = after.join("bela@example.org");
+    let carried = "The last issue of “Weekly notices”, of Monday, July 9, 2018, carried:\n\n\
+        - We all stay\n  https://notices.example.org/notices/stay/\n";
+    assert!(welcome.text.replace('\r', "").contains(carried), "{}", welcome.text);
+    assert!(!welcome.text.contains("Later"), "{}", welcome.text);
+    after.stop();
+}
+
+#[test]
 fn a_count_of_fewer_than_ten_is_not_told() {
     let world = world();
     let names: Vec<String> = (0..12).map(|number| format!("reader{number}")).collect();
