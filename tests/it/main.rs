@@ -31,6 +31,7 @@ mod notices;
 mod outbox;
 mod page;
 mod panics;
+mod person;
 mod pictures;
 mod plan;
 mod post;
