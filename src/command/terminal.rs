@@ -4,8 +4,12 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata, error};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt};
 
 /// Nobody reads on: `handbill plan | head`.
 #[derive(Debug, thiserror::Error)]
@@ -55,18 +59,28 @@ pub fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> 
     table
 }
 
-/// Starts the log: lines on standard error; JSON where nobody watches.
+/// Starts the log: lines on standard error; JSON where nobody watches. A panic is a line of it that says where, and
+/// not what: its words may hold what somebody sent.
 pub fn start_log(filter: Option<&str>, is_service: bool) {
     let default = if is_service { "info" } else { "warn" };
     let filter = EnvFilter::try_new(filter.unwrap_or(default)).unwrap_or_else(|_| EnvFilter::new(default));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_span_events(FmtSpan::NONE)
-        .with_writer(io::stderr);
+    let log = tracing_subscriber::registry().with(filter).with(filter_fn(may_be_logged));
+    let lines = fmt::layer().with_span_events(FmtSpan::NONE).with_writer(io::stderr);
     // A second start, in a test, changes nothing.
     let _ = if is_service && !io::stderr().is_terminal() {
-        log.json().flatten_event(true).try_init()
+        log.with(lines.json().flatten_event(true)).try_init()
     } else {
-        log.with_target(false).with_ansi(is_colored()).try_init()
+        log.with(lines.with_target(false).with_ansi(is_colored())).try_init()
     };
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        error!(place, "This is a mistake in the program.");
+    }));
+}
+
+// Below `info` other libraries write down what they work on, a parser of HTML each letter of a mail with the links in
+// it; what we write ourselves names nobody.
+fn may_be_logged(metadata: &Metadata<'_>) -> bool {
+    let target = metadata.target();
+    target == "handbill" || target.starts_with("handbill::") || *metadata.level() <= Level::INFO
 }

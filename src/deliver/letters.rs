@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use tracing::warn;
 
 use crate::config::List;
 use crate::deliver::Office;
@@ -13,7 +14,7 @@ use crate::edition::{Audience, Content, Edition, EditionId, Member, Occasion};
 use crate::ledger::delivering::{Claim, Committed};
 use crate::notice::{NoticeId, shown};
 use crate::render::calendar;
-use crate::render::email::personal::{self, Desk, Personal};
+use crate::render::email::personal::{self, Desk, Issue, Personal};
 use crate::render::email::{self, Letter, Sender, Stamp};
 use crate::render::site::known;
 use crate::revision::Revision;
@@ -208,8 +209,14 @@ async fn personal(
     let hour = DateTime::from_timestamp(now.timestamp() / 3_600 * 3_600, 0).unwrap_or(now);
     let date = person.asked_at.unwrap_or(hour);
     let until = date + PENDING_LIFE;
+    let past = match occasion {
+        Occasion::Welcome => last_issues(office, &lists, date).await?,
+        Occasion::Confirmation | Occasion::Probe => Vec::new(),
+    };
+    let issues = past.iter().map(|past| Issue { list: past.list, cut: past.cut, notices: &past.notices });
     let mail = Personal {
         occasion,
+        issues: issues.collect(),
         asked: asked.iter().collect(),
         lists: lists.iter().collect(),
         until,
@@ -223,6 +230,39 @@ async fn personal(
     let desk = Desk { site: &config.site, mail: &config.mail, templates: &office.templates, words };
     let letter = personal::letter(&desk, &mail).with_context(|| format!("render {}", committed.id))?;
     Ok(Ready { list: String::new(), committed, letter, changes_at: None, quiet: None })
+}
+
+// The last issue of a list, as its notices stand now.
+struct Past<'l> {
+    list: &'l List,
+    cut: NaiveDateTime,
+    notices: Vec<Revision>,
+}
+
+// The last issue of each list that had sent one by then: an issue that goes out meanwhile changes no byte of a resend.
+async fn last_issues<'l>(
+    office: &Office,
+    lists: &'l [List],
+    by: DateTime<Utc>,
+) -> anyhow::Result<Vec<Past<'l>>> {
+    let mut issues = Vec::new();
+    for list in lists {
+        let Some(number) = office.ledger.last_issue(&list.name, by).await? else { continue };
+        let committed = office.ledger.edition(number).await?.context("an issue is gone")?;
+        let Content::Issue { cut, members } = &committed.content else { continue };
+        let mut notices = Vec::new();
+        for member in members {
+            match revision(office, member).await {
+                Ok(revision) => notices.push(revision),
+                // One title less keeps nobody from being welcomed.
+                Err(err) => warn!(error = format!("{err:#}"), "A welcome cannot name a notice."),
+            }
+        }
+        if !notices.is_empty() {
+            issues.push(Past { list, cut: *cut, notices });
+        }
+    }
+    Ok(issues)
 }
 
 fn make(

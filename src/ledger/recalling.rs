@@ -36,6 +36,19 @@ impl Ledger {
         Ok(latest)
     }
 
+    /// The number of a list's last issue that was due by then and went to anybody.
+    pub async fn last_issue(&self, list: &str, by: DateTime<Utc>) -> anyhow::Result<Option<i64>> {
+        sqlx::query_scalar(
+            "SELECT id FROM edition WHERE audience_kind = 'list' AND audience = $1 AND word = 'issue' AND due_at <= $2
+                 AND recipients > 0 AND state IN ('open', 'complete') ORDER BY due_at DESC, id DESC LIMIT 1",
+        )
+        .bind(list)
+        .bind(millis(by))
+        .fetch_optional(&self.read)
+        .await
+        .context("find a list's last issue")
+    }
+
     /// The earliest mail with the same notice that each of some of an edition's recipients got, or may have: what
     /// a correction or a reminder follows.
     pub async fn followed(

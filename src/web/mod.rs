@@ -12,6 +12,7 @@ pub mod coding; // which compressed form a browser takes
 pub mod condition; // whether it has the document already
 pub mod shelf; // the documents, the hot ones in memory
 
+use std::any::Any;
 use std::sync::Arc;
 
 use axum::Router;
@@ -20,6 +21,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::channel::site::{Entry, Manifest};
@@ -47,7 +49,8 @@ pub fn router(shelf: Arc<Shelf>, base_path: &str, others: Router) -> Router {
         .route("/subscribe", get(document))
         .fallback(document)
         .with_state(pages)
-        .merge(others);
+        .merge(others)
+        .layer(CatchPanicLayer::custom(mistake));
     security_headers().into_iter().fold(router, |router, (name, value)| {
         router.layer(SetResponseHeaderLayer::if_not_present(name, value))
     })
@@ -176,6 +179,11 @@ fn refuse_method() -> Response<Body> {
     let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "Pages can only be read.\n");
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     response
+}
+
+// The one request is answered and the others go on. What the panic said is dropped: it may hold what somebody sent.
+fn mistake(_: Box<dyn Any + Send>) -> Response<Body> {
+    plain(StatusCode::INTERNAL_SERVER_ERROR, "Something is wrong on our side.\n")
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {

@@ -478,7 +478,11 @@ your-address = Your mail address
 # In a form on other people's pages.
 address-of-mail = Mail address
 what-you-want = What you want
-choose-language = Language, such as en or es; leave it empty for that of this site
+choose-language = Language
+# Its own name, in a form to choose it.
+language-itself = English
+# Where somebody chooses none.
+language-of-site = That of this site
 link-comes = A mail with a link comes to you; nothing else is sent until you have pressed the button there.
 form-for-your-page = A form for your own page
 form-for-your-page-about = It runs no script and sets no cookie.
@@ -553,6 +557,8 @@ subject-welcome = Welcome: what you get from { $organization }
 welcome = Welcome
 what-comes = This is what comes, and when.
 subscribed-and-what-comes = You are subscribed. This is what comes, and when:
+# $day: Monday, July 9, 2018. Titles follow.
+last-issue = The last issue of “{ $list }”, of { $day }, carried:
 came-out-lately = What came out lately
 why-confirmed = You get this mail because you confirmed that you want mail from { $organization }.
 subject-probe = Does this reach you? { $organization }

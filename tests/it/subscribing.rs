@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
@@ -197,9 +198,11 @@ fn a_person_subscribes_confirms_chooses_and_leaves() {
     let saved = reader.post(&preferences, &wish);
     // From now on in the language that was just chosen.
     saved.is(200).says("Guardado.");
-    for text in
-        ["name=\"digest\" value=\"alerts\" checked", "value=\"2018-08-01\"", "name=\"lang\" value=\"es\""]
-    {
+    for text in [
+        "name=\"digest\" value=\"alerts\" checked",
+        "value=\"2018-08-01\"",
+        "<option value=\"es\" lang=\"es\" selected>",
+    ] {
         saved.says(text);
     }
     assert!(!saved.text.contains("name=\"reminders\" value=\"on\" checked"));
@@ -638,6 +641,68 @@ fn no_address_and_no_network_stands_in_the_data() {
         .collect();
     assert!(outbox.len() == 2 && outbox.iter().all(|name| !name.contains("ada")), "{outbox:?}");
     reader.stop();
+}
+
+#[test]
+fn a_welcome_leads_to_what_the_last_issue_carried() {
+    let mut world = world();
+    world.subscribe(&["early"], "weekly");
+    world.look("2018-07-02T08:00Z");
+    let reader = |world| Reader::of(world, Parts { publish: false, ..ALL }, "2018-07-09T09:30Z");
+    let mut before = reader(world);
+    let welcome = before.join("ada@example.org");
+    assert!(!welcome.text.contains("The last issue"), "{}", welcome.text);
+    world = before.stop();
+    let statement =
+        |title: &str| format!("+++\nkind = \"statement\"\ntitle = \"{title}\"\n+++\nWe say so.\n");
+    world.write("stay", &statement("We stay"));
+    world.pass("2018-07-08T10:00Z");
+    world.pass("2018-07-09T09:00Z");
+    world.edit("stay", "We stay", "We all stay");
+    // After the cut: the next issue carries it.
+    world.write("later", &statement("Later"));
+    world.look("2018-07-09T09:20Z");
+    world.arrived();
+    let mut after = reader(world);
+    let welcome = after.join("bela@example.org");
+    let carried = "The last issue of “Weekly notices”, of Monday, July 9, 2018, carried:\n\n\
+        - We all stay\n  https://notices.example.org/notices/stay/\n";
+    assert!(welcome.text.replace('\r', "").contains(carried), "{}", welcome.text);
+    assert!(!welcome.text.contains("Later"), "{}", welcome.text);
+    after.stop();
+}
+
+#[test]
+fn a_count_of_fewer_than_ten_is_not_told() {
+    let world = world();
+    let names: Vec<String> = (0..12).map(|number| format!("reader{number}")).collect();
+    world.subscribe(&names[..10], "alerts");
+    world.subscribe(&names[10..], "weekly");
+    let stats = |arguments: &[&str]| {
+        let program = Command::new(env!("CARGO_BIN_EXE_handbill"))
+            .arg("-C")
+            .arg(world.path())
+            .args(["subscribers", "stats"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(program.status.success());
+        String::from_utf8(program.stdout).unwrap()
+    };
+    let lines = stats(&[]);
+    let words: Vec<&str> = lines.split_whitespace().collect();
+    assert_eq!(
+        words,
+        "list standing subscribers alerts confirmed 10 weekly confirmed <10".split(' ').collect::<Vec<_>>()
+    );
+    let rows: serde_json::Value = serde_json::from_str(&stats(&["--json"])).unwrap();
+    assert_eq!(
+        rows,
+        serde_json::json!([
+            { "list": "alerts", "standing": "confirmed", "count": "10" },
+            { "list": "weekly", "standing": "confirmed", "count": "<10" },
+        ])
+    );
 }
 
 #[test]

@@ -69,13 +69,14 @@ def action(title, place, status="scheduled", days=3):
 
 
 class Service:
-    """`handbill serve` over a new installation; `tables` is what its config has beside the site."""
+    """`handbill serve` over a new installation; `tables` is what its config has beside the site, `log` its filter."""
 
-    def __init__(self, folder, tables, subscribers=()):
+    def __init__(self, folder, tables, subscribers=(), log="info"):
         self.folder = Path(folder)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
         self.process = None
+        self.filter = log
         self.run("init", "--empty")
         (self.folder / "handbill.toml").write_text(
             f'[site]\ntitle = "Alder Street notices"\norganization = "Alder Street Tenants"\nurl = "{self.url}"\n'
@@ -103,7 +104,8 @@ class Service:
 
     def __enter__(self):
         self.log = open(self.folder / "serve.log", "w")
-        self.process = subprocess.Popen([HANDBILL, "-C", str(self.folder), "serve"], stderr=self.log, stdout=self.log)
+        command = [HANDBILL, "-C", str(self.folder), "--log", self.filter, "serve"]
+        self.process = subprocess.Popen(command, stderr=self.log, stdout=self.log)
         wait_for("the service starts", self.is_up, 30)
         return self
 

@@ -90,7 +90,7 @@ async fn stats(installation: &Installation, json: bool) -> anyhow::Result<Ended>
             .unwrap_or("unknown")
     };
     if json {
-        let rows: Vec<_> = counts.iter().map(|(list, standing, count)| serde_json::json!({ "list": list, "standing": word(*standing), "count": count })).collect();
+        let rows: Vec<_> = counts.iter().map(|(list, standing, count)| serde_json::json!({ "list": list, "standing": word(*standing), "count": told(*count) })).collect();
         say_json(&rows)?;
         return Ok(Ended::Well);
     }
@@ -98,7 +98,15 @@ async fn stats(installation: &Installation, json: bool) -> anyhow::Result<Ended>
         &["list", "standing", "subscribers"],
         counts
             .iter()
-            .map(|(list, standing, count)| vec![list.clone(), word(*standing).to_owned(), count.to_string()]),
+            .map(|(list, standing, count)| vec![list.clone(), word(*standing).to_owned(), told(*count)]),
     ))?;
     Ok(Ended::Well)
+}
+
+// Below this a count names people to whoever knows who could be among them.
+const FEW: i64 = 10;
+
+// As people and machines read a count.
+fn told(count: i64) -> String {
+    if count < FEW { format!("<{FEW}") } else { count.to_string() }
 }

@@ -2,7 +2,7 @@
 //!
 //! Pure.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -14,6 +14,7 @@ use crate::render::email::{Error, Letter, Segments, Slot, Syntax, header_value, 
 use crate::render::page::{ListView, list_view};
 use crate::render::templates::Templates;
 use crate::render::words::Words;
+use crate::revision::Revision;
 use crate::schedule::zone::Moment;
 
 /// Who writes, in whose words.
@@ -38,6 +39,8 @@ pub struct Personal<'a> {
     pub asked: Vec<&'a List>,
     /// Lists that send them mail.
     pub lists: Vec<&'a List>,
+    /// Of a welcome, the last issue of each of their lists that has sent one.
+    pub issues: Vec<Issue<'a>>,
     /// What the text says is open until then; of a confirmation.
     pub until: DateTime<Utc>,
     /// How many hours a request lives.
@@ -54,6 +57,34 @@ pub struct Personal<'a> {
     pub date: DateTime<Utc>,
 }
 
+/// An issue that went out before.
+#[derive(Debug, Clone)]
+pub struct Issue<'a> {
+    /// Its list.
+    pub list: &'a List,
+    /// When it was cut, on the list's clock.
+    pub cut: NaiveDateTime,
+    /// What it carried, at the latest revisions.
+    pub notices: &'a [Revision],
+}
+
+// An issue has no page of its own; what is further down in it is found among all notices.
+const MOST_TITLES: usize = 10;
+
+#[derive(Serialize)]
+struct IssueView<'a> {
+    list: &'a str,
+    day: String,
+    notices: Vec<TitleView<'a>>,
+}
+
+#[derive(Serialize)]
+struct TitleView<'a> {
+    title: String,
+    url: String,
+    lang: &'a str,
+}
+
 #[derive(Serialize)]
 struct View<'a> {
     lang: &'a str,
@@ -62,6 +93,7 @@ struct View<'a> {
     site: SiteView<'a>,
     asked: Vec<ListView<'a>>,
     lists: Vec<ListView<'a>>,
+    issues: Vec<IssueView<'a>>,
     until: String,
     hours: i64,
     confirm_url: &'a str,
@@ -83,6 +115,7 @@ pub fn letter(desk: &Desk<'_>, personal: &Personal<'_>) -> Result<Letter, Error>
         site: of_site(site),
         asked: personal.asked.iter().map(|list| list_view(words, list)).collect(),
         lists: personal.lists.iter().map(|list| list_view(words, list)).collect(),
+        issues: personal.issues.iter().map(|issue| issue_view(site, words, issue)).collect(),
         until: words.moment(&until),
         hours: personal.hours,
         confirm_url: &personal.confirm_url,
@@ -102,6 +135,15 @@ pub fn letter(desk: &Desk<'_>, personal: &Personal<'_>) -> Result<Letter, Error>
     let mut letter = Letter { lang, subject, text, html, marker, message: Segments::default() };
     letter.message = message(&letter, desk, personal);
     Ok(letter)
+}
+
+fn issue_view<'a>(site: &Site, words: &Words, issue: &Issue<'a>) -> IssueView<'a> {
+    let title = |revision: &'a Revision| {
+        let notice = revision.notice();
+        TitleView { title: words.title(notice), url: site.notice_address(&notice.id), lang: &notice.lang }
+    };
+    let notices = issue.notices.iter().take(MOST_TITLES).map(title).collect();
+    IssueView { list: &issue.list.title, day: words.day(issue.cut), notices }
 }
 
 // Nothing is spliced into the parts, so no marker may be found in them.

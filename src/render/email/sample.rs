@@ -8,7 +8,7 @@ use url::Url;
 use crate::config::{List, Mail, Returns, Select, Site, Transport, When};
 use crate::edition::{Audience, Content, Edition, Member, Occasion};
 use crate::notice::parse::parse;
-use crate::render::email::personal::{self, Desk, Personal};
+use crate::render::email::personal::{self, Desk, Issue, Personal};
 use crate::render::email::{Error, Sender, letter};
 use crate::render::templates::Templates;
 use crate::render::words::Words;
@@ -62,7 +62,7 @@ fn try_in(templates: &Templates, words: &Words, samples: &Samples) -> Result<(),
 }
 
 fn try_personal(templates: &Templates, words: &Words, samples: &Samples) -> Result<(), Error> {
-    let Samples { site, mail, list, action, .. } = samples;
+    let Samples { site, mail, list, action, statement, cut, .. } = samples;
     let desk = Desk { site, mail, templates, words };
     let address = |path: &str| site.address(path);
     let asked = [vec![list], Vec::new()];
@@ -74,6 +74,7 @@ fn try_personal(templates: &Templates, words: &Words, samples: &Samples) -> Resu
             occasion,
             asked,
             lists: vec![list],
+            issues: vec![Issue { list, cut: *cut, notices: std::slice::from_ref(statement) }],
             until: action.revised_at,
             hours: 48,
             confirm_url: address("confirm/token"),

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::config::{Config, List, Transport, When};
 use crate::render::page::{ACTIONS_CALENDAR, Alternate, Frame, FrameView, ListView, Nav, Topic, list_view};
-use crate::render::templates::Error;
+use crate::render::templates::{ENGLISH, Error};
 use crate::render::xml::escape_html;
 
 /// What is true of the addresses that this installation holds.
@@ -108,6 +108,7 @@ pub fn subscribe(frame: &Frame<'_>, lists: &[List], terms: &Terms, filled: &Fill
         lists: Vec<Row<'a>>,
         terms: &'a Terms,
         filled: &'a Filled,
+        languages: Vec<Language<'a>>,
         action: String,
         snippet: String,
         calendar: String,
@@ -127,6 +128,7 @@ pub fn subscribe(frame: &Frame<'_>, lists: &[List], terms: &Terms, filled: &Fill
             .collect(),
         terms,
         filled,
+        languages: languages(frame, &filled.lang),
         action: frame.href("subscribe"),
         snippet: snippet(frame, lists),
         calendar: frame.href(ACTIONS_CALENDAR),
@@ -136,6 +138,35 @@ pub fn subscribe(frame: &Frame<'_>, lists: &[List], terms: &Terms, filled: &Fill
         view.frame.canonical = None;
     }
     frame.templates.render(frame.words, "web/subscribe.html", &view)
+}
+
+// A language that mails and pages are written in, in the form to choose it.
+#[derive(Serialize)]
+struct Language<'a> {
+    tag: &'a str,
+    name: String,
+    is_chosen: bool,
+}
+
+// Every one that there are words in, and the chosen one where it is another, such as `es-MX`: who saves the form does
+// not lose it.
+fn languages<'a>(frame: &Frame<'a>, chosen: &'a str) -> Vec<Language<'a>> {
+    let english = frame.templates.words(ENGLISH).say("language-itself");
+    let mut languages: Vec<Language<'_>> = frame
+        .templates
+        .languages()
+        .map(|words| {
+            let (tag, itself) = (words.lang(), words.say("language-itself"));
+            // An operator's language that does not name itself would call itself English.
+            let name = if tag != ENGLISH && itself == english { tag.to_owned() } else { itself };
+            Language { tag, name, is_chosen: tag.eq_ignore_ascii_case(chosen) }
+        })
+        .collect();
+    let is_tag = !chosen.is_empty() && chosen.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if is_tag && languages.iter().all(|language| !language.is_chosen) {
+        languages.push(Language { tag: chosen, name: chosen.to_owned(), is_chosen: true });
+    }
+    languages
 }
 
 // What others put into their own pages: a plain form, nothing of ours runs there.
@@ -230,8 +261,10 @@ pub fn preferences(frame: &Frame<'_>, wishes: Option<&Wishes>) -> Result<String,
     struct View<'a> {
         frame: FrameView<'a>,
         wishes: Option<&'a Wishes>,
+        languages: Vec<Language<'a>>,
     }
-    let view = View { frame: frame.nameless(&frame.words.say("what-you-get")), wishes };
+    let languages = wishes.map_or(Vec::new(), |wishes| languages(frame, &wishes.lang));
+    let view = View { frame: frame.nameless(&frame.words.say("what-you-get")), wishes, languages };
     frame.templates.render(frame.words, "web/preferences.html", &view)
 }
 
