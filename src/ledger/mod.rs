@@ -72,7 +72,8 @@ impl Dialect {
         };
         let columns: Vec<String> = columns.iter().enumerate().map(column).collect();
         let source = match self {
-            Self::Sqlite => "json_each($1)",
+            // Of each row the binary form: a column is found in it without reading its text again.
+            Self::Sqlite => "jsonb_each($1)",
             Self::Postgres => "json_array_elements(CAST($1 AS JSON))",
         };
         format!("(SELECT {} FROM {source})", columns.join(", "))
