@@ -23,7 +23,7 @@ use crate::config::{Security, Smtp, Transport};
 use crate::deliver::closing::Closing;
 use crate::deliver::letters::{Letters, Prepared, Ready};
 use crate::deliver::recorder::Recorder;
-use crate::deliver::{BULK_MAIL, Office, REPAIR, RETRY, URGENT_MAIL, ours};
+use crate::deliver::{BULK_MAIL, Office, REPAIR, RETRY, URGENT_MAIL, ours, thread};
 use crate::delivery::{self, Answer, Fault, Next, Outcome, Policy, Standing, State};
 use crate::edition::{Content, EditionId, Lane};
 use crate::installation::Installation;
@@ -153,6 +153,7 @@ pub async fn start(office: &Office, recorder: Recorder, tasks: &TaskTracker) -> 
         Transport::Outbox => None,
         Transport::Smtp(smtp) => Some(Arc::new(relay(&office.installation, smtp)?)),
     };
+    let thread = thread::handle()?;
     let mut left = connections;
     while left > 0 {
         let group = left.min(MOST_IN_A_TASK);
@@ -169,9 +170,13 @@ pub async fn start(office: &Office, recorder: Recorder, tasks: &TaskTracker) -> 
                 }
             })
             .collect();
-        tasks.spawn(work.collect::<()>());
+        // The first of them, and most have only one, beside what they work with.
+        match left + group == connections {
+            true => tasks.spawn_on(work.collect::<()>(), thread),
+            false => tasks.spawn(work.collect::<()>()),
+        };
     }
-    tasks.spawn(async move { room.claim().await });
+    tasks.spawn_on(async move { room.claim().await }, thread);
     Ok(())
 }
 
