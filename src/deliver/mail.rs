@@ -77,7 +77,7 @@ struct Room {
     rate: Option<Mutex<TokenBucket>>,
     way: Mutex<Way>,
     // As the ledger counted them, and since when at least that is so.
-    departures: Mutex<Option<(Instant, i64)>>,
+    departures: tokio::sync::Mutex<Option<(Instant, i64)>>,
     // Messages refused one after the other for what we did.
     our_faults: AtomicU32,
     connections: usize,
@@ -137,7 +137,7 @@ pub async fn start(office: &Office, recorder: Recorder, tasks: &TaskTracker) -> 
         filled: Notify::new(),
         low: Notify::new(),
         rate,
-        departures: Mutex::default(),
+        departures: tokio::sync::Mutex::default(),
         way: Mutex::new(Way {
             closed_until: Instant::now(),
             closed: 0,
@@ -551,15 +551,16 @@ impl Room {
 
     // Those that the ledger counts, at most `NOTICED_WITHIN` ago.
     async fn departures(&self) -> anyhow::Result<i64> {
+        // Held while the ledger is asked: all connections find it old at the same time, and one asks for all.
+        let mut known = self.departures.lock().await;
         let asked = Instant::now();
-        let known = *self.departures.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((since, departures)) = known
+        if let Some((since, departures)) = *known
             && asked.duration_since(since) < NOTICED_WITHIN
         {
             return Ok(departures);
         }
         let departures = self.office.ledger.departures().await?;
-        *self.departures.lock().unwrap_or_else(PoisonError::into_inner) = Some((asked, departures));
+        *known = Some((asked, departures));
         Ok(departures)
     }
 
