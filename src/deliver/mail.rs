@@ -401,7 +401,9 @@ impl Room {
         let batch = self.batch();
         let mut queue = self.queue();
         let job = queue.urgent.pop_front().or_else(|| queue.bulk.pop_front())?;
-        if queue.urgent.len() + queue.bulk.len() <= batch / 2 {
+        let left = queue.urgent.len() + queue.bulk.len();
+        // Once on the way down: at the end of an edition the ledger would else be asked for more at every mail.
+        if left == batch / 2 || left == 0 {
             self.low.notify_one();
         }
         Some(job)
