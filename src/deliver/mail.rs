@@ -615,7 +615,14 @@ impl Room {
         job.ready.message(&self.office, &job.claim, &job.address, job.follows.as_ref(), now, message);
         let under_way = self.recorder.begin();
         let (answer, next) = {
-            let mut sending = std::pin::pin!(connection.send(&envelope, message, next_envelope.as_ref()));
+            let next_envelope = next_envelope.as_ref();
+            let sending = async {
+                match job.ready.is_encoded() {
+                    true => connection.send_encoded(&envelope, message, next_envelope).await,
+                    false => connection.send(&envelope, message, next_envelope).await,
+                }
+            };
+            let mut sending = std::pin::pin!(sending);
             match tokio::time::timeout(LONGEST_BEHIND, &mut sending).await {
                 Ok(answer) => (answer, next),
                 Err(_) => {
