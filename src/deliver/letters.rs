@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use tracing::warn;
 
+use crate::channel::smtp::body;
 use crate::config::List;
 use crate::deliver::Office;
 use crate::delivery::{self, State};
@@ -28,6 +29,9 @@ pub struct Ready {
     pub committed: Committed,
     letter: Letter,
     list: String,
+    // Its messages are as SMTP wants them. Found out once: what differs between them are values in a line that no
+    // line break and no dot at its start comes out of.
+    is_encoded: bool,
     // Those that it heeds.
     quiet: Option<Quiet>,
     // When it says something else by itself: a place is revealed, a telephone number is over.
@@ -135,6 +139,11 @@ impl Ready {
         }
     }
 
+    /// Whether its messages go out as they are: their lines end in CRLF, and none begins with a dot.
+    pub fn is_encoded(&self) -> bool {
+        self.is_encoded
+    }
+
     /// When what is to be sent now goes out: now, or after quiet hours that have begun meanwhile.
     pub fn goes_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         delivery::wake(self.quiet.as_ref(), now, now, Some(self.committed.expires_at))
@@ -229,7 +238,7 @@ async fn personal(
     };
     let desk = Desk { site: &config.site, mail: &config.mail, templates: &office.templates, words };
     let letter = personal::letter(&desk, &mail).with_context(|| format!("render {}", committed.id))?;
-    Ok(Ready { list: String::new(), committed, letter, changes_at: None, quiet: None })
+    Ok(Ready { list: String::new(), committed, letter, is_encoded: false, changes_at: None, quiet: None })
 }
 
 // The last issue of a list, as its notices stand now.
@@ -309,7 +318,24 @@ fn make(
         .with_context(|| format!("render {}", committed.id))?;
     let changes_at = revisions.iter().filter_map(|revision| shown::next_change(revision.notice(), now)).min();
     let quiet = delivery::quiet(&committed.content, list.quiet.as_ref()).cloned();
-    Ok(Ready { list: name.clone(), quiet, committed, letter, changes_at })
+    let is_encoded = is_encoded(&letter);
+    Ok(Ready { list: name.clone(), quiet, committed, letter, is_encoded, changes_at })
+}
+
+fn is_encoded(letter: &Letter) -> bool {
+    let id = || "id@example.org".to_owned();
+    let url = || "https://example.org/".to_owned();
+    let stamp = Stamp {
+        recipient: id(),
+        message_id: id(),
+        unsubscribe_url: url(),
+        preferences_url: url(),
+        unsubscribe_mailto: Some("mailto:id@example.org".to_owned()),
+        in_reply_to: Some(id()),
+    };
+    let mut message = Vec::new();
+    letter.splice(&stamp, &mut message);
+    body::is_encoded(&message)
 }
 
 fn quiet<'o>(office: &'o Office, committed: &Committed) -> Option<&'o Quiet> {

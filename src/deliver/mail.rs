@@ -23,7 +23,7 @@ use crate::config::{Security, Smtp, Transport};
 use crate::deliver::closing::Closing;
 use crate::deliver::letters::{Letters, Prepared, Ready};
 use crate::deliver::recorder::Recorder;
-use crate::deliver::{BULK_MAIL, Office, REPAIR, RETRY, URGENT_MAIL, ours};
+use crate::deliver::{BULK_MAIL, Office, REPAIR, RETRY, URGENT_MAIL, ours, thread};
 use crate::delivery::{self, Answer, Fault, Next, Outcome, Policy, Standing, State};
 use crate::edition::{Content, EditionId, Lane};
 use crate::installation::Installation;
@@ -77,7 +77,7 @@ struct Room {
     rate: Option<Mutex<TokenBucket>>,
     way: Mutex<Way>,
     // As the ledger counted them, and since when at least that is so.
-    departures: Mutex<Option<(Instant, i64)>>,
+    departures: tokio::sync::Mutex<Option<(Instant, i64)>>,
     // Messages refused one after the other for what we did.
     our_faults: AtomicU32,
     connections: usize,
@@ -137,7 +137,7 @@ pub async fn start(office: &Office, recorder: Recorder, tasks: &TaskTracker) -> 
         filled: Notify::new(),
         low: Notify::new(),
         rate,
-        departures: Mutex::default(),
+        departures: tokio::sync::Mutex::default(),
         way: Mutex::new(Way {
             closed_until: Instant::now(),
             closed: 0,
@@ -153,6 +153,7 @@ pub async fn start(office: &Office, recorder: Recorder, tasks: &TaskTracker) -> 
         Transport::Outbox => None,
         Transport::Smtp(smtp) => Some(Arc::new(relay(&office.installation, smtp)?)),
     };
+    let thread = thread::handle()?;
     let mut left = connections;
     while left > 0 {
         let group = left.min(MOST_IN_A_TASK);
@@ -169,9 +170,13 @@ pub async fn start(office: &Office, recorder: Recorder, tasks: &TaskTracker) -> 
                 }
             })
             .collect();
-        tasks.spawn(work.collect::<()>());
+        // The first of them, and most have only one, beside what they work with.
+        match left + group == connections {
+            true => tasks.spawn_on(work.collect::<()>(), thread),
+            false => tasks.spawn(work.collect::<()>()),
+        };
     }
-    tasks.spawn(async move { room.claim().await });
+    tasks.spawn_on(async move { room.claim().await }, thread);
     Ok(())
 }
 
@@ -396,7 +401,9 @@ impl Room {
         let batch = self.batch();
         let mut queue = self.queue();
         let job = queue.urgent.pop_front().or_else(|| queue.bulk.pop_front())?;
-        if queue.urgent.len() + queue.bulk.len() <= batch / 2 {
+        let left = queue.urgent.len() + queue.bulk.len();
+        // Once on the way down: at the end of an edition the ledger would else be asked for more at every mail.
+        if left == batch / 2 || left == 0 {
             self.low.notify_one();
         }
         Some(job)
@@ -546,15 +553,16 @@ impl Room {
 
     // Those that the ledger counts, at most `NOTICED_WITHIN` ago.
     async fn departures(&self) -> anyhow::Result<i64> {
+        // Held while the ledger is asked: all connections find it old at the same time, and one asks for all.
+        let mut known = self.departures.lock().await;
         let asked = Instant::now();
-        let known = *self.departures.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((since, departures)) = known
+        if let Some((since, departures)) = *known
             && asked.duration_since(since) < NOTICED_WITHIN
         {
             return Ok(departures);
         }
         let departures = self.office.ledger.departures().await?;
-        *self.departures.lock().unwrap_or_else(PoisonError::into_inner) = Some((asked, departures));
+        *known = Some((asked, departures));
         Ok(departures)
     }
 
@@ -607,7 +615,14 @@ impl Room {
         job.ready.message(&self.office, &job.claim, &job.address, job.follows.as_ref(), now, message);
         let under_way = self.recorder.begin();
         let (answer, next) = {
-            let mut sending = std::pin::pin!(connection.send(&envelope, message, next_envelope.as_ref()));
+            let next_envelope = next_envelope.as_ref();
+            let sending = async {
+                match job.ready.is_encoded() {
+                    true => connection.send_encoded(&envelope, message, next_envelope).await,
+                    false => connection.send(&envelope, message, next_envelope).await,
+                }
+            };
+            let mut sending = std::pin::pin!(sending);
             match tokio::time::timeout(LONGEST_BEHIND, &mut sending).await {
                 Ok(answer) => (answer, next),
                 Err(_) => {

@@ -8,6 +8,7 @@ pub mod letters; // an edition made ready, once for all its recipients
 pub mod mail; // connections to the relay, or the outbox
 pub mod post; // posts to the targets
 pub mod recorder; // receipts of all connections in shared commits
+pub mod thread; // the one on which mail goes out
 
 use std::fs::File;
 use std::sync::Arc;
@@ -168,7 +169,7 @@ fn ours(outcome: Outcome, text: &str) -> Answer {
 
 /// Starts the mail loop and a loop for each target; they end soon after `office.stop`.
 pub async fn start(office: &Office, tasks: &TaskTracker) -> anyhow::Result<()> {
-    let recorder = recorder::start(office, tasks);
+    let recorder = recorder::start(office, tasks)?;
     mail::start(office, recorder.clone(), tasks).await?;
     post::start(office, recorder, tasks)
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
-use crate::deliver::Office;
+use crate::deliver::{Office, thread};
 use crate::delivery::{Next, Outcome, State};
 use crate::ledger::delivering::{Receipt, Recording};
 
@@ -82,12 +82,12 @@ impl Recorder {
 }
 
 /// Starts the one task that writes receipts; it ends when every `Recorder` is dropped.
-pub fn start(office: &Office, tasks: &TaskTracker) -> Recorder {
+pub fn start(office: &Office, tasks: &TaskTracker) -> anyhow::Result<Recorder> {
     let (sender, mut receiver) = mpsc::channel::<Waiting>(MOST_IN_A_COMMIT);
     let under_way = Arc::new(AtomicUsize::new(0));
     let recorder = Recorder { sender, under_way: Arc::clone(&under_way) };
     let office = office.clone();
-    tasks.spawn(async move {
+    let work = async move {
         let mut raised = Raised::Never;
         while let Some(first) = receiver.recv().await {
             let mut first = Some(first);
@@ -105,8 +105,9 @@ pub fn start(office: &Office, tasks: &TaskTracker) -> Recorder {
         if matches!(raised, Raised::At(_, Since::Receipts)) {
             raise(&office).await;
         }
-    });
-    recorder
+    };
+    tasks.spawn_on(work, thread::handle()?);
+    Ok(recorder)
 }
 
 // Keeps the ledger's writer while receipts follow one another: to give it back and to ask for it costs as much as

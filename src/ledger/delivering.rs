@@ -1,10 +1,10 @@
 //! Delivering: claims under a lease, and the record of what came of them.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use serde::Deserialize;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, Connection as _, Row};
 
@@ -12,7 +12,7 @@ use crate::delivery::{Answer, Next, Outcome, State};
 use crate::edition::{Audience, Content, EditionId, Lane, Member, Occasion};
 use crate::ledger::publishing::audience_of;
 use crate::ledger::returning::{is_refused, weigh_receipts};
-use crate::ledger::{Dialect, Ledger, instant, millis, rows_text, small};
+use crate::ledger::{BYTES, Dialect, Ledger, instant, millis, rows_text, small, unhex};
 use crate::notice::NoticeId;
 use crate::schedule::reminder::Before;
 use crate::subscriber::SubscriberId;
@@ -93,44 +93,26 @@ impl Ledger {
         lease: TimeDelta,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Vec<Claim>> {
-        let mut transaction = self.write.begin().await.context("begin a claim")?;
-        let claimed = claim(&mut transaction, self, lane.number(), None, most, now + lease, now)
+        let begin = self.dialect.begin_writing();
+        let mut transaction = self.write.begin_with(begin).await.context("begin a claim")?;
+        let due = due(&mut transaction, self.dialect, lane.number(), None, most, now)
             .await
-            .context("claim mails")?;
-        if claimed.is_empty() {
+            .context("look for mails")?;
+        if due.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<_> = claimed.iter().map(|claim| (claim.edition, claim.recipient)).collect();
-        let source = self.dialect.rows(&[("edition", "BIGINT"), ("recipient", "BIGINT")]);
-        let addresses = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "SELECT v.edition, v.recipient, s.lookup, s.sealed, CASE e.audience_kind WHEN 'person' THEN 1 ELSE 0 END,
-               s.lang
-             FROM {source} v
-             JOIN edition e ON e.id = v.edition JOIN subscriber s ON s.id = v.recipient WHERE {STILL_WANTED}"
-        )))
-        .bind(rows_text(&rows)?)
-        .bind(millis(now))
-        .fetch_all(&mut *transaction)
-        .await
-        .context("read the addresses")?;
-        let mut sealed = HashMap::new();
-        for row in addresses {
-            let key: (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-            let personal: i64 = row.try_get(4)?;
-            let (lookup, address): (Vec<u8>, Vec<u8>) = (row.try_get(2)?, row.try_get(3)?);
-            let lang: String = row.try_get(5)?;
-            sealed.insert(key, (lookup, address, personal != 0, lang));
-        }
-        let mut claims = Vec::new();
-        let mut left = Vec::new();
-        for claim in claimed {
-            match sealed.remove(&(claim.edition, claim.recipient)) {
-                Some((lookup, sealed, personal, lang)) => {
-                    claims.push(Claim { lookup, sealed, personal, lang, ..claim });
-                }
-                None => left.push(Receipt { claim, answer: None, next: Next::Done(State::Left), at: now }),
+        hold(&mut transaction, self.dialect, &due, now + lease).await.context("claim mails")?;
+        let (mut claims, mut left) = (Vec::with_capacity(due.len()), Vec::new());
+        for row in due {
+            let is_wanted = row.is_wanted();
+            let claim = row.claim().context("a claimed mail cannot be read")?;
+            match is_wanted {
+                true => claims.push(claim),
+                false => left.push(Receipt { claim, answer: None, next: Next::Done(State::Left), at: now }),
             }
         }
+        // They are gathered in no order.
+        claims.sort_by_key(|claim| (claim.edition, claim.recipient));
         record(&mut transaction, self.dialect, &left).await?;
         pass_on(&mut transaction, self, &left, now).await?;
         transaction.commit().await.context("end a claim")?;
@@ -162,14 +144,23 @@ impl Ledger {
         lease: TimeDelta,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Vec<Claim>> {
-        let mut transaction = self.write.begin().await.context("begin a claim")?;
+        let begin = self.dialect.begin_writing();
+        let mut transaction = self.write.begin_with(begin).await.context("begin a claim")?;
         let in_order = format!(
-            "AND EXISTS (SELECT 1 FROM edition e WHERE e.id = delivery.edition AND e.audience = $5) AND {IS_FIRST}"
+            "AND EXISTS (SELECT 1 FROM edition e WHERE e.id = delivery.edition AND e.audience = $4) AND {IS_FIRST}"
         );
-        let claims =
-            claim(&mut transaction, self, TARGET_LANE, Some((&in_order, target)), most, now + lease, now)
-                .await
-                .context("claim posts")?;
+        let condition = Some((in_order.as_str(), target));
+        let due = due(&mut transaction, self.dialect, TARGET_LANE, condition, most, now)
+            .await
+            .context("look for posts")?;
+        hold(&mut transaction, self.dialect, &due, now + lease).await.context("claim posts")?;
+        let mut claims = due
+            .into_iter()
+            .map(DueRow::claim)
+            .collect::<Option<Vec<_>>>()
+            .context("read the claimed posts")?;
+        // As above.
+        claims.sort_by_key(|claim| (claim.edition, claim.recipient));
         transaction.commit().await.context("end a claim")?;
         Ok(claims)
     }
@@ -376,56 +367,93 @@ const STILL_WANTED: &str = "(
         SELECT 1 FROM subscription p WHERE p.subscriber = s.id AND (p.list = e.audience OR p.digest = e.audience))
     OR e.audience_kind = 'person' AND (s.standing = 1 OR s.standing = 0 AND e.word = 'confirmation'))";
 
-// `condition` is further SQL with its one parameter, $5.
-async fn claim(
+// A delivery that is due, as it is when it is claimed: edition, recipient, attempts, fence; of a subscriber who wants
+// it the lookup hash and the sealed address in hexadecimal digits and the language; whether it is personal.
+#[derive(Deserialize)]
+struct DueRow(i64, i64, i64, i64, Option<String>, Option<String>, Option<String>, i64);
+
+impl DueRow {
+    // By the language: the digits of no bytes are no text in SQLite and none at all in PostgreSQL.
+    fn is_wanted(&self) -> bool {
+        self.6.is_some()
+    }
+
+    fn claim(self) -> Option<Claim> {
+        let Self(edition, recipient, attempts, fence, lookup, sealed, lang, personal) = self;
+        Some(Claim {
+            edition,
+            recipient,
+            attempts: small(attempts),
+            fence,
+            lookup: unhex(&lookup.unwrap_or_default())?,
+            sealed: unhex(&sealed.unwrap_or_default())?,
+            personal: personal != 0,
+            lang: lang.unwrap_or_default(),
+        })
+    }
+}
+
+// The oldest of a lane. `condition` is further SQL with its one parameter, $4.
+async fn due(
     connection: &mut AnyConnection,
-    ledger: &Ledger,
+    dialect: Dialect,
     lane: i64,
     condition: Option<(&str, &str)>,
     most: u32,
-    lease_until: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> sqlx::Result<Vec<Claim>> {
-    // A claimed row's due time is its lease's end: what a dead process held falls due again by itself.
+) -> anyhow::Result<Vec<DueRow>> {
     let sql = condition.map_or("", |(sql, _)| sql);
-    // Materialized: a subquery that PostgreSQL ran twice would lock and claim more than `most`.
+    let rows = dialect.gathered(&[
+        ("d.edition", "BIGINT"),
+        ("d.recipient", "BIGINT"),
+        ("d.attempts + 1", "BIGINT"),
+        ("d.fence + 1", "BIGINT"),
+        ("s.lookup", BYTES),
+        ("s.sealed", BYTES),
+        ("s.lang", "TEXT"),
+        ("CASE e.audience_kind WHEN 'person' THEN 1 ELSE 0 END", "BIGINT"),
+    ]);
+    // Materialized: a subquery that PostgreSQL ran twice would lock more than `most`.
     let statement = format!(
-        "WITH due (e, r) AS MATERIALIZED (
-             SELECT edition, recipient FROM delivery WHERE lane = $2 AND state < 2 AND due_at <= $3 {sql}
-             ORDER BY due_at, edition LIMIT $4{})
-         UPDATE delivery SET state = 1, attempts = attempts + 1, fence = fence + 1, due_at = $1
-         FROM due WHERE edition = due.e AND recipient = due.r
-         RETURNING edition, recipient, attempts, fence",
-        ledger.dialect.skip_locked()
+        "WITH d AS MATERIALIZED (
+             SELECT edition, recipient, attempts, fence FROM delivery
+             WHERE lane = $1 AND state < 2 AND due_at <= $2 {sql}
+             ORDER BY due_at, edition LIMIT $3{})
+         SELECT {rows} FROM d LEFT JOIN edition e ON e.id = d.edition
+         LEFT JOIN subscriber s ON s.id = d.recipient AND {STILL_WANTED}",
+        dialect.skip_locked()
     );
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(statement))
-        .bind(millis(lease_until))
-        .bind(lane)
-        .bind(millis(now))
-        .bind(i64::from(most));
+    let mut query =
+        sqlx::query_scalar(sqlx::AssertSqlSafe(statement)).bind(lane).bind(millis(now)).bind(i64::from(most));
     if let Some((_, parameter)) = condition {
         query = query.bind(parameter);
     }
-    let rows = query.fetch_all(connection).await?;
-    let claims: sqlx::Result<Vec<Claim>> = rows
-        .into_iter()
-        .map(|row| {
-            Ok(Claim {
-                edition: row.try_get(0)?,
-                recipient: row.try_get(1)?,
-                attempts: small(row.try_get(2)?),
-                fence: row.try_get(3)?,
-                lookup: Vec::new(),
-                sealed: Vec::new(),
-                personal: false,
-                lang: String::new(),
-            })
-        })
-        .collect();
-    let mut claims = claims?;
-    // RETURNING has no order.
-    claims.sort_by_key(|claim| (claim.edition, claim.recipient));
-    Ok(claims)
+    let rows: String = query.fetch_one(connection).await?;
+    serde_json::from_str(&rows).context("read what is due")
+}
+
+// A claimed row's due time is its lease's end: what a dead process held falls due again by itself.
+async fn hold(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    due: &[DueRow],
+    lease_until: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    if due.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = due.iter().map(|row| (row.0, row.1)).collect();
+    let source = dialect.rows(&[("edition", "BIGINT"), ("recipient", "BIGINT")]);
+    let statement = format!(
+        "UPDATE delivery SET state = 1, attempts = attempts + 1, fence = fence + 1, due_at = $2 FROM {source} v
+         WHERE delivery.edition = v.edition AND delivery.recipient = v.recipient"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(rows_text(&rows)?)
+        .bind(millis(lease_until))
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 // Who is on two lists is frozen in one of two editions that say the same. When they have left that list and are

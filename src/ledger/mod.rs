@@ -1,8 +1,9 @@
 //! Ledger: the durable record of revisions, editions, deliveries and subscribers; the only SQL.
 //!
-//! One text for SQLite and PostgreSQL. They differ in three places: how a claim passes over rows that another
-//! claims (`Dialect::skip_locked`), how a batch of rows comes in as one parameter (`Dialect::rows`), and whether
-//! a transaction goes over whole (`delivering::Recording`); and in how a table is made (`schema`).
+//! One text for SQLite and PostgreSQL. They differ in few places: how a claim passes over rows that another
+//! claims (`Dialect::skip_locked`), how a batch of rows comes in and goes out as one value (`Dialect::rows`,
+//! `Dialect::gathered`), how a transaction begins that reads first (`Dialect::begin_writing`) and whether one goes
+//! over whole (`delivering::Recording`); and in how a table is made (`schema`).
 //! Times are milliseconds since 1970 in UTC.
 
 pub mod asking;
@@ -72,10 +73,35 @@ impl Dialect {
         };
         let columns: Vec<String> = columns.iter().enumerate().map(column).collect();
         let source = match self {
-            Self::Sqlite => "json_each($1)",
+            // Of each row the binary form: a column is found in it without reading its text again.
+            Self::Sqlite => "jsonb_each($1)",
             Self::Postgres => "json_array_elements(CAST($1 AS JSON))",
         };
         format!("(SELECT {} FROM {source})", columns.join(", "))
+    }
+
+    // The way back: all rows of a query in one, the JSON text `[[…], …]`, each column an expression with its SQL type
+    // or `BYTES`. What comes row by row changes threads row by row.
+    fn gathered(self, columns: &[(&str, &str)]) -> String {
+        let column = |(expression, kind): &(&str, &str)| match (self, *kind) {
+            (Self::Sqlite, BYTES) => format!("hex({expression})"),
+            (Self::Postgres, BYTES) => format!("encode({expression}, 'hex')"),
+            (Self::Sqlite | Self::Postgres, _) => (*expression).to_owned(),
+        };
+        let columns = columns.iter().map(column).collect::<Vec<_>>().join(", ");
+        match self {
+            Self::Sqlite => format!("json_group_array(json_array({columns}))"),
+            Self::Postgres => format!("CAST(COALESCE(json_agg(json_build_array({columns})), '[]') AS TEXT)"),
+        }
+    }
+
+    // How a transaction begins that reads before it writes. SQLite would else refuse to write when another process
+    // has written since.
+    fn begin_writing(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN",
+        }
     }
 }
 
@@ -195,6 +221,12 @@ fn rows_text(rows: &impl Serialize) -> anyhow::Result<String> {
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+fn unhex(digits: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pairs = digits.as_bytes().chunks(2);
+    pairs.map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect()
 }
 
 fn millis(at: DateTime<Utc>) -> i64 {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
+use handbill::channel::smtp::body::is_encoded;
 use handbill::config::{List, Mail, Returns, Select, Site, Transport, When};
 use handbill::edition::{Audience, Content, Edition, Member};
 use handbill::notice::Notice;
@@ -242,6 +243,7 @@ fn check_sound(message: &[u8]) {
         assert!(!line.contains(['\r', '\n']), "only CRLF: {line:?}");
         assert!(line.len() <= 998, "RFC 5322 section 2.1.1: {line:?}");
     }
+    assert!(is_encoded(message), "it can go over the wire as it is");
 }
 
 fn check_letter(letter: &Letter) {
@@ -608,6 +610,20 @@ fn two_recipients_mails_differ_only_in_their_own_values() {
 #[test]
 fn the_same_edition_is_the_same_bytes() {
     assert_eq!(bytes(&alert(&action()), &stamp()), bytes(&alert(&action()), &stamp()));
+}
+
+#[test]
+fn a_stamp_cannot_begin_a_line_with_a_dot() {
+    let hostile = ".\r\n.\r\n..".to_owned();
+    let stamp = Stamp {
+        recipient: hostile.clone(),
+        message_id: hostile.clone(),
+        unsubscribe_url: hostile.clone(),
+        preferences_url: hostile.clone(),
+        unsubscribe_mailto: Some(hostile.clone()),
+        in_reply_to: Some(hostile),
+    };
+    check_sound(&bytes(&alert(&action()), &stamp));
 }
 
 #[test]

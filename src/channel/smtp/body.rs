@@ -39,3 +39,10 @@ pub fn encode(message: &[u8], out: &mut Vec<u8>) -> u64 {
     }
     (out.len() - start - doubled) as u64
 }
+
+/// Whether `encode` would leave the message as it is.
+pub fn is_encoded(message: &[u8]) -> bool {
+    let mut encoded = Vec::with_capacity(message.len());
+    encode(message, &mut encoded);
+    encoded == message
+}

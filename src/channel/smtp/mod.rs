@@ -84,11 +84,24 @@ impl Connection {
     /// once; not one byte of that body goes out before the next call. What was announced must be sent next,
     /// or the connection dropped (`quit` does): a relay that said 354 takes any other word for the message.
     pub async fn send(&mut self, envelope: &Envelope, message: &[u8], next: Option<&Envelope>) -> Answer {
-        let started = Instant::now();
-        match self.exchange(envelope, message, next).await {
-            Verdict::Heard(stage, heard) => answer(stage, &heard, envelope.recipient(), started.elapsed()),
-            Verdict::Ours(outcome, text) => ours(outcome, text, started.elapsed()),
-        }
+        self.message.clear();
+        let size = body::encode(message, &mut self.message);
+        self.send_message(envelope, size, next).await
+    }
+
+    /// As `send`, of a message that is as `body::encode` would leave it: it is not copied, and has changed when
+    /// this returns.
+    pub async fn send_encoded(
+        &mut self,
+        envelope: &Envelope,
+        message: &mut Vec<u8>,
+        next: Option<&Envelope>,
+    ) -> Answer {
+        std::mem::swap(&mut self.message, message);
+        let size = self.message.len() as u64;
+        let answer = self.send_message(envelope, size, next).await;
+        std::mem::swap(&mut self.message, message);
+        answer
     }
 
     /// Whether `send` may be called again. False for good after a lost reply, a 421 or a cancelled `send`.
@@ -116,7 +129,16 @@ impl Connection {
         }
     }
 
-    async fn exchange(&mut self, envelope: &Envelope, message: &[u8], next: Option<&Envelope>) -> Verdict {
+    async fn send_message(&mut self, envelope: &Envelope, size: u64, next: Option<&Envelope>) -> Answer {
+        let started = Instant::now();
+        match self.exchange(envelope, size, next).await {
+            Verdict::Heard(stage, heard) => answer(stage, &heard, envelope.recipient(), started.elapsed()),
+            Verdict::Ours(outcome, text) => ours(outcome, text, started.elapsed()),
+        }
+    }
+
+    /// Sends what stands in `message`, which is of this `size` as RFC 1870 counts it.
+    async fn exchange(&mut self, envelope: &Envelope, size: u64, next: Option<&Envelope>) -> Verdict {
         if !self.in_step {
             return lost(Stage::Mail, "the connection is out of step");
         }
@@ -125,8 +147,6 @@ impl Connection {
             self.in_step = false;
             return lost(Stage::Mail, "another envelope was announced");
         }
-        self.message.clear();
-        let size = body::encode(message, &mut self.message);
         if let Some(refusal) = self.refusal(envelope, size) {
             self.in_step = announced.is_none();
             return refusal;
