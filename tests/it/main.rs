@@ -19,6 +19,7 @@ mod dkim;
 mod doctor;
 mod email;
 mod feed;
+mod folder;
 mod import;
 mod key;
 mod ledger;
