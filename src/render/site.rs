@@ -346,21 +346,21 @@ impl<'a> Catalog<'a> {
             let number = number + 1;
             documents.push(Document {
                 path: format!("{}index.html", topic.closed_path(number)),
-                stamp: stamp(base, &(number, number == closed, self.keys_of(chunk))),
+                stamp: stamp(base, &(number, number == closed, topic.spelt(), self.keys_of(chunk))),
                 what: What::Index(topic.clone(), Some(number)),
             });
         }
         let newest = &members.index[closed * PAGE_SIZE..];
         documents.push(Document {
             path: format!("{}index.html", topic.index_path()),
-            stamp: stamp(base, &(closed, members.actions.is_empty(), self.keys_of(newest))),
+            stamp: stamp(base, &(closed, members.actions.is_empty(), topic.spelt(), self.keys_of(newest))),
             what: What::Index(topic.clone(), None),
         });
     }
 
     fn add_feeds(&self, base: &DefaultHasher, members: &Members, documents: &mut Vec<Document>) {
         let topic = &members.topic;
-        let feed = stamp(base, &self.keys_of(self.selected(members)));
+        let feed = stamp(base, &(topic.spelt(), self.keys_of(self.selected(members))));
         for format in Format::ALL {
             documents.push(Document {
                 path: format!("{}.{}", topic.feed_path(), format.extension()),
@@ -371,7 +371,7 @@ impl<'a> Catalog<'a> {
         if let Some(path) = self.calendar_path(members) {
             documents.push(Document {
                 path: format!("{path}.{}", calendar::EXTENSION),
-                stamp: stamp(base, &self.keys_of(&members.actions)),
+                stamp: stamp(base, &(topic.spelt(), self.keys_of(&members.actions))),
                 what: What::Calendar(topic.clone()),
             });
         }
@@ -620,6 +620,16 @@ fn key(revision: &Revision, now: DateTime<Utc>) -> u64 {
     }
     crate::notice::shown::next_change(notice, now).hash(&mut hasher);
     hasher.finish()
+}
+
+impl Topic {
+    // Which notice is the first to spell a tag may change without any change of those that a document shows.
+    fn spelt(&self) -> &str {
+        match self {
+            Self::All | Self::Kind(_) => "",
+            Self::Tag(tag) => &tag.name,
+        }
+    }
 }
 
 fn stamp(base: &DefaultHasher, inputs: &impl Hash) -> u64 {
