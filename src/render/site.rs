@@ -123,6 +123,8 @@ pub struct Catalog<'a> {
     referrers: HashMap<usize, Vec<usize>>,
     /// Those that were found, by where they stand under the site.
     pictures: BTreeMap<String, Picture>,
+    /// What its feeds have said.
+    shared: feed::Shared,
 }
 
 /// The notices of a topic, as positions in the catalog.
@@ -206,6 +208,7 @@ impl<'a> Catalog<'a> {
             members: Vec::new(),
             referrers: HashMap::new(),
             pictures: BTreeMap::new(),
+            shared: feed::Shared::default(),
             revisions,
             positions,
         };
@@ -531,7 +534,7 @@ impl<'a> Catalog<'a> {
         let title = topic.feed_title(self.site, self.words);
         let (path, page) = (topic.feed_path(), topic.page_path());
         let feed = Feed { title, path, page, entries, pictures: &self.pictures };
-        feed::render(self.site, self.words, &feed, format, self.now)
+        feed::render_shared(self.site, self.words, &feed, format, &self.shared, self.now)
     }
 
     fn selected<'m>(&self, members: &'m Members) -> &'m [usize] {
