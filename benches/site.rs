@@ -1,7 +1,8 @@
 //! Site: 10,000 notices to a folder of documents, beside Hugo on the same notices; then one notice more.
 //!
-//! `cargo bench --bench site [-- count]`; needs Debian's package hugo. `-- count folder` measures only the latter,
-//! in an installation there, which is made when there is none and stays: a profiler wants it twice.
+//! `cargo bench --bench site [-- count]`; needs Debian's package hugo. `-- count folder [rounds]` measures only the
+//! latter, in an installation there, which is made when there is none and stays: a profiler wants it twice, and more
+//! rounds than five.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -34,7 +35,7 @@ fn main() {
             lay_out(folder, count);
         }
         let there = meter::files(&folder.join("notices"));
-        publish(folder, there);
+        publish(folder, there, arguments.get(2).and_then(|it| it.parse().ok()).unwrap_or(PUBLISHED));
         return;
     }
     let root = meter::folder();
@@ -58,7 +59,7 @@ fn main() {
         cold.cpu.as_secs_f64() / theirs.cpu.as_secs_f64(),
         cold.cpu.as_secs_f64() / (theirs.cpu + compressed.cpu).as_secs_f64()
     );
-    publish(&ours, count);
+    publish(&ours, count, PUBLISHED);
 }
 
 fn lay_out(root: &Path, count: usize) {
@@ -102,7 +103,7 @@ fn compress(folder: &Path) {
 }
 
 /// One notice at a time into a service that runs: a file appears, a look, its documents are in their places.
-fn publish(root: &Path, count: usize) {
+fn publish(root: &Path, count: usize, rounds: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let installation = Installation::open(root).unwrap();
     let begun = Clock::wall().now();
@@ -116,7 +117,7 @@ fn publish(root: &Path, count: usize) {
         })
     });
     println!("the first look:            {first}");
-    for round in 0..PUBLISHED {
+    for round in 0..rounds {
         let now = begun + TimeDelta::seconds(10 * i64::try_from(round + 1).unwrap());
         let (_, idle) = meter::threads(|| runtime.block_on(publisher.look(now)).unwrap());
         write_new(root, count + round, now);

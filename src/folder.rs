@@ -1,5 +1,7 @@
 //! Folder: the only reader of `notices/`.
 
+mod watch; // which of them were written to
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
@@ -8,8 +10,9 @@ use std::time::SystemTime;
 use anyhow::Context;
 
 use crate::fields::{self, Placed};
+use crate::folder::watch::Watch;
 use crate::notice::parse::{self, Defaults, Named, Parsed};
-use crate::notice::picture;
+use crate::notice::{NoticeId, picture};
 use crate::plan::Drafts;
 use crate::problem::{Problem, Report, Severity};
 use crate::revision::Draft;
@@ -24,12 +27,16 @@ pub struct Folder {
     // By name. Apart from the files, because of ten thousand each is asked for at every look.
     seen: HashMap<String, Seen>,
     looks: u64,
+    // None where every file is looked at each time.
+    watch: Option<Watch>,
     files: BTreeMap<String, File>,
     // The pictures that the files name, by where they lie under the site, as they were looked at.
     pictures: BTreeMap<String, Picture>,
     reading: Reading,
     // Whether every file is in order with the others, so that a change of one is no change of another.
     in_order: bool,
+    // Whether they were checked and no file had a problem with another one or with a picture.
+    is_faultless: bool,
 }
 
 /// What a folder holds.
@@ -55,6 +62,8 @@ struct Seen {
     stamp: Stamp,
     // The number of the look that found it last.
     look: u64,
+    // Whether it has another name, under which it may be written to.
+    is_linked: bool,
 }
 
 #[derive(Debug)]
@@ -77,6 +86,17 @@ struct Stamp {
     bytes: u64,
 }
 
+// What a look found.
+#[derive(Debug, Default)]
+struct Found {
+    changed: Vec<(String, Seen)>,
+    gone: Vec<String>,
+}
+
+// A watch is taken at its word for so many looks, a minute of those of a service: should it ever miss something,
+// that is not missed for long.
+const LOOKS_BY_WATCH: u64 = 30;
+
 impl Folder {
     /// The folder at `path`, shown as `shown_as` in problems.
     pub fn new(path: PathBuf, shown_as: &str, defaults: Defaults) -> Self {
@@ -86,24 +106,25 @@ impl Folder {
             defaults,
             seen: HashMap::new(),
             looks: 0,
+            watch: None,
             files: BTreeMap::new(),
             pictures: BTreeMap::new(),
             reading: Reading::default(),
             in_order: true,
+            is_faultless: false,
         }
     }
 
     /// Reads what has changed since the last time; `None` when nothing has.
     pub fn read(&mut self) -> anyhow::Result<Option<&Reading>> {
-        let changed = self.find_changed()?;
-        let gone = self.forget_gone();
+        let Found { changed, gone } = self.find_changed()?;
         if changed.is_empty() && gone.is_empty() && !self.files.is_empty() && self.pictures_are_the_same() {
             return Ok(None);
         }
         let mut read = Vec::with_capacity(changed.len());
-        for (name, stamp) in changed {
+        for (name, seen) in changed {
             read.push((self.read_file(&name), name.clone()));
-            self.seen.insert(name, Seen { stamp, look: self.looks });
+            self.seen.insert(name, seen);
         }
         self.replace(gone, read);
         Ok(Some(&self.reading))
@@ -120,9 +141,23 @@ impl Folder {
         &self.reading
     }
 
-    // The names of the files that are new or were written to.
-    fn find_changed(&mut self) -> anyhow::Result<Vec<(String, Stamp)>> {
+    // The files that are new, were written to or are gone.
+    fn find_changed(&mut self) -> anyhow::Result<Found> {
         self.looks += 1;
+        let written = self.watch.as_mut().and_then(|watch| watch.written(&self.path));
+        let is_known = written.is_some();
+        if let Some(written) = written.filter(|_| !self.looks.is_multiple_of(LOOKS_BY_WATCH)) {
+            return Ok(self.look_at_some(written));
+        }
+        // It watches before the folder is walked: what is written from now on it tells. After a walk that failed
+        // there is none, and all is walked again.
+        let watch = self.watch.take().filter(|_| is_known).or_else(|| Watch::begin(&self.path));
+        let found = self.look_at_all()?;
+        self.watch = watch;
+        Ok(found)
+    }
+
+    fn look_at_all(&mut self) -> anyhow::Result<Found> {
         let mut changed = Vec::new();
         for entry in
             fs::read_dir(&self.path).with_context(|| format!("read the folder {}", self.path.display()))?
@@ -130,29 +165,62 @@ impl Folder {
             let entry = entry.context("read the folder of notices")?;
             let name = entry.file_name();
             let name = name.to_string_lossy();
-            // Editors write `.name.md.swp` and `name.md~` beside the file.
-            if name.starts_with('.') || !name.ends_with(".md") {
+            if !is_of_notice(&name) {
                 continue;
             }
-            let Some(stamp) = stamp(&entry) else { continue };
+            let Some(found) = self.seen_in(&entry) else { continue };
             match self.seen.get_mut(&*name) {
-                Some(seen) => {
+                // It keeps its old stamp until it is read: this look may yet fail.
+                Some(seen) if seen.stamp != found.stamp => {
                     seen.look = self.looks;
-                    // It keeps its old stamp until it is read: this look may yet fail.
-                    if seen.stamp != stamp {
-                        changed.push((name.into_owned(), stamp));
-                    }
+                    changed.push((name.into_owned(), found));
                 }
-                None => changed.push((name.into_owned(), stamp)),
+                Some(seen) => *seen = found,
+                None => changed.push((name.into_owned(), found)),
             }
         }
-        Ok(changed)
+        let gone = self.seen.extract_if(|_, seen| seen.look != self.looks);
+        let gone = gone.map(|(name, _)| name).collect();
+        Ok(Found { changed, gone })
     }
 
-    // The names of the files that this look did not find.
-    fn forget_gone(&mut self) -> Vec<String> {
-        let gone = self.seen.extract_if(|_, seen| seen.look != self.looks);
-        gone.map(|(name, _)| name).collect()
+    // Those that the watch names, and those of which it need not know.
+    fn look_at_some(&mut self, written: Vec<String>) -> Found {
+        let linked = self.seen.iter().filter(|(_, seen)| seen.is_linked).map(|(name, _)| name.clone());
+        let names: BTreeSet<String> =
+            written.into_iter().filter(|name| is_of_notice(name)).chain(linked).collect();
+        let mut found = Found::default();
+        for name in names {
+            match (self.seen_at(&self.path.join(&name)), self.seen.get(&name)) {
+                (Some(now), Some(seen)) if now.stamp == seen.stamp => {
+                    self.seen.insert(name, now);
+                }
+                (Some(now), _) => found.changed.push((name, now)),
+                (None, Some(_)) => {
+                    self.seen.remove(&name);
+                    found.gone.push(name);
+                }
+                (None, None) => {}
+            }
+        }
+        found
+    }
+
+    // None for what is no file; one that vanished meanwhile is gone. The folder is open: what is asked of an entry
+    // of it need not be looked for from the root on, but a link must be followed.
+    fn seen_in(&self, entry: &DirEntry) -> Option<Seen> {
+        if entry.file_type().ok()?.is_symlink() {
+            return self.seen_at(&entry.path());
+        }
+        let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
+        Some(Seen { stamp: stamp(&metadata), look: self.looks, is_linked: has_other_names(&metadata) })
+    }
+
+    fn seen_at(&self, path: &Path) -> Option<Seen> {
+        let is_symlink = fs::symlink_metadata(path).ok()?.is_symlink();
+        let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        let is_linked = is_symlink || has_other_names(&metadata);
+        Some(Seen { stamp: stamp(&metadata), look: self.looks, is_linked })
     }
 
     // Beside the folder of the notices.
@@ -200,6 +268,7 @@ impl Folder {
     }
 
     fn replace(&mut self, gone: Vec<String>, read: Vec<(File, String)>) {
+        let apart = self.stands_apart(&gone, &read).map(str::to_owned);
         for name in gone.iter().chain(read.iter().map(|(_, name)| name)) {
             if let Some(draft) = self.files.remove(name).and_then(|file| file.draft) {
                 self.reading.drafts.remove(&draft.notice.id);
@@ -211,8 +280,50 @@ impl Folder {
             }
             self.files.insert(name, file);
         }
-        self.look_at_pictures();
-        self.check_together();
+        match apart {
+            Some(name) => self.report_alone(&name),
+            None => {
+                self.look_at_pictures();
+                self.check_together();
+            }
+        }
+    }
+
+    // The name of the one file that was read, when all the others stay in order whatever it says: it is as new or
+    // has the id that it had, and what it refers to is there. All of ten thousand need not be checked then.
+    fn stands_apart<'r>(&self, gone: &[String], read: &'r [(File, String)]) -> Option<&'r str> {
+        let [(file, name)] = read else { return None };
+        let id = &file.draft.as_ref()?.notice.id;
+        let before = self.files.get(name);
+        let is_its_own = match before {
+            Some(before) => before.draft.as_ref().is_some_and(|draft| draft.notice.id == *id),
+            None => !self.reading.drafts.contains_key(id),
+        };
+        let is_there = |reference: &Placed<String>| {
+            NoticeId::parse(&reference.value)
+                .is_some_and(|named| named == *id || self.reading.drafts.contains_key(&named))
+        };
+        let shows_pictures = |file: &File| !file.parsed.pictures.is_empty();
+        let is_apart = self.is_faultless
+            && gone.is_empty()
+            && is_its_own
+            && file.parsed.references.iter().all(is_there)
+            && !shows_pictures(file)
+            && !before.is_some_and(shows_pictures)
+            && self.pictures_are_the_same();
+        is_apart.then_some(name)
+    }
+
+    fn report_alone(&mut self, name: &str) {
+        let Some(File { parsed: Parsed { report, .. }, .. }) = self.files.get(name) else { return };
+        let reports = &mut self.reading.reports;
+        reports.retain(|other| other.path != report.path);
+        if !report.problems.is_empty() {
+            // In the order of their names.
+            let place = reports.partition_point(|other| other.path < report.path);
+            reports.insert(place, report.clone());
+        }
+        self.reading.files = self.files.len();
     }
 
     fn check_together(&mut self) {
@@ -239,6 +350,7 @@ impl Folder {
             self.reading.drafts = drafts.map(|draft| (draft.notice.id.clone(), draft.clone())).collect();
         }
         self.in_order = faulty.is_empty();
+        self.is_faultless = together.is_empty();
         self.reading.files = files.len();
         self.reading.reports.clear();
         for (index, file) in files.iter().enumerate() {
@@ -285,9 +397,28 @@ impl Folder {
     }
 }
 
+// Editors write `.name.md.swp` and `name.md~` beside the file.
+fn is_of_notice(name: &str) -> bool {
+    !name.starts_with('.') && name.ends_with(".md")
+}
+
 fn stamp_of(path: &Path) -> Option<Stamp> {
-    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-    Some(Stamp { modified: metadata.modified().ok(), bytes: metadata.len() })
+    fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| stamp(&metadata))
+}
+
+fn stamp(metadata: &fs::Metadata) -> Stamp {
+    Stamp { modified: metadata.modified().ok(), bytes: metadata.len() }
+}
+
+#[cfg(unix)]
+fn has_other_names(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    metadata.nlink() > 1
+}
+
+#[cfg(not(unix))]
+fn has_other_names(_: &fs::Metadata) -> bool {
+    true
 }
 
 fn problem_of(path: &str, file: &Path) -> Option<PictureProblem> {
@@ -302,17 +433,6 @@ impl File {
     fn named(&self) -> Named<'_> {
         Named { id: self.draft.as_ref().map(|draft| &draft.notice.id), ..self.parsed.named() }
     }
-}
-
-// None for what is no file; one that vanished meanwhile is gone. The folder is open: what is asked of an entry
-// of it need not be looked for from the root on, but a link must be followed.
-fn stamp(entry: &DirEntry) -> Option<Stamp> {
-    let metadata = if entry.file_type().ok()?.is_symlink() {
-        fs::metadata(entry.path()).ok()?
-    } else {
-        entry.metadata().ok()?
-    };
-    metadata.is_file().then(|| Stamp { modified: metadata.modified().ok(), bytes: metadata.len() })
 }
 
 fn read_text(path: &Path) -> Result<String, Problem> {

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::channel::site::{self, Manifest, Written};
+use crate::channel::site::{self, Manifest, Standing, Written};
 use crate::clock::Clock;
 use crate::folder::{Folder, Reading};
 use crate::installation::Installation;
@@ -20,7 +20,8 @@ use crate::ledger::{Dialect, Ledger};
 use crate::notice::NoticeId;
 use crate::plan::{self, Entry, History, Step};
 use crate::render::page::person::Terms;
-use crate::render::site::{Catalog, among_themselves, next_change};
+use crate::render::site::card::Cards;
+use crate::render::site::{Catalog, Published};
 use crate::render::templates::Templates;
 use crate::revision::Revision;
 
@@ -41,7 +42,7 @@ pub struct Publisher {
     marked_at: Option<DateTime<Utc>>,
     // When the documents must be looked at again, files left as they are.
     documents_change_at: Option<DateTime<Utc>>,
-    manifest: Option<Manifest>,
+    known: Option<Known>,
 }
 
 /// What one look did.
@@ -88,7 +89,7 @@ impl Publisher {
             idle_until: None,
             marked_at: None,
             documents_change_at: None,
-            manifest: None,
+            known: None,
         }
     }
 
@@ -209,61 +210,78 @@ impl Publisher {
     ) -> anyhow::Result<Option<Written>> {
         let revised = entries.iter().any(|entry| matches!(entry.step, Step::Revise(_)));
         let due = self.documents_change_at.is_some_and(|at| at <= now);
-        if !revised && !is_new && !due && self.manifest.is_some() {
+        if !revised && !is_new && !due && self.known.is_some() {
             return Ok(None);
         }
         // Lent and not copied: of ten thousand the copy would be felt.
         let Some(history) = self.history.take() else { return Ok(None) };
         let (installation, templates) = (self.installation.clone(), Arc::clone(&self.templates));
-        // While it is written the manifest is not known; after an error it is read again.
-        let manifest = self.manifest.take();
+        // While it is written the folder is not known; after an error its manifest is read again.
+        let known = self.known.take();
         let task = tokio::task::spawn_blocking(move || {
             let revisions: Vec<&Revision> = history.revisions.values().collect();
             let folder = installation.site();
-            let site = write_site(&installation, &templates, &revisions, &folder, manifest, now);
+            let site = write_site(&installation, &templates, &revisions, &folder, known, now);
             (history, site)
         });
         let (history, site) = task.await.context("write the documents")?;
         self.history = Some(history);
         let site = site?;
         self.documents_change_at = site.changes_at;
-        self.manifest = Some(site.manifest);
+        self.known = Some(site.known);
         Ok(Some(site.written))
     }
 }
 
 /// A folder of documents as it was left.
 pub struct Site {
-    /// What stands where.
-    pub manifest: Manifest,
+    /// What is known of it from now on.
+    pub known: Known,
     /// What was done.
     pub written: Written,
     /// When a document changes by itself.
     pub changes_at: Option<DateTime<Utc>>,
 }
 
-/// Makes `folder` hold the documents of `revisions` as they are at `now`; over `manifest`, or over what is found.
+/// What is known of a folder of documents from one writing to the next, by this process alone: after any error, or
+/// with another configuration or other templates, it begins with nothing.
+#[derive(Debug)]
+pub struct Known {
+    /// What stands where.
+    pub manifest: Manifest,
+    standing: Standing,
+    cards: Cards,
+}
+
+impl Known {
+    /// What is found in the folder.
+    fn open(folder: &Path) -> anyhow::Result<Self> {
+        Ok(Self { manifest: site::open(folder)?, standing: Standing::default(), cards: Cards::default() })
+    }
+}
+
+/// Makes `folder` hold the documents of `revisions` as they are at `now`; over what is `known`, or what is found.
 pub fn write_site(
     installation: &Installation,
     templates: &Templates,
     revisions: &[&Revision],
     folder: &Path,
-    manifest: Option<Manifest>,
+    known: Option<Known>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Site> {
     let config = &installation.config;
-    let revisions = among_themselves(&config.site, revisions);
-    let revisions: Vec<&Revision> = revisions.iter().map(AsRef::as_ref).collect();
-    let catalog = Catalog::new(&config.site, &config.lists, config.feed_entries, templates, &revisions, now)?
-        .with_terms(Terms::of(config));
-    let manifest = match manifest {
-        Some(manifest) => manifest,
-        None => site::open(folder)?,
+    let Known { manifest, standing, mut cards } = match known {
+        Some(known) => known,
+        None => Known::open(folder)?,
     };
+    let published = Published::new(&config.site, revisions.to_vec(), &mut cards, now);
+    let entries = config.feed_entries;
+    let catalog = Catalog::of_published(&config.site, &config.lists, entries, templates, &published, now)?
+        .with_terms(Terms::of(config));
     let pictures = site::find_pictures(&installation.root, &manifest, catalog.pictures());
     let catalog = catalog.with_pictures(pictures);
-    let (manifest, written) = site::write(folder, manifest, &catalog, now)?;
-    Ok(Site { manifest, written, changes_at: next_change(&revisions, now) })
+    let (manifest, standing, written) = site::rewrite(folder, manifest, standing, &catalog, now)?;
+    Ok(Site { known: Known { manifest, standing, cards }, written, changes_at: published.next_change() })
 }
 
 /// Looks until `stop`, at every change of the folder (within `poll` of the clock's time) and whenever
@@ -299,8 +317,8 @@ pub async fn run(
                     // Kept for a deliverer that is busy at this moment.
                     committed.notify_one();
                 }
-                if let (Some(_), Some(manifest)) = (looked.written, &publisher.manifest) {
-                    written(manifest.clone());
+                if let (Some(_), Some(known)) = (looked.written, &publisher.known) {
+                    written(known.manifest.clone());
                 }
             }
             // The ledger or the disk: it is tried again, and nothing is lost meanwhile.

@@ -3,6 +3,9 @@
 //! A file is written beside its place and renamed into it, so nobody ever reads half of one. A journal names
 //! the paths of a run before the first of them is touched, and the manifest is written after the last: the
 //! run after a crash takes the manifest's word for every other path and looks at those again.
+//!
+//! Of ten thousand notices the manifest is megabytes, and a new notice changes twenty of its lines: these are
+//! written to a small file that is laid over the large one when both are read, and from time to time into it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -35,6 +38,23 @@ pub struct Manifest {
     /// The paths of a run that was interrupted: what stands there is whole, and may be another version.
     #[serde(skip)]
     suspects: BTreeSet<String>,
+    /// Of its file's bytes; none while it has no file.
+    #[serde(skip)]
+    whole: Option<String>,
+    /// The paths of which that file does not say what is so.
+    #[serde(skip)]
+    recent: BTreeSet<String>,
+}
+
+/// What has become of some paths since the manifest was written whole.
+#[derive(Debug, Serialize, Deserialize)]
+struct Recent<P: Ord, E> {
+    /// Of the bytes of that manifest: over another one it means nothing.
+    over: String,
+    /// None where no document is any more.
+    documents: BTreeMap<P, Option<E>>,
+    /// Those of the paths that are gone.
+    gone: BTreeMap<P, i64>,
 }
 
 /// A document as it stands in the folder.
@@ -55,6 +75,12 @@ pub struct Entry {
     /// Bytes of the `.br` beside it, when that is worth it.
     pub brotli: Option<u64>,
 }
+
+/// The stamps of the pages of the notices whose documents stand as a manifest says, by the notices' slots: what need
+/// not be compared with it line by line. It is of the manifest and the cards that it was filled with, and empty it
+/// is of any.
+#[derive(Debug, Default)]
+pub struct Standing(Vec<Option<u64>>);
 
 /// What one run changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -95,6 +121,7 @@ pub struct Writing<'a> {
     catalog: &'a Catalog<'a>,
     now: DateTime<Utc>,
     manifest: Manifest,
+    standing: Standing,
     documents: vec::IntoIter<Document>,
     rendered: VecDeque<Rendered>,
     removals: Vec<String>,
@@ -140,14 +167,24 @@ enum Stage {
 /// The folder of what is no document; no web server shows it to anybody.
 const OWN: &str = ".handbill";
 
+const RECENT: &str = "recent.json";
+
+/// Of so many paths the small file is some 100 KB, and two dozen notices come before the manifest is written
+/// whole again; where all of them are few, it is when a quarter have changed.
+const MOST_RECENT: usize = 500;
+
 /// Documents that are rendered together, on all cores; they wait in memory to be written, some MiB.
 const BATCH: usize = 256;
 
 /// Smaller documents are not compressed: with the header of its encoding it still fits one packet.
 const MIN_COMPRESSED: usize = 512;
 
-/// gzip's default: level 9 takes twice as long for one byte in a hundred.
+/// gzip's default, for what people wait for: level 9 takes twice as long for one byte in a hundred.
 const GZIP_LEVEL: u32 = 6;
+
+/// The level for feeds and calendars, of which a notice changes a megabyte: level 6 takes two and a half times as
+/// long for one byte in twenty, and who reads them asks first whether there is anything new.
+const GZIP_LEVEL_OF_FEEDS: u32 = 3;
 
 /// Brotli's level 5: pages by a tenth smaller than gzip's; level 11 takes a hundred times as long, and one
 /// notice changes twenty documents.
@@ -166,10 +203,17 @@ pub fn open(folder: &Path) -> Result<Manifest, Error> {
     let journal = journal_path(folder);
     if let Some(bytes) = read_if_there(&journal)? {
         // One that a power cut emptied says nothing of what it named: all are looked at again.
-        manifest.suspects =
-            serde_json::from_slice(&bytes).unwrap_or_else(|_| manifest.documents.keys().cloned().collect());
+        let named: Option<BTreeSet<String>> = serde_json::from_slice(&bytes).ok();
+        manifest.suspects.extend(named.unwrap_or_else(|| manifest.documents.keys().cloned().collect()));
     }
-    manifest.documents.retain(|path, entry| entry.is_whole(folder, path));
+    let Manifest { documents, recent, .. } = &mut manifest;
+    documents.retain(|path, entry| {
+        let is_whole = entry.is_whole(folder, path);
+        if !is_whole {
+            recent.insert(path.clone());
+        }
+        is_whole
+    });
     Ok(manifest)
 }
 
@@ -178,8 +222,19 @@ pub fn open(folder: &Path) -> Result<Manifest, Error> {
 /// # Errors
 /// When it is there and cannot be read.
 pub fn read_manifest(folder: &Path) -> Result<Manifest, Error> {
-    let bytes = read_if_there(&manifest_path(folder))?;
-    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
+    // Before the manifest: whoever writes that whole meanwhile writes into it what is read here.
+    let recent = read_if_there(&recent_path(folder))?;
+    let Some(bytes) = read_if_there(&manifest_path(folder))? else { return Ok(Manifest::default()) };
+    let Ok(mut manifest) = serde_json::from_slice::<Manifest>(&bytes) else { return Ok(Manifest::default()) };
+    let whole = etag(&bytes);
+    match recent.map(|bytes| serde_json::from_slice::<Recent<String, Entry>>(&bytes)) {
+        Some(Ok(recent)) if recent.over == whole => manifest.overlay(recent),
+        Some(Ok(_)) | None => {}
+        // A power cut emptied it: what the manifest says may be of any document what was so before.
+        Some(Err(_)) => manifest.suspects = manifest.documents.keys().cloned().collect(),
+    }
+    manifest.whole = Some(whole);
+    Ok(manifest)
 }
 
 /// Makes the folder hold the catalog's documents: renders those whose stamp is another than in `manifest`,
@@ -193,26 +248,86 @@ pub fn write(
     catalog: &Catalog<'_>,
     now: DateTime<Utc>,
 ) -> Result<(Manifest, Written), Error> {
-    let mut writing = Writing::new(folder, manifest, catalog, now);
+    let (manifest, _, written) = rewrite(folder, manifest, Standing::default(), catalog, now)?;
+    Ok((manifest, written))
+}
+
+/// As `write`, over a manifest with what it gave when that was written.
+///
+/// # Errors
+/// As `write`; then both are to be forgotten.
+pub fn rewrite(
+    folder: &Path,
+    manifest: Manifest,
+    standing: Standing,
+    catalog: &Catalog<'_>,
+    now: DateTime<Utc>,
+) -> Result<(Manifest, Standing, Written), Error> {
+    let mut writing = Writing::over(folder, manifest, standing, catalog, now);
     while writing.step()? {}
-    Ok((writing.manifest, writing.written))
+    Ok((writing.manifest, writing.standing, writing.written))
+}
+
+impl Manifest {
+    fn overlay(&mut self, recent: Recent<String, Entry>) {
+        let Recent { mut gone, documents, .. } = recent;
+        for (path, entry) in documents {
+            match gone.remove(&path) {
+                Some(at) => self.gone.insert(path.clone(), at),
+                None => self.gone.remove(&path),
+            };
+            match entry {
+                Some(entry) => self.documents.insert(path.clone(), entry),
+                None => self.documents.remove(&path),
+            };
+            self.recent.insert(path);
+        }
+    }
+
+    fn recent(&self, over: &str) -> Recent<&String, &Entry> {
+        let gone = self.recent.iter().filter_map(|path| Some((path, *self.gone.get(path)?)));
+        Recent {
+            over: over.to_owned(),
+            documents: self.recent.iter().map(|path| (path, self.documents.get(path))).collect(),
+            gone: gone.collect(),
+        }
+    }
 }
 
 impl<'a> Writing<'a> {
     /// The writing of the catalog's documents over what the manifest says is there.
     pub fn new(folder: &'a Path, manifest: Manifest, catalog: &'a Catalog<'a>, now: DateTime<Utc>) -> Self {
-        let mut documents = catalog.documents();
-        let mut known = 0;
+        Self::over(folder, manifest, Standing::default(), catalog, now)
+    }
+
+    fn over(
+        folder: &'a Path,
+        manifest: Manifest,
+        mut standing: Standing,
+        catalog: &'a Catalog<'a>,
+        now: DateTime<Utc>,
+    ) -> Self {
+        if !manifest.suspects.is_empty() {
+            standing.0.clear();
+        }
+        let stands = |slot: usize, stamp| standing.0.get(slot) == Some(&Some(stamp));
+        let (mut documents, mut known) = catalog.documents_but(stands);
         documents.retain(|document| {
             let entry = manifest.documents.get(&document.path);
             known += usize::from(entry.is_some());
-            manifest.suspects.contains(&document.path)
-                || entry.is_none_or(|entry| entry.stamp != document.stamp)
+            let is_same = entry.is_some_and(|entry| entry.stamp == document.stamp)
+                && !manifest.suspects.contains(&document.path);
+            if is_same {
+                standing.add(catalog, document);
+            }
+            !is_same
         });
         // No path occurs twice: when as many are known as the manifest has, none of its paths is left over.
         let removals = if known == manifest.documents.len() && manifest.suspects.is_empty() {
             Vec::new()
         } else {
+            // One that is removed may come back as it was.
+            standing.0.clear();
             removals(&manifest, catalog)
         };
         let is_done = documents.is_empty() && removals.is_empty();
@@ -221,6 +336,7 @@ impl<'a> Writing<'a> {
             catalog,
             now,
             manifest,
+            standing,
             documents: documents.into_iter(),
             rendered: VecDeque::new(),
             removals,
@@ -310,7 +426,9 @@ impl<'a> Writing<'a> {
         let stands = !self.manifest.suspects.contains(&document.path)
             && self.manifest.documents.get(&document.path).is_some_and(|entry| entry.etag == etag);
         let forms = (!stands).then(|| Forms {
-            gzip: (!is_picture(&document.path)).then(|| smaller(gzip(&plain), &plain)).flatten(),
+            gzip: (!is_picture(&document.path))
+                .then(|| smaller(gzip(&plain, gzip_level(&document.path)), &plain))
+                .flatten(),
             brotli: is_for_browsers(&document.path).then(|| smaller(brotli(&plain), &plain)).flatten(),
             plain,
         });
@@ -320,6 +438,8 @@ impl<'a> Writing<'a> {
     fn prepare(&mut self, rendered: Rendered) {
         let Rendered { document, etag, forms } = rendered;
         self.written.rendered += 1;
+        self.manifest.recent.insert(document.path.clone());
+        self.standing.add(self.catalog, &document);
         let old = self.manifest.documents.get_mut(&document.path);
         let Some(Forms { plain, gzip, brotli }) = forms else {
             old.into_iter().for_each(|entry| entry.stamp = document.stamp);
@@ -360,6 +480,7 @@ impl<'a> Writing<'a> {
 
     fn prepare_removal(&mut self, path: &str) {
         self.written.removed += 1;
+        self.manifest.recent.insert(path.to_owned());
         let was_shown = self.manifest.documents.remove(path).is_some();
         if was_shown && is_of_notice(path) {
             self.manifest.gone.insert(path.to_owned(), self.now.timestamp());
@@ -380,8 +501,21 @@ impl<'a> Writing<'a> {
 
     fn prepare_manifest(&mut self) -> Result<(), Error> {
         self.manifest.suspects.clear();
-        let bytes = json(&self.manifest, manifest_path(self.folder))?;
-        self.prepare_write(bytes, manifest_path(self.folder));
+        let most_recent = MOST_RECENT.min(self.manifest.documents.len() / 4);
+        match &self.manifest.whole {
+            Some(whole) if self.manifest.recent.len() <= most_recent => {
+                let bytes = json(&self.manifest.recent(whole), recent_path(self.folder))?;
+                self.prepare_write(bytes, recent_path(self.folder));
+            }
+            Some(_) | None => {
+                let bytes = json(&self.manifest, manifest_path(self.folder))?;
+                self.manifest.whole = Some(etag(&bytes));
+                self.manifest.recent.clear();
+                self.prepare_write(bytes, manifest_path(self.folder));
+                // It is of an older manifest, and until it is removed nobody takes it for more.
+                self.prepare_file(&format!("{OWN}/{RECENT}"), None);
+            }
+        }
         self.steps.push_back(Step::Remove(journal_path(self.folder)));
         Ok(())
     }
@@ -398,6 +532,18 @@ impl<'a> Writing<'a> {
             Step::RenameTemporary(to) => in_folder(&to, || fs::rename(&temporary, &to)),
             Step::Remove(path) => remove(self.folder, &path),
         }
+    }
+}
+
+impl Standing {
+    // The calendar file of an action follows from less than its page, and both are written in one run.
+    fn add(&mut self, catalog: &Catalog<'_>, document: &Document) {
+        let What::Notice(id) = &document.what else { return };
+        let Some(slot) = catalog.slot(id) else { return };
+        if self.0.len() <= slot {
+            self.0.resize(slot + 1, None);
+        }
+        self.0[slot] = Some(document.stamp);
     }
 }
 
@@ -466,11 +612,16 @@ pub fn find_pictures(
 
 /// When the folder was last written; none before the first time.
 pub fn written_at(folder: &Path) -> Option<SystemTime> {
-    fs::metadata(manifest_path(folder)).and_then(|metadata| metadata.modified()).ok()
+    let at = |path: PathBuf| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    at(manifest_path(folder)).max(at(recent_path(folder)))
 }
 
 fn manifest_path(folder: &Path) -> PathBuf {
     folder.join(OWN).join("manifest.json")
+}
+
+fn recent_path(folder: &Path) -> PathBuf {
+    folder.join(OWN).join(RECENT)
 }
 
 fn journal_path(folder: &Path) -> PathBuf {
@@ -513,6 +664,10 @@ fn is_for_browsers(path: &str) -> bool {
     [".html", ".css"].iter().any(|end| path.ends_with(end))
 }
 
+fn gzip_level(path: &str) -> u32 {
+    if is_for_browsers(path) { GZIP_LEVEL } else { GZIP_LEVEL_OF_FEEDS }
+}
+
 fn etag(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
@@ -526,8 +681,8 @@ fn smaller(compressed: Option<Vec<u8>>, bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 // Without a name and a time: the same bytes give the same file. A vector takes whatever is written to it.
-fn gzip(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(GZIP_LEVEL));
+fn gzip(bytes: &[u8], level: u32) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(level));
     encoder.write_all(bytes).ok()?;
     encoder.finish().ok()
 }

@@ -44,7 +44,7 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     say(format_args!(
         "{}: {} documents, {} written, {} removed.",
         arguments.folder.display(),
-        site.manifest.documents.len(),
+        site.known.manifest.documents.len(),
         site.written.changed,
         site.written.removed
     ))?;

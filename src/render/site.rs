@@ -3,22 +3,27 @@
 //! Pure. A document is a function of the published revisions and `now`. Its stamp changes whenever one of its
 //! inputs does, so that of ten thousand only the few are rendered that have changed.
 
+pub mod card; // what the list needs to know of a revision
+
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::{List, Site, When};
 use crate::notice::shown::leads_to;
-use crate::notice::{Event, Kind, KindName, NoticeId, Status, Tag};
+use crate::notice::{Kind, KindName, NoticeId, Tag};
 use crate::render::calendar;
 use crate::render::feed::{self, Feed, Format};
 use crate::render::page::notice::{self, Related};
 use crate::render::page::person::{self, Terms};
 use crate::render::page::{self, Frame, Home, Index, Topic};
+use crate::render::site::card::{Card, Cards, Slots, next_change_of};
 use crate::render::templates::{Error, Templates};
 use crate::render::words::Words;
 use crate::revision::Revision;
@@ -31,13 +36,6 @@ const HOME_AHEAD: usize = 8;
 
 /// Other notices on the front page.
 const HOME_LATEST: usize = 12;
-
-/// How long a postponed action is ahead after the end first said: people come back to look for the new date.
-const POSTPONED_KEPT: TimeDelta = TimeDelta::days(30);
-
-/// The spans after an action's end at which a document of it changes by itself: it is over, a postponed one is
-/// past, a cancelled one leaves the calendars, any other one leaves them.
-const PHASES: [TimeDelta; 4] = [TimeDelta::zero(), POSTPONED_KEPT, calendar::CANCELLED_KEPT, calendar::KEPT];
 
 /// One document of the site.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,9 +110,13 @@ pub struct Catalog<'a> {
     style_path: String,
     /// By first publication, oldest first.
     revisions: Vec<&'a Revision>,
+    /// Of the revisions at the same positions.
+    cards: Vec<Arc<Card>>,
     /// What changes with anything that can be seen of the revision at the same position.
     keys: Vec<u64>,
-    positions: HashMap<&'a str, usize>,
+    slots: Arc<Slots>,
+    /// By slot; none of those that are not published.
+    positions: Vec<Option<usize>>,
     /// All, each kind, each tag in the order of slugs.
     members: Vec<Members>,
     /// The actions ahead, soonest first.
@@ -123,6 +125,8 @@ pub struct Catalog<'a> {
     referrers: HashMap<usize, Vec<usize>>,
     /// Those that were found, by where they stand under the site.
     pictures: BTreeMap<String, Picture>,
+    /// What its feeds have said.
+    shared: feed::Shared,
 }
 
 /// The notices of a topic, as positions in the catalog.
@@ -142,16 +146,62 @@ pub fn next_change(revisions: &[&Revision], after: DateTime<Utc>) -> Option<Date
     revisions.iter().filter_map(|revision| next_change_of(revision, after)).min()
 }
 
-fn next_change_of(revision: &Revision, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let notice = revision.notice();
-    let phases = notice.event().map(|event| PHASES.map(|phase| event.ends_or_assumed_at() + phase));
-    phases
-        .into_iter()
-        .flatten()
-        .chain([revision.updated_at + feed::RECENT])
-        .filter(|at| *at > after)
-        .chain(crate::notice::shown::next_change(notice, after))
-        .min()
+/// The published revisions as they may be seen, with what is kept of them from one look to the next.
+#[derive(Debug)]
+pub struct Published<'a> {
+    revisions: Vec<&'a Revision>,
+    cards: Vec<Arc<Card>>,
+    slots: Arc<Slots>,
+    /// Those that are shown without some of their links, by their places among the others.
+    without_links: Vec<(usize, Revision)>,
+}
+
+impl<'a> Published<'a> {
+    /// The published `revisions`, best in the order of ids. One that leads to a notice that is not among them is
+    /// shown without its link: one under an embargo must not be known by its name, and its page is not there.
+    pub fn new(site: &Site, revisions: Vec<&'a Revision>, cards: &mut Cards, now: DateTime<Utc>) -> Self {
+        let mut these = cards.renew(&revisions, now);
+        let without_links = without_links(site, &revisions, &these, &cards.slots());
+        for (at, revision) in &without_links {
+            these[*at] = cards.of_one(revision, now);
+        }
+        Self { revisions, cards: these, slots: cards.slots(), without_links }
+    }
+
+    /// When a document of them next changes by itself after the moment of which they are; none when none does.
+    pub fn next_change(&self) -> Option<DateTime<Utc>> {
+        self.cards.iter().filter_map(|card| card.changes_at).min()
+    }
+
+    fn shown(&self) -> Vec<(&Revision, Arc<Card>)> {
+        let mut shown: Vec<(&Revision, Arc<Card>)> =
+            self.revisions.iter().copied().zip(self.cards.iter().cloned()).collect();
+        for (at, revision) in &self.without_links {
+            shown[*at].0 = revision;
+        }
+        shown
+    }
+}
+
+// Those that lead to a notice that is not among them, by their places, without what leads there.
+fn without_links(
+    site: &Site,
+    revisions: &[&Revision],
+    cards: &[Arc<Card>],
+    slots: &Slots,
+) -> Vec<(usize, Revision)> {
+    let mut is_published = vec![false; slots.len()];
+    cards.iter().for_each(|card| is_published[card.slot] = true);
+    let is_known = |id: &str| slots.find(id).is_some_and(|slot| is_published[slot]);
+    let mut without_links = Vec::new();
+    for (at, card) in cards.iter().enumerate() {
+        if card.leads_to.iter().any(|slot| !is_published[*slot])
+            && let Cow::Owned(revision) = known(site, revisions[at], is_known)
+        {
+            without_links.push((at, revision));
+        }
+    }
+    without_links
 }
 
 /// The published `revisions` without what leads to a notice that is not among them: one under an embargo must not
@@ -187,10 +237,42 @@ impl<'a> Catalog<'a> {
         revisions: &[&'a Revision],
         now: DateTime<Utc>,
     ) -> Result<Self, Error> {
+        let mut all = Cards::default();
+        let cards = all.renew(revisions, now);
+        let shown = revisions.iter().copied().zip(cards).collect();
+        Self::of(site, lists, feed_entries, templates, shown, all.slots(), now)
+    }
+
+    /// The same of what is `published` at that very `now`.
+    ///
+    /// # Errors
+    /// As `new`.
+    pub fn of_published(
+        site: &'a Site,
+        lists: &'a [List],
+        feed_entries: usize,
+        templates: &'a Templates,
+        published: &'a Published<'a>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Error> {
+        let slots = Arc::clone(&published.slots);
+        Self::of(site, lists, feed_entries, templates, published.shown(), slots, now)
+    }
+
+    fn of(
+        site: &'a Site,
+        lists: &'a [List],
+        feed_entries: usize,
+        templates: &'a Templates,
+        mut shown: Vec<(&'a Revision, Arc<Card>)>,
+        slots: Arc<Slots>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Error> {
         let style = templates.plain("web/style.css")?;
-        let mut revisions = revisions.to_vec();
-        revisions.sort_by(|a, b| (a.published_at, a.id()).cmp(&(b.published_at, b.id())));
-        let positions = revisions.iter().enumerate().map(|(at, it)| (it.id().as_str(), at)).collect();
+        shown.sort_by(|(a, _), (b, _)| (a.published_at, a.id()).cmp(&(b.published_at, b.id())));
+        let (revisions, cards): (Vec<&Revision>, Vec<Arc<Card>>) = shown.into_iter().unzip();
+        let mut positions = vec![None; slots.len()];
+        cards.iter().enumerate().for_each(|(at, card)| positions[card.slot] = Some(at));
         let mut catalog = Self {
             site,
             lists,
@@ -201,12 +283,15 @@ impl<'a> Catalog<'a> {
             now,
             style_path: style_path(&style),
             style,
-            keys: revisions.iter().map(|revision| key(revision, now)).collect(),
-            ahead: ahead(&revisions, now),
+            keys: cards.iter().map(|card| card.key).collect(),
+            ahead: ahead(&cards, now),
             members: Vec::new(),
             referrers: HashMap::new(),
             pictures: BTreeMap::new(),
+            shared: feed::Shared::default(),
             revisions,
+            cards,
+            slots,
             positions,
         };
         catalog.members = catalog.sort_into_topics();
@@ -217,15 +302,15 @@ impl<'a> Catalog<'a> {
     /// Where the pictures of its notices stand under the site: of no other notice's, so that none can be guessed
     /// before its time.
     pub fn pictures(&self) -> BTreeSet<String> {
-        self.revisions.iter().flat_map(|revision| revision.notice().pictures()).collect()
+        self.cards.iter().flat_map(|card| card.pictures.iter().cloned()).collect()
     }
 
     /// The same with these of its pictures, which become documents and what feeds enclose.
     pub fn with_pictures(self, pictures: BTreeMap<String, Picture>) -> Self {
         let mut keys = self.keys;
-        for (key, revision) in keys.iter_mut().zip(&self.revisions) {
+        for (key, card) in keys.iter_mut().zip(&self.cards) {
             let found: Vec<u64> =
-                revision.notice().pictures().filter_map(|path| Some(pictures.get(&path)?.length)).collect();
+                card.pictures.iter().filter_map(|path| Some(pictures.get(path)?.length)).collect();
             if !found.is_empty() {
                 let mut hasher = DefaultHasher::new();
                 (&*key, found).hash(&mut hasher);
@@ -237,10 +322,23 @@ impl<'a> Catalog<'a> {
 
     /// Every document, each once.
     pub fn documents(&self) -> Vec<Document> {
+        self.documents_but(|_, _| false).0
+    }
+
+    /// Every document, each once, but those of the notices that stand as they are: by their slots, whose page has
+    /// that stamp. With it, how many these are.
+    pub fn documents_but(&self, stands: impl Fn(usize, u64) -> bool) -> (Vec<Document>, usize) {
         let base = self.base();
-        let mut documents = Vec::with_capacity(2 * self.revisions.len() + 8 * self.members.len() + 16);
+        let mut documents = Vec::with_capacity(8 * self.members.len() + 64);
+        let mut left_out = 0;
         for at in 0..self.revisions.len() {
-            self.add_notice(&base, at, &mut documents);
+            let stamp = self.notice_stamp(&base, at);
+            let card = &self.cards[at];
+            if stands(card.slot, stamp) {
+                left_out += 1 + usize::from(card.span.is_some());
+            } else {
+                self.add_notice(&base, at, stamp, &mut documents);
+            }
         }
         for members in &self.members {
             self.add_index(&base, members, &mut documents);
@@ -252,7 +350,12 @@ impl<'a> Catalog<'a> {
             stamp: picture.stamp,
             what: What::Picture(picture.file.clone()),
         }));
-        documents
+        (documents, left_out)
+    }
+
+    /// The slot of a notice: its number among all that the cards of this catalog have known.
+    pub fn slot(&self, id: &NoticeId) -> Option<usize> {
+        self.slots.find(id.as_str())
     }
 
     /// The bytes of a document of this catalog; none of a picture, whose file has them.
@@ -269,12 +372,12 @@ impl<'a> Catalog<'a> {
         };
         let text = match what {
             What::Home => page::home(&frame, &self.home(), self.now)?,
-            What::Notice(id) => match self.positions.get(id.as_str()) {
-                Some(at) => notice::page(&frame, self.revisions[*at], &self.related(*at), self.now)?,
+            What::Notice(id) => match self.position(id.as_str()) {
+                Some(at) => notice::page(&frame, self.revisions[at], &self.related(at), self.now)?,
                 None => page::missing(&frame)?,
             },
             What::Event(id) => {
-                let revision = self.positions.get(id.as_str()).map(|at| self.revisions[*at]);
+                let revision = self.position(id.as_str()).map(|at| self.revisions[at]);
                 let single = |it| calendar::single(self.site, self.words, it, self.now);
                 return Ok(revision.map_or(Vec::new(), single));
             }
@@ -318,18 +421,21 @@ impl<'a> Catalog<'a> {
         hasher
     }
 
-    fn add_notice(&self, base: &DefaultHasher, at: usize, documents: &mut Vec<Document>) {
-        let revision = self.revisions[at];
-        let id = revision.id();
+    fn notice_stamp(&self, base: &DefaultHasher, at: usize) -> u64 {
         let mut hasher = base.clone();
         self.keys[at].hash(&mut hasher);
         self.relatives(at).for_each(|relative| self.keys[relative].hash(&mut hasher));
+        hasher.finish()
+    }
+
+    fn add_notice(&self, base: &DefaultHasher, at: usize, stamp_of_page: u64, documents: &mut Vec<Document>) {
+        let id = self.revisions[at].id();
         documents.push(Document {
             path: format!("notices/{id}/index.html"),
-            stamp: hasher.finish(),
+            stamp: stamp_of_page,
             what: What::Notice(id.clone()),
         });
-        if revision.notice().event().is_some() {
+        if self.cards[at].span.is_some() {
             documents.push(Document {
                 path: format!("notices/{id}/event.ics"),
                 stamp: stamp(base, &self.keys[at]),
@@ -346,21 +452,21 @@ impl<'a> Catalog<'a> {
             let number = number + 1;
             documents.push(Document {
                 path: format!("{}index.html", topic.closed_path(number)),
-                stamp: stamp(base, &(number, number == closed, self.keys_of(chunk))),
+                stamp: stamp(base, &(number, number == closed, topic.spelt(), self.keys_of(chunk))),
                 what: What::Index(topic.clone(), Some(number)),
             });
         }
         let newest = &members.index[closed * PAGE_SIZE..];
         documents.push(Document {
             path: format!("{}index.html", topic.index_path()),
-            stamp: stamp(base, &(closed, members.actions.is_empty(), self.keys_of(newest))),
+            stamp: stamp(base, &(closed, members.actions.is_empty(), topic.spelt(), self.keys_of(newest))),
             what: What::Index(topic.clone(), None),
         });
     }
 
     fn add_feeds(&self, base: &DefaultHasher, members: &Members, documents: &mut Vec<Document>) {
         let topic = &members.topic;
-        let feed = stamp(base, &self.keys_of(self.selected(members)));
+        let feed = stamp(base, &(topic.spelt(), self.keys_of(self.selected(members))));
         for format in Format::ALL {
             documents.push(Document {
                 path: format!("{}.{}", topic.feed_path(), format.extension()),
@@ -371,7 +477,7 @@ impl<'a> Catalog<'a> {
         if let Some(path) = self.calendar_path(members) {
             documents.push(Document {
                 path: format!("{path}.{}", calendar::EXTENSION),
-                stamp: stamp(base, &self.keys_of(&members.actions)),
+                stamp: stamp(base, &(topic.spelt(), self.keys_of(&members.actions))),
                 what: What::Calendar(topic.clone()),
             });
         }
@@ -412,24 +518,28 @@ impl<'a> Catalog<'a> {
     fn sort_into_topics(&self) -> Vec<Members> {
         let mut topics = vec![Members::of(Topic::All)];
         topics.extend(KindName::ALL.map(|kind| Members::of(Topic::Kind(kind))));
-        let mut tags: BTreeMap<&str, Members> = BTreeMap::new();
-        for (at, revision) in self.revisions.iter().enumerate() {
-            let notice = revision.notice();
-            let kind = notice.kind_name();
+        let mut tags: Vec<(&str, Members)> = Vec::new();
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        for (at, card) in self.cards.iter().enumerate() {
+            let kind = card.kind;
             let mut of_all =
                 topics.iter_mut().filter(|it| it.topic == Topic::All || it.topic == Topic::Kind(kind));
             of_all.by_ref().for_each(|members| members.add(at, kind));
             // The oldest spelling of a tag is its name, so that a new notice renames no feed.
-            for tag in distinct(&notice.tags) {
-                let members = tags.entry(&tag.slug).or_insert_with(|| Members::of(Topic::Tag(tag.clone())));
-                members.add(at, kind);
+            for tag in &card.tags {
+                let place = *places.entry(&tag.slug).or_insert_with(|| {
+                    tags.push((&tag.slug, Members::of(Topic::Tag(tag.clone()))));
+                    tags.len() - 1
+                });
+                tags[place].1.add(at, kind);
             }
         }
-        topics.extend(tags.into_values());
+        tags.sort_by_key(|(slug, _)| *slug);
+        topics.extend(tags.into_iter().map(|(_, members)| members));
         for members in &mut topics {
             // Nearly in that order already, since few notices change materially.
             members.feed = members.index.iter().rev().copied().collect();
-            members.feed.sort_by(|a, b| feed::newest_first(self.revisions[*a], self.revisions[*b]));
+            members.feed.sort_by(|a, b| self.newest_first(*a, *b));
             if members.topic == Topic::Kind(KindName::Action) {
                 members.index = self.past();
             }
@@ -437,25 +547,24 @@ impl<'a> Catalog<'a> {
         topics
     }
 
+    // As `feed::newest_first`, which would go to the revisions for each pair.
+    fn newest_first(&self, a: usize, b: usize) -> Ordering {
+        let by_time = self.cards[b].updated_at().cmp(&self.cards[a].updated_at());
+        by_time.then_with(|| self.revisions[a].id().cmp(self.revisions[b].id()))
+    }
+
     // By start, the earliest first: people look for a day.
     fn past(&self) -> Vec<usize> {
-        let ahead: HashSet<usize> = self.ahead.iter().copied().collect();
-        let mut past: Vec<(DateTime<Utc>, usize)> = Vec::new();
-        for (at, revision) in self.revisions.iter().enumerate() {
-            past.extend(revision.notice().event().map(|event| (event.starts.at, at)));
-        }
-        past.retain(|(_, at)| !ahead.contains(at));
-        past.sort_unstable();
-        past.into_iter().map(|(_, at)| at).collect()
+        by_start(&self.cards, |card| !card.is_ahead(self.now))
     }
 
     fn find_referrers(&self) -> HashMap<usize, Vec<usize>> {
         let mut referrers: HashMap<usize, Vec<usize>> = HashMap::new();
-        for (at, revision) in self.revisions.iter().enumerate() {
-            for target in references(revision) {
-                let Some(target) = self.positions.get(target) else { continue };
-                let from = referrers.entry(*target).or_default();
-                if *target != at && from.last() != Some(&at) {
+        for (at, card) in self.cards.iter().enumerate() {
+            for target in &card.references {
+                let Some(target) = self.positions[*target] else { continue };
+                let from = referrers.entry(target).or_default();
+                if target != at && from.last() != Some(&at) {
                     from.push(at);
                 }
             }
@@ -465,21 +574,13 @@ impl<'a> Catalog<'a> {
 
     // Every notice whose title or address stands on the page of the one at `at`.
     fn relatives(&self, at: usize) -> impl Iterator<Item = usize> {
-        let notice = self.revisions[at].notice();
-        let named = notice.next.iter().chain(&notice.supersedes).map(NoticeId::as_str);
-        let lineage = match &notice.kind {
-            Kind::Archive(provenance) => &provenance.lineage[..],
-            Kind::Statement(_) | Kind::Action(_) => &[],
-        };
-        named
-            .chain(lineage.iter().map(|lineage| lineage.target.as_str()))
-            .filter_map(|id| self.positions.get(id).copied())
-            .chain(self.referrers.get(&at).into_iter().flatten().copied())
+        let named = self.cards[at].named.iter().filter_map(|slot| self.positions[*slot]);
+        named.chain(self.referrers.get(&at).into_iter().flatten().copied())
     }
 
     fn related(&self, at: usize) -> Related<'a> {
         let notice = self.revisions[at].notice();
-        let find = |id: &str| self.positions.get(id).map(|at| self.revisions[*at]);
+        let find = |id: &str| self.position(id).map(|at| self.revisions[at]);
         let named: Vec<&str> = notice.next.iter().chain(&notice.supersedes).map(NoticeId::as_str).collect();
         let mut referrers = self.pick(self.referrers.get(&at).map_or(&[], Vec::as_slice));
         referrers.retain(|revision| !named.contains(&revision.id().as_str()));
@@ -509,7 +610,7 @@ impl<'a> Catalog<'a> {
 
     fn latest(&self) -> Vec<usize> {
         let positions = (0..self.revisions.len()).rev();
-        positions.filter(|at| self.revisions[*at].notice().event().is_none()).take(HOME_LATEST).collect()
+        positions.filter(|at| self.cards[*at].span.is_none()).take(HOME_LATEST).collect()
     }
 
     fn index(&self, topic: &Topic, number: Option<usize>) -> Index<'a> {
@@ -531,11 +632,11 @@ impl<'a> Catalog<'a> {
         let title = topic.feed_title(self.site, self.words);
         let (path, page) = (topic.feed_path(), topic.page_path());
         let feed = Feed { title, path, page, entries, pictures: &self.pictures };
-        feed::render(self.site, self.words, &feed, format, self.now)
+        feed::render_shared(self.site, self.words, &feed, format, &self.shared, self.now)
     }
 
     fn selected<'m>(&self, members: &'m Members) -> &'m [usize] {
-        let updated_at = |at: &usize| self.revisions[*at].updated_at;
+        let updated_at = |at: &usize| self.cards[*at].updated_at();
         feed::select(&members.feed, updated_at, self.feed_entries, self.now)
     }
 
@@ -580,6 +681,10 @@ impl<'a> Catalog<'a> {
         self.members.iter().filter_map(tag).collect()
     }
 
+    fn position(&self, id: &str) -> Option<usize> {
+        self.positions[self.slots.find(id)?]
+    }
+
     fn pick(&self, positions: &[usize]) -> Vec<&'a Revision> {
         positions.iter().map(|at| self.revisions[*at]).collect()
     }
@@ -602,24 +707,14 @@ impl Members {
     }
 }
 
-fn key(revision: &Revision, now: DateTime<Utc>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    let notice = revision.notice();
-    // What the author left to the site is in what every document follows from.
-    (revision.draft.digest.short(), notice.id.as_str(), revision.number, revision.sequence).hash(&mut hasher);
-    let times = [revision.published_at, revision.updated_at, revision.revised_at];
-    (times, revision.changes.len()).hash(&mut hasher);
-    // One more when a notice that it leads to is published.
-    leads_to(notice).count().hash(&mut hasher);
-    // Between two changes by itself a notice shows the same, and the next one names the span between.
-    if let Some(event) = notice.event() {
-        let end = event.ends_or_assumed_at();
-        PHASES.iter().filter(|phase| end + **phase <= now).count().hash(&mut hasher);
-        // A newer version of the zones may move what a person wrote.
-        (event.starts.at, end).hash(&mut hasher);
+impl Topic {
+    // Which notice is the first to spell a tag may change without any change of those that a document shows.
+    fn spelt(&self) -> &str {
+        match self {
+            Self::All | Self::Kind(_) => "",
+            Self::Tag(tag) => &tag.name,
+        }
     }
-    crate::notice::shown::next_change(notice, now).hash(&mut hasher);
-    hasher.finish()
 }
 
 fn stamp(base: &DefaultHasher, inputs: &impl Hash) -> u64 {
@@ -633,41 +728,18 @@ fn closed_pages(notices: usize) -> usize {
     (notices / PAGE_SIZE).saturating_sub(1)
 }
 
-fn ahead(revisions: &[&Revision], now: DateTime<Utc>) -> Vec<usize> {
-    let mut ahead: Vec<(DateTime<Utc>, usize)> = Vec::new();
-    for (at, revision) in revisions.iter().enumerate() {
-        let event = revision.notice().event().filter(|event| now < ahead_until(event));
-        ahead.extend(event.map(|event| (event.starts.at, at)));
+fn ahead(cards: &[Arc<Card>], now: DateTime<Utc>) -> Vec<usize> {
+    by_start(cards, |card| card.is_ahead(now))
+}
+
+// The actions of which that is true, the earliest first.
+fn by_start(cards: &[Arc<Card>], is_wanted: impl Fn(&Card) -> bool) -> Vec<usize> {
+    let mut actions: Vec<(DateTime<Utc>, usize)> = Vec::new();
+    for (at, card) in cards.iter().enumerate().filter(|(_, card)| is_wanted(card)) {
+        actions.extend(card.span.as_ref().map(|span| (span.starts_at, at)));
     }
-    ahead.sort_unstable();
-    ahead.into_iter().map(|(_, at)| at).collect()
-}
-
-fn ahead_until(event: &Event) -> DateTime<Utc> {
-    let end = event.ends_or_assumed_at();
-    match event.status {
-        Status::Postponed => end + POSTPONED_KEPT,
-        Status::Scheduled | Status::Moved | Status::Rescheduled | Status::Cancelled => end,
-    }
-}
-
-fn references(revision: &Revision) -> impl Iterator<Item = &str> {
-    let notice = revision.notice();
-    let lineage = match &notice.kind {
-        Kind::Archive(provenance) => &provenance.lineage[..],
-        Kind::Statement(_) | Kind::Action(_) => &[],
-    };
-    let named = notice.next.iter().chain(&notice.supersedes).map(NoticeId::as_str);
-    named
-        .chain(lineage.iter().map(|lineage| lineage.target.as_str()))
-        .chain(notice.body.notices.iter().map(|linked| linked.value.as_str()))
-}
-
-fn distinct(tags: &[Tag]) -> impl Iterator<Item = &Tag> {
-    tags.iter()
-        .enumerate()
-        .filter(|(at, tag)| tags[..*at].iter().all(|it| it.slug != tag.slug))
-        .map(|(_, tag)| tag)
+    actions.sort_unstable();
+    actions.into_iter().map(|(_, at)| at).collect()
 }
 
 fn list_key(list: &List) -> [String; 4] {

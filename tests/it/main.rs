@@ -20,6 +20,7 @@ mod dkim;
 mod doctor;
 mod email;
 mod feed;
+mod folder;
 mod identifiers;
 mod import;
 mod key;

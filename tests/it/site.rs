@@ -7,12 +7,17 @@ use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use handbill::channel::site::{self, Manifest, Writing, Written};
+use handbill::installation::Installation;
+use handbill::publish::{Known, write_site};
 use handbill::render::site::{Catalog, Document, PAGE_SIZE, next_change};
+use handbill::render::templates::Templates;
 use handbill::revision::Revision;
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 use crate::page::with_catalog;
 use crate::sample;
+use crate::world::World;
 
 const NOW: &str = "2018-07-09T20:00:00Z";
 
@@ -313,6 +318,184 @@ fn a_lost_manifest_is_made_again_and_leaves_the_files_alone() {
 }
 
 #[test]
+fn the_small_file_of_an_older_manifest_means_nothing() {
+    let folder = TempDir::new().unwrap();
+    let own = |name: &str| folder.path().join(".handbill").join(name);
+    let mut revisions = many(110);
+    let before = write(folder.path(), &refs(&revisions), NOW).0;
+    let manifest = fs::read(own("manifest.json")).unwrap();
+    revisions[7] = sample::edited(&revisions[7], "title = \"", "title = \"New: ", NOW);
+    let after = write(folder.path(), &refs(&revisions), "2018-07-09T21:00:00Z").0;
+    let small = fs::read(own("recent.json")).unwrap();
+    assert_eq!(fs::read(own("manifest.json")).unwrap(), manifest);
+    assert!(before.documents != after.documents);
+    let found = || site::read_manifest(folder.path()).unwrap().documents;
+    assert_eq!(found(), after.documents);
+    // Emptied by a power cut, it says nothing, and every document is looked at again.
+    fs::write(own("recent.json"), "").unwrap();
+    assert_eq!(found(), before.documents);
+    let again = many(110);
+    write(folder.path(), &refs(&again), NOW);
+    assert!(files(folder.path()) == files_of(&refs(&again)));
+    fs::write(own("manifest.json"), &manifest).unwrap();
+    // Between the two steps of writing the manifest whole, it still stands and is of another one.
+    let mut later = after.clone();
+    later.documents.get_mut("index.html").unwrap().last_modified += 1;
+    fs::write(own("recent.json"), &small).unwrap();
+    fs::write(own("manifest.json"), serde_json::to_vec(&later).unwrap()).unwrap();
+    assert_eq!(found(), later.documents);
+    fs::remove_file(own("manifest.json")).unwrap();
+    assert!(found().is_empty());
+    assert_eq!(write(folder.path(), &refs(&revisions), NOW).0.documents.len(), after.documents.len());
+    assert_eq!(found().len(), after.documents.len());
+}
+
+#[test]
+fn the_small_file_goes_into_the_manifest_from_time_to_time() {
+    let folder = TempDir::new().unwrap();
+    let own = |name: &str| folder.path().join(".handbill").join(name);
+    let (mut revisions, mut small, mut large) = (many(110), 0, 0);
+    write(folder.path(), &refs(&revisions), NOW);
+    for round in 0..24 {
+        let now = format!("2018-07-09T21:{round:02}:00Z");
+        revisions[4 * round] = sample::edited(&revisions[4 * round], "title = \"", "title = \"New: ", &now);
+        let before = fs::read(own("manifest.json")).unwrap();
+        let (manifest, _) = write(folder.path(), &refs(&revisions), &now);
+        let is_large = before != fs::read(own("manifest.json")).unwrap();
+        assert_eq!(own("recent.json").exists(), !is_large);
+        small += usize::from(!is_large);
+        large += usize::from(is_large);
+        let read = site::read_manifest(folder.path()).unwrap();
+        assert_eq!((read.documents, read.gone), (manifest.documents, manifest.gone));
+    }
+    assert!(small > large && large > 0, "{small} times small and {large} times large");
+}
+
+/// What happens to a site, to one of a few notices in one of a few ways.
+#[derive(Debug, Clone)]
+enum Deed {
+    Revise(usize, usize),
+    TakeBack(usize),
+    BringBack(usize),
+    Wait(i64),
+    Restart,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn a_folder_that_is_written_over_and_over_is_as_one_that_is_written_once(
+        deeds in prop::collection::vec(deed(), 1..14)
+    ) {
+        let world = World::new("");
+        let templates = world.installation.templates().unwrap();
+        let folder = TempDir::new().unwrap();
+        let mut known: Option<Known> = None;
+        let (mut published, mut taken_back) = (BTreeMap::new(), BTreeMap::new());
+        let mut now = sample::at("2018-07-01T00:00:00Z");
+        for deed in deeds {
+            match deed {
+                Deed::Revise(number, variant) => {
+                    let revision = revise(&world.installation, published.get(&number), number, variant, now);
+                    published.insert(number, revision);
+                }
+                Deed::TakeBack(number) => taken_back.extend(published.remove_entry(&number)),
+                Deed::BringBack(number) => {
+                    published.extend(taken_back.remove_entry(&number).filter(|_| !published.contains_key(&number)));
+                }
+                Deed::Wait(hours) => now += TimeDelta::hours(hours),
+                Deed::Restart => known = None,
+            }
+            known = Some(rewritten(&world.installation, &templates, &published, folder.path(), known, now));
+        }
+    }
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    prop_oneof![
+        6 => (0..6_usize, 0..6_usize).prop_map(|(number, variant)| Deed::Revise(number, variant)),
+        2 => (0..6_usize).prop_map(Deed::TakeBack),
+        2 => (0..6_usize).prop_map(Deed::BringBack),
+        2 => (1..2_000_i64).prop_map(Deed::Wait),
+        1 => Just(Deed::Restart),
+    ]
+}
+
+// Writes the site over what is known, and once more into an empty folder, and holds one against the other.
+fn rewritten(
+    installation: &Installation,
+    templates: &Templates,
+    published: &BTreeMap<usize, Revision>,
+    folder: &Path,
+    known: Option<Known>,
+    now: DateTime<Utc>,
+) -> Known {
+    let revisions: Vec<&Revision> = published.values().collect();
+    let empty = TempDir::new().unwrap();
+    let over = write_site(installation, templates, &revisions, folder, known, now).unwrap();
+    let once = write_site(installation, templates, &revisions, empty.path(), None, now).unwrap();
+    assert_eq!(over.changes_at, once.changes_at);
+    assert_eq!(differing(&files(folder), &files(empty.path())), BTreeSet::new());
+    assert_eq!(walk(folder).len(), walk(empty.path()).len());
+    let undated = |manifest: &Manifest| -> BTreeMap<String, site::Entry> {
+        let undated = |entry: &site::Entry| site::Entry { last_modified: 0, ..entry.clone() };
+        manifest.documents.iter().map(|(path, entry)| (path.clone(), undated(entry))).collect()
+    };
+    assert_eq!(undated(&over.known.manifest), undated(&once.known.manifest));
+    let read = site::read_manifest(folder).unwrap();
+    assert_eq!((&read.documents, &read.gone), (&over.known.manifest.documents, &over.known.manifest.gone));
+    over.known
+}
+
+fn revise(
+    installation: &Installation,
+    before: Option<&Revision>,
+    number: usize,
+    variant: usize,
+    now: DateTime<Utc>,
+) -> Revision {
+    let other = (number + variant) % 6;
+    let front = [
+        "tags = [\"Rent\"]\n".to_owned(),
+        "tags = [\"rent\", \"heat\"]\n".to_owned(),
+        format!("next = [\"n-{other}\"]\n"),
+        format!("supersedes = \"n-{other}\"\n"),
+        String::new(),
+        "tags = [\"water\"]\n".to_owned(),
+    ];
+    let front = if other == number { &front[0] } else { &front[variant] };
+    let (kind, table) = match number % 3 {
+        0 => ("kind = \"statement\"\nauthors = [\"Tenants\"]\n".to_owned(), String::new()),
+        1 => (
+            "kind = \"archive\"\nauthors = [\"Tenants\"]\n".to_owned(),
+            format!(
+                "[[lineage]]\nrel = \"learned_from\"\ntarget = \"n-{other}\"\nconfidence = \"told\"\n\
+                 source = \"A borrower\"\n"
+            ),
+        ),
+        _ => (
+            format!(
+                "kind = \"action\"\nhosts = [\"Tenants\"]\nstarts = 2018-08-0{} 09:00\nzone = \"UTC\"\n",
+                variant + 1
+            ),
+            "[place]\nname = \"The yard\"\naddress = \"12 Alder Street\"\nvisibility = \"day-of\"\n"
+                .to_owned(),
+        ),
+    };
+    let source = format!(
+        "+++\n{kind}title = \"Notice {number}, {variant}\"\nsummary = \"It is {variant}.\"\n{front}{table}+++\n\
+         As [the other](n-{other}.md) says.\n"
+    );
+    let draft = installation.draft(&format!("notices/n-{number}.md"), &source);
+    let draft = draft.unwrap_or_else(|| panic!("{source}"));
+    match before {
+        Some(before) => before.next(draft, now),
+        None => Revision::first(draft, now),
+    }
+}
+
+#[test]
 fn files_of_somebody_else_stay() {
     let folder = TempDir::new().unwrap();
     fs::create_dir_all(folder.path().join("media")).unwrap();
@@ -417,7 +600,7 @@ fn stamps(revisions: &[Revision], now: &str) -> BTreeMap<String, u64> {
     })
 }
 
-fn differing(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> BTreeSet<String> {
+fn differing<T: PartialEq>(before: &BTreeMap<String, T>, after: &BTreeMap<String, T>) -> BTreeSet<String> {
     after
         .iter()
         .filter(|(path, stamp)| before.get(*path) != Some(stamp))

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use crate::config::Site;
 use crate::render::feed::{self, Format, clean, contributors, feed_id};
 
-pub(super) fn write(site: &Site, feed: &feed::Feed<'_>, entries: &[feed::Entry<'_>]) -> Vec<u8> {
+pub(super) fn write(site: &Site, feed: &feed::Feed<'_>, entries: &[feed::Entry]) -> Vec<u8> {
     let document = Feed {
         title: Text::plain(clean(&feed.title)),
         subtitle: Some(Text::plain(clean(&site.description))),
@@ -38,23 +38,23 @@ pub(super) fn write(site: &Site, feed: &feed::Feed<'_>, entries: &[feed::Entry<'
     xml
 }
 
-fn atom_entry(site: &Site, entry: &feed::Entry<'_>) -> Entry {
+fn atom_entry(site: &Site, entry: &feed::Entry) -> Entry {
     // The crate knows no xml:lang of an entry; its texts carry it.
-    let lang = (entry.notice.lang != site.lang).then(|| clean(&entry.notice.lang));
+    let lang = (entry.said.notice.lang != site.lang).then(|| clean(&entry.said.notice.lang));
     let text = |value: &str| Text { lang: lang.clone(), ..Text::plain(value) };
     Entry {
-        title: text(&entry.title),
-        id: entry.id.clone(),
+        title: text(&entry.said.title),
+        id: entry.said.id.clone(),
         updated: date(entry.updated),
-        published: Some(date(entry.published)),
-        authors: entry.notice.authors.iter().map(|name| person(name)).collect(),
-        contributors: contributors(&entry.notice).iter().map(|name| person(name)).collect(),
-        categories: entry.categories.iter().map(category).collect(),
+        published: Some(date(entry.said.published)),
+        authors: entry.said.notice.authors.iter().map(|name| person(name)).collect(),
+        contributors: contributors(&entry.said.notice).iter().map(|name| person(name)).collect(),
+        categories: entry.said.categories.iter().map(category).collect(),
         links: entry_links(entry),
-        summary: Some(text(&entry.summary)),
+        summary: Some(text(&entry.said.summary)),
         content: Some(Content {
             lang: lang.clone(),
-            value: Some(entry.content.clone()),
+            value: Some(entry.said.content.clone()),
             content_type: Some("html".to_owned()),
             ..Content::default()
         }),
@@ -62,12 +62,12 @@ fn atom_entry(site: &Site, entry: &feed::Entry<'_>) -> Entry {
     }
 }
 
-fn entry_links(entry: &feed::Entry<'_>) -> Vec<Link> {
+fn entry_links(entry: &feed::Entry) -> Vec<Link> {
     let enclosure = entry.enclosure.as_ref().map(|file| Link {
         length: Some(file.length.clone()),
         ..link("enclosure", file.url.clone(), file.media_type)
     });
-    let alternate = link("alternate", entry.url.clone(), "text/html");
+    let alternate = link("alternate", entry.said.url.clone(), "text/html");
     [alternate].into_iter().chain(enclosure).collect()
 }
 

@@ -41,7 +41,7 @@ struct Author<'a> {
     name: &'a str,
 }
 
-pub(super) fn write(site: &Site, feed: &Feed<'_>, entries: &[Entry<'_>]) -> Vec<u8> {
+pub(super) fn write(site: &Site, feed: &Feed<'_>, entries: &[Entry]) -> Vec<u8> {
     let document = Document {
         version: "https://jsonfeed.org/version/1.1",
         title: &feed.title,
@@ -58,19 +58,19 @@ pub(super) fn write(site: &Site, feed: &Feed<'_>, entries: &[Entry<'_>]) -> Vec<
     json
 }
 
-fn item<'a>(site: &Site, entry: &'a Entry<'_>) -> Item<'a> {
+fn item<'a>(site: &Site, entry: &'a Entry) -> Item<'a> {
     Item {
-        id: &entry.id,
-        url: &entry.url,
-        title: &entry.title,
-        content_html: &entry.content,
-        summary: &entry.summary,
-        image: image_address(site, &entry.notice),
-        date_published: date(entry.published),
+        id: &entry.said.id,
+        url: &entry.said.url,
+        title: &entry.said.title,
+        content_html: &entry.said.content,
+        summary: &entry.said.summary,
+        image: image_address(site, &entry.said.notice),
+        date_published: date(entry.said.published),
         date_modified: date(entry.updated),
-        authors: entry.notice.authors.iter().map(|name| Author { name }).collect(),
-        tags: entry.categories.iter().map(|category: &feed::Category| category.label.as_str()).collect(),
-        language: &entry.notice.lang,
+        authors: entry.said.notice.authors.iter().map(|name| Author { name }).collect(),
+        tags: entry.said.categories.iter().map(|category: &feed::Category| category.label.as_str()).collect(),
+        language: &entry.said.notice.lang,
     }
 }
 

@@ -8,14 +8,15 @@ mod rss;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::config::Site;
 use crate::notice::shown::shown;
-use crate::notice::{KindName, Notice, picture};
+use crate::notice::{KindName, Notice, NoticeId, picture};
 use crate::render::facts;
 use crate::render::site::Picture;
 use crate::render::words::Words;
@@ -48,6 +49,11 @@ pub struct Feed<'a> {
     /// The pictures that stand on the site, by where.
     pub pictures: &'a BTreeMap<String, Picture>,
 }
+
+/// What is said of each notice, once for all the feeds of one site at one moment: a new notice stands in five feeds
+/// in three formats, beside the same others.
+#[derive(Debug, Default)]
+pub struct Shared(Mutex<HashMap<NoticeId, Arc<Said>>>);
 
 /// The largest document: Miniflux refuses 15 MiB and a phone reads it on a train.
 pub const MAX_BYTES: usize = 512 * 1024;
@@ -82,7 +88,20 @@ pub fn newest_first(a: &Revision, b: &Revision) -> Ordering {
 
 /// A feed's document, at most `MAX_BYTES` long: the oldest entries give way.
 pub fn render(site: &Site, words: &Words, feed: &Feed<'_>, format: Format, now: DateTime<Utc>) -> Vec<u8> {
-    let mut entries = entries(site, words, feed, now);
+    render_shared(site, words, feed, format, &Shared::default(), now)
+}
+
+/// As `render`, with what other feeds of the same site, words and moment have said already.
+pub fn render_shared(
+    site: &Site,
+    words: &Words,
+    feed: &Feed<'_>,
+    format: Format,
+    shared: &Shared,
+    now: DateTime<Utc>,
+) -> Vec<u8> {
+    let said = |revision: &Revision| shared.said(revision, || Said::of(site, words, revision, now));
+    let mut entries = entries(site, feed, said);
     loop {
         let document = match format {
             Format::Rss => rss::write(site, feed, &entries),
@@ -136,9 +155,17 @@ impl Feed<'_> {
     }
 }
 
+/// A notice in a feed.
+struct Entry {
+    said: Arc<Said>,
+    updated: DateTime<Utc>,
+    enclosure: Option<Enclosure>,
+}
+
 /// What the three formats say of a notice; every text holds only what XML allows.
-struct Entry<'a> {
-    notice: Cow<'a, Notice>,
+#[derive(Debug)]
+struct Said {
+    notice: Arc<Notice>,
     /// The tag URI.
     id: String,
     url: String,
@@ -148,8 +175,6 @@ struct Entry<'a> {
     content: String,
     categories: Vec<Category>,
     published: DateTime<Utc>,
-    updated: DateTime<Utc>,
-    enclosure: Option<Enclosure>,
 }
 
 /// The notice's picture as a file to fetch.
@@ -160,6 +185,7 @@ struct Enclosure {
 }
 
 /// A term in a scheme.
+#[derive(Debug)]
 struct Category {
     term: String,
     scheme: String,
@@ -168,40 +194,49 @@ struct Category {
 
 // No two entries share one `updated`: readers that sort by it would show them in an order of their own. The
 // later in id order gives way into the past, since nobody has yet been in the future.
-fn entries<'a>(site: &Site, words: &Words, feed: &Feed<'a>, now: DateTime<Utc>) -> Vec<Entry<'a>> {
+fn entries(site: &Site, feed: &Feed<'_>, said: impl Fn(&Revision) -> Arc<Said>) -> Vec<Entry> {
     let mut revisions = feed.entries.clone();
     revisions.sort_by(|a, b| newest_first(a, b));
-    let mut entries: Vec<Entry<'_>> = Vec::with_capacity(revisions.len());
+    let mut entries: Vec<Entry> = Vec::with_capacity(revisions.len());
     for revision in revisions {
         let updated = revision.updated_at.trunc_subsecs(0);
         let latest = entries.last().map(|entry| entry.updated - TimeDelta::seconds(1));
         let updated = latest.map_or(updated, |latest| updated.min(latest));
         let enclosure = enclosure(site, revision.notice(), feed.pictures);
-        entries.push(Entry { enclosure, ..entry(site, words, revision, updated, now) });
+        entries.push(Entry { said: said(revision), updated, enclosure });
     }
     entries
 }
 
-fn entry<'a>(
-    site: &Site,
-    words: &Words,
-    revision: &'a Revision,
-    updated: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> Entry<'a> {
-    let notice = shown(revision.notice(), now);
-    let url = site.notice_address(revision.id());
-    Entry {
-        id: clean(&revision.tag_uri(&site.tag_domain, &site.zone)),
-        title: clean(&words.title(&notice)),
-        summary: clean(notice.summary_or_excerpt()),
-        content: clean(&content(site, words, revision, &notice, &url)),
-        categories: categories(site, words, &notice),
-        published: revision.published_at.trunc_subsecs(0),
-        updated,
-        enclosure: None,
-        url,
-        notice,
+impl Shared {
+    // Two who ask at once both make it, and neither waits for the other.
+    fn said(&self, revision: &Revision, make: impl Fn() -> Said) -> Arc<Said> {
+        let said = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(said) = said().get(revision.id()) {
+            return Arc::clone(said);
+        }
+        let made = Arc::new(make());
+        Arc::clone(said().entry(revision.id().clone()).or_insert(made))
+    }
+}
+
+impl Said {
+    fn of(site: &Site, words: &Words, revision: &Revision, now: DateTime<Utc>) -> Self {
+        let notice = match shown(revision.notice(), now) {
+            Cow::Borrowed(_) => Arc::clone(&revision.draft.notice),
+            Cow::Owned(shown) => Arc::new(shown),
+        };
+        let url = site.notice_address(revision.id());
+        Self {
+            id: clean(&revision.tag_uri(&site.tag_domain, &site.zone)),
+            title: clean(&words.title(&notice)),
+            summary: clean(notice.summary_or_excerpt()),
+            content: clean(&content(site, words, revision, &notice, &url)),
+            categories: categories(site, words, &notice),
+            published: revision.published_at.trunc_subsecs(0),
+            url,
+            notice,
+        }
     }
 }
 
@@ -280,7 +315,7 @@ fn contributors(notice: &Notice) -> Vec<String> {
 }
 
 // The newest entry's: the same notices give the same bytes, and so the same ETag.
-fn updated(entries: &[Entry<'_>]) -> Option<DateTime<Utc>> {
+fn updated(entries: &[Entry]) -> Option<DateTime<Utc>> {
     entries.first().map(|entry| entry.updated)
 }
 

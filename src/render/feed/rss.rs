@@ -14,7 +14,7 @@ use crate::config::Site;
 use crate::render::feed::{self, Entry, Feed, Format, TTL_MINUTES, clean, contributors};
 use crate::render::xml::escape_html;
 
-pub(super) fn write(site: &Site, feed: &Feed<'_>, entries: &[Entry<'_>]) -> Vec<u8> {
+pub(super) fn write(site: &Site, feed: &Feed<'_>, entries: &[Entry]) -> Vec<u8> {
     let channel = Channel {
         title: clean(&feed.title),
         link: site.address(&feed.page),
@@ -42,24 +42,24 @@ pub(super) fn write(site: &Site, feed: &Feed<'_>, entries: &[Entry<'_>]) -> Vec<
     xml
 }
 
-fn item(site: &Site, entry: &Entry<'_>) -> Item {
-    let other_language = (entry.notice.lang != site.lang).then(|| clean(&entry.notice.lang));
+fn item(site: &Site, entry: &Entry) -> Item {
+    let other_language = (entry.said.notice.lang != site.lang).then(|| clean(&entry.said.notice.lang));
     Item {
-        title: Some(entry.title.clone()),
-        link: Some(entry.url.clone()),
+        title: Some(entry.said.title.clone()),
+        link: Some(entry.said.url.clone()),
         // Readers take a description for HTML.
-        description: Some(escape_html(&entry.summary).into_owned()),
-        content: Some(entry.content.clone()),
-        guid: Some(Guid { value: entry.id.clone(), permalink: false }),
+        description: Some(escape_html(&entry.said.summary).into_owned()),
+        content: Some(entry.said.content.clone()),
+        guid: Some(Guid { value: entry.said.id.clone(), permalink: false }),
         enclosure: entry.enclosure.as_ref().map(enclosure),
-        pub_date: Some(date(entry.published)),
-        categories: entry.categories.iter().map(category).collect(),
+        pub_date: Some(date(entry.said.published)),
+        categories: entry.said.categories.iter().map(category).collect(),
         // RSS has no date of a change.
         extensions: atom_updated(entry.updated),
         // `author` would have to be a mail address.
         dublin_core_ext: Some(DublinCoreExtension {
-            creators: entry.notice.authors.iter().map(|name| clean(name)).collect(),
-            contributors: contributors(&entry.notice),
+            creators: entry.said.notice.authors.iter().map(|name| clean(name)).collect(),
+            contributors: contributors(&entry.said.notice),
             languages: other_language.into_iter().collect(),
             ..DublinCoreExtension::default()
         }),

@@ -1,0 +1,237 @@
+//! Card: what the list of all documents needs to know of a revision, and nothing that would have to be read anew.
+//!
+//! Pure. Ten thousand notices lie scattered in memory and nearly none of them changes: their cards are made once.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::notice::shown::{self, leads_to};
+use crate::notice::{Event, Kind, KindName, Lineage, Notice, NoticeId, Status, Tag};
+use crate::render::calendar;
+use crate::render::feed;
+use crate::revision::Revision;
+
+/// The cards of the published revisions, kept from one look to the next.
+#[derive(Debug, Default)]
+pub struct Cards {
+    // In the order in which they were asked for, that of ids.
+    cards: Vec<Arc<Card>>,
+    slots: Arc<Slots>,
+}
+
+/// A number for every id that was ever published or named, from 0: what is asked of ten thousand by their numbers
+/// need not be looked up by their names.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Slots(HashMap<Box<str>, usize>);
+
+/// A revision as the catalog sees it, from `made_at` on until it changes by itself.
+#[derive(Debug)]
+pub(super) struct Card {
+    pub slot: usize,
+    /// Held, so that no other notice can come to lie where it lies.
+    notice: Arc<Notice>,
+    times: Times,
+    made_at: DateTime<Utc>,
+    /// When a document of it next changes by itself.
+    pub changes_at: Option<DateTime<Utc>>,
+    /// What changes with anything that can be seen of it.
+    pub key: u64,
+    pub kind: KindName,
+    /// Of an action.
+    pub span: Option<Span>,
+    /// Each slug once.
+    pub tags: Vec<Tag>,
+    /// The slots of the notices whose titles stand on its page.
+    pub named: Vec<usize>,
+    /// Of those, and of the notices that its text links to.
+    pub references: Vec<usize>,
+    /// Of the notices that it leads to.
+    pub leads_to: Vec<usize>,
+    /// Where its pictures stand under the site.
+    pub pictures: Vec<String>,
+}
+
+/// When an action is what.
+#[derive(Debug)]
+pub(super) struct Span {
+    pub starts_at: DateTime<Utc>,
+    /// Until when people who look ahead find it.
+    pub ahead_until: DateTime<Utc>,
+}
+
+// What of a revision is not in its notice.
+#[derive(Debug, PartialEq)]
+struct Times {
+    number: u32,
+    sequence: u32,
+    published_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    revised_at: DateTime<Utc>,
+    changes: usize,
+}
+
+/// How long a postponed action is ahead after the end first said: people come back to look for the new date.
+const POSTPONED_KEPT: TimeDelta = TimeDelta::days(30);
+
+/// The spans after an action's end at which a document of it changes by itself: it is over, a postponed one is
+/// past, a cancelled one leaves the calendars, any other one leaves them.
+const PHASES: [TimeDelta; 4] = [TimeDelta::zero(), POSTPONED_KEPT, calendar::CANCELLED_KEPT, calendar::KEPT];
+
+impl Cards {
+    /// The cards of these revisions at `now`; those that are known and still true are not made anew.
+    pub(super) fn renew(&mut self, revisions: &[&Revision], now: DateTime<Utc>) -> Vec<Arc<Card>> {
+        // Nobody else holds them any more, or they are few.
+        let slots = Arc::make_mut(&mut self.slots);
+        let mut known = self.cards.iter().peekable();
+        let mut cards = Vec::with_capacity(revisions.len());
+        for revision in revisions {
+            // Nearly always the next is that very one, and no name need be read.
+            let mut card = known.next_if(|card| Arc::ptr_eq(&card.notice, &revision.draft.notice));
+            if card.is_none() {
+                // In another order than that of ids fewer would be found, and made anew.
+                while known.next_if(|card| card.notice.id < *revision.id()).is_some() {}
+                card = known.next_if(|card| card.notice.id == *revision.id());
+            }
+            cards.push(match card.filter(|card| card.is_of(revision) && card.holds_at(now)) {
+                Some(card) => Arc::clone(card),
+                None => Arc::new(Card::of(revision, slots, now)),
+            });
+        }
+        self.cards.clone_from(&cards);
+        cards
+    }
+
+    /// The card of a revision that is not to be kept.
+    pub(super) fn of_one(&mut self, revision: &Revision, now: DateTime<Utc>) -> Arc<Card> {
+        Arc::new(Card::of(revision, Arc::make_mut(&mut self.slots), now))
+    }
+
+    pub(super) fn slots(&self) -> Arc<Slots> {
+        Arc::clone(&self.slots)
+    }
+}
+
+impl Slots {
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn find(&self, id: &str) -> Option<usize> {
+        self.0.get(id).copied()
+    }
+
+    fn take(&mut self, id: &str) -> usize {
+        let next = self.0.len();
+        self.find(id).unwrap_or_else(|| *self.0.entry(id.into()).or_insert(next))
+    }
+}
+
+impl Card {
+    fn of(revision: &Revision, slots: &mut Slots, now: DateTime<Utc>) -> Self {
+        let notice = revision.notice();
+        let event = notice.event();
+        let lineage = match &notice.kind {
+            Kind::Archive(provenance) => &provenance.lineage[..],
+            Kind::Statement(_) | Kind::Action(_) => &[],
+        };
+        let lineage = lineage.iter().filter_map(Lineage::notice);
+        let named = notice.next.iter().chain(&notice.supersedes).map(NoticeId::as_str).chain(lineage);
+        let named: Vec<usize> = named.map(|id| slots.take(id)).collect();
+        let linked = notice.body.notices.iter().map(|linked| slots.take(&linked.value));
+        let references = named.iter().copied().chain(linked).collect();
+        Self {
+            slot: slots.take(notice.id.as_str()),
+            notice: Arc::clone(&revision.draft.notice),
+            times: Times::of(revision),
+            made_at: now,
+            changes_at: next_change_of(revision, now),
+            key: key(revision, now),
+            kind: notice.kind_name(),
+            span: event.map(|event| Span { starts_at: event.starts.at, ahead_until: ahead_until(event) }),
+            tags: distinct(&notice.tags).cloned().collect(),
+            references,
+            named,
+            leads_to: leads_to(notice).map(|id| slots.take(id)).collect(),
+            pictures: notice.pictures().collect(),
+        }
+    }
+
+    pub fn updated_at(&self) -> DateTime<Utc> {
+        self.times.updated_at
+    }
+
+    pub fn is_ahead(&self, now: DateTime<Utc>) -> bool {
+        self.span.as_ref().is_some_and(|span| now < span.ahead_until)
+    }
+
+    fn is_of(&self, revision: &Revision) -> bool {
+        Arc::ptr_eq(&self.notice, &revision.draft.notice) && self.times == Times::of(revision)
+    }
+
+    fn holds_at(&self, now: DateTime<Utc>) -> bool {
+        self.made_at <= now && self.changes_at.is_none_or(|at| now < at)
+    }
+}
+
+impl Times {
+    fn of(revision: &Revision) -> Self {
+        Self {
+            number: revision.number,
+            sequence: revision.sequence,
+            published_at: revision.published_at,
+            updated_at: revision.updated_at,
+            revised_at: revision.revised_at,
+            changes: revision.changes.len(),
+        }
+    }
+}
+
+pub(super) fn next_change_of(revision: &Revision, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let notice = revision.notice();
+    let phases = notice.event().map(|event| PHASES.map(|phase| event.ends_or_assumed_at() + phase));
+    phases
+        .into_iter()
+        .flatten()
+        .chain([revision.updated_at + feed::RECENT])
+        .filter(|at| *at > after)
+        .chain(shown::next_change(notice, after))
+        .min()
+}
+
+fn key(revision: &Revision, now: DateTime<Utc>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let notice = revision.notice();
+    // What the author left to the site is in what every document follows from.
+    (revision.draft.digest.short(), notice.id.as_str(), revision.number, revision.sequence).hash(&mut hasher);
+    let times = [revision.published_at, revision.updated_at, revision.revised_at];
+    (times, revision.changes.len()).hash(&mut hasher);
+    // One more when a notice that it leads to is published.
+    leads_to(notice).count().hash(&mut hasher);
+    // Between two changes by itself a notice shows the same, and the next one names the span between.
+    if let Some(event) = notice.event() {
+        let end = event.ends_or_assumed_at();
+        PHASES.iter().filter(|phase| end + **phase <= now).count().hash(&mut hasher);
+        // A newer version of the zones may move what a person wrote.
+        (event.starts.at, end).hash(&mut hasher);
+    }
+    shown::next_change(notice, now).hash(&mut hasher);
+    hasher.finish()
+}
+
+fn ahead_until(event: &Event) -> DateTime<Utc> {
+    let end = event.ends_or_assumed_at();
+    match event.status {
+        Status::Postponed => end + POSTPONED_KEPT,
+        Status::Scheduled | Status::Moved | Status::Rescheduled | Status::Cancelled => end,
+    }
+}
+
+fn distinct(tags: &[Tag]) -> impl Iterator<Item = &Tag> {
+    tags.iter()
+        .enumerate()
+        .filter(|(at, tag)| tags[..*at].iter().all(|it| it.slug != tag.slug))
+        .map(|(_, tag)| tag)
+}
