@@ -241,6 +241,10 @@ fn revise(drafts: &Drafts, history: &History, now: DateTime<Utc>) -> Vec<Entry> 
             continue;
         }
         let embargo = draft.notice.publish_at.as_ref().map(|moment| moment.at);
+        // What nobody has seen cannot be taken back, and is not shown as if it had been.
+        if before.is_none() && draft.notice.withdrawn.is_some() {
+            continue;
+        }
         // An embargo is only for what has not been seen yet: a later one cannot take a notice back.
         if before.is_none() && embargo.is_some_and(|at| at > now) {
             continue;

@@ -245,7 +245,7 @@ impl Revision {
     pub fn withdrawn_at(&self) -> Option<DateTime<Utc>> {
         self.notice().withdrawn.as_ref()?;
         let took = |change: &&Change| matches!(change.differences[..], [Difference::Withdrawn(_)]);
-        Some(self.changes.iter().rev().find(took).map_or(self.appeared_at, |change| change.at))
+        self.changes.iter().rev().find(took).map(|change| change.at)
     }
 
     /// When this very text shows more than when it was published, without an edit: its place is revealed.
@@ -254,26 +254,28 @@ impl Revision {
         revealed_at(self.notice()).filter(|at| is_standing && *at > self.revised_at)
     }
 
-    /// Whether nobody can have heard of it yet: the first revision, or the first that is not off of a notice that
-    /// came cancelled or taken back.
+    /// Whether nobody can have heard of it yet: the first revision, or the first that is not cancelled of a notice
+    /// that came cancelled.
     pub fn is_news(&self) -> bool {
-        let is_off = |notice: &Notice| {
-            notice.withdrawn.is_some()
-                || notice.event().is_some_and(|event| event.status == Status::Cancelled)
+        let statuses = |change: &Change| {
+            change.differences.iter().find_map(|difference| match difference {
+                Difference::Status { was, is } => Some((*was, *is)),
+                Difference::Time { .. }
+                | Difference::End { .. }
+                | Difference::Assembly { .. }
+                | Difference::Place { .. }
+                | Difference::MeetingPoint { .. }
+                | Difference::Said(_)
+                | Difference::Withdrawn(_)
+                | Difference::Restored => None,
+            })
         };
-        let changes: Vec<&Difference> = self
-            .changes
-            .iter()
-            .flat_map(|change| &change.differences)
-            .filter(|it| it.is_of_standing())
-            .collect();
+        let is_off = self.notice().withdrawn.is_some()
+            || self.notice().event().is_some_and(|event| event.status == Status::Cancelled);
+        let changes: Vec<(Status, Status)> = self.changes.iter().filter_map(statuses).collect();
         let reinstates =
-            self.change().is_some_and(|change| change.differences.iter().any(Difference::is_of_standing))
-                && matches!(
-                    changes[..],
-                    [Difference::Status { was: Status::Cancelled, .. } | Difference::Restored]
-                );
-        !is_off(self.notice()) && (self.number == 0 || reinstates)
+            self.change().and_then(statuses).is_some() && matches!(changes[..], [(Status::Cancelled, _)]);
+        !is_off && (self.number == 0 || reinstates)
     }
 
     /// Since when it has been known here that it takes place at its start: what was due before that for this
@@ -369,11 +371,6 @@ impl Difference {
     fn is_anew(&self) -> bool {
         let was_off = self.status_before().is_some_and(|was| !was.takes_place());
         was_off || self.start_before().is_some() || matches!(self, Self::Restored)
-    }
-
-    // Whether it takes place at all.
-    fn is_of_standing(&self) -> bool {
-        self.status_before().is_some() || matches!(self, Self::Withdrawn(_) | Self::Restored)
     }
 }
 

@@ -310,6 +310,11 @@ impl<'a> Writing<'a> {
         if !manifest.suspects.is_empty() {
             standing.0.clear();
         }
+        let mut manifest = manifest;
+        // A folder that is written anew has not seen them go.
+        for path in catalog.gone() {
+            manifest.gone.entry(path).or_insert(now.timestamp());
+        }
         let stands = |slot: usize, stamp| standing.0.get(slot) == Some(&Some(stamp));
         let (mut documents, mut known) = catalog.documents_but(stands);
         documents.retain(|document| {

@@ -338,6 +338,8 @@ impl Preview<'_> {
             path: Topic::All.feed_path(),
             page: Topic::All.page_path(),
             entries: vec![&self.revision],
+            related: BTreeMap::new(),
+            tombstones: Vec::new(),
             pictures: &BTreeMap::new(),
         };
         let document: Value =

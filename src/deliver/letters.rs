@@ -359,7 +359,8 @@ async fn revision(office: &Office, member: &Member) -> anyhow::Result<Revision> 
         found.filter(|revision| revision.number == member.number).with_context(|| missing(&member.notice))?;
     let mut published = BTreeSet::new();
     for id in shown::leads_to(revision.notice()).filter_map(NoticeId::parse) {
-        if office.ledger.revision(&id, read).await?.is_some() {
+        let found = office.ledger.revision(&id, read).await?;
+        if found.is_some_and(|revision| revision.notice().withdrawn.is_none()) {
             published.insert(id.to_string());
         }
     }

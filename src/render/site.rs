@@ -23,7 +23,7 @@ use crate::render::feed::{self, Feed, Format};
 use crate::render::page::notice::{self, Related};
 use crate::render::page::person::{self, Terms};
 use crate::render::page::{self, Frame, Home, Index, Topic};
-use crate::render::site::card::{Card, Cards, Slots, next_change_of};
+use crate::render::site::card::{Card, Cards, Slots, Withdrawn, next_change_of};
 use crate::render::templates::{Error, Templates};
 use crate::render::words::Words;
 use crate::revision::Revision;
@@ -137,6 +137,8 @@ struct Members {
     index: Vec<usize>,
     /// All of them as its feed wants them, newest first.
     feed: Vec<usize>,
+    /// Those of its feed's entries that were taken back longer ago.
+    tombstones: Vec<usize>,
     /// Those of its calendar.
     actions: Vec<usize>,
 }
@@ -191,7 +193,7 @@ fn without_links(
     slots: &Slots,
 ) -> Vec<(usize, Revision)> {
     let mut is_published = vec![false; slots.len()];
-    cards.iter().for_each(|card| is_published[card.slot] = true);
+    cards.iter().for_each(|card| is_published[card.slot] = card.withdrawn.is_none());
     let is_known = |id: &str| slots.find(id).is_some_and(|slot| is_published[slot]);
     let mut without_links = Vec::new();
     for (at, card) in cards.iter().enumerate() {
@@ -331,7 +333,7 @@ impl<'a> Catalog<'a> {
         let base = self.base();
         let mut documents = Vec::with_capacity(8 * self.members.len() + 64);
         let mut left_out = 0;
-        for at in 0..self.revisions.len() {
+        for at in (0..self.revisions.len()).filter(|at| self.cards[*at].withdrawn.is_none()) {
             let stamp = self.notice_stamp(&base, at);
             let card = &self.cards[at];
             if stands(card.slot, stamp) {
@@ -351,6 +353,12 @@ impl<'a> Catalog<'a> {
             what: What::Picture(picture.file.clone()),
         }));
         (documents, left_out)
+    }
+
+    /// The paths of what was taken back, whether it ever stood in a folder or not.
+    pub fn gone(&self) -> impl Iterator<Item = String> {
+        let withdrawn = self.cards.iter().zip(&self.revisions).filter(|(card, _)| card.withdrawn.is_some());
+        withdrawn.map(|(_, revision)| format!("notices/{}/index.html", revision.id()))
     }
 
     /// The slot of a notice: its number among all that the cards of this catalog have known.
@@ -466,7 +474,8 @@ impl<'a> Catalog<'a> {
 
     fn add_feeds(&self, base: &DefaultHasher, members: &Members, documents: &mut Vec<Document>) {
         let topic = &members.topic;
-        let feed = stamp(base, &(topic.spelt(), self.keys_of(self.selected(members))));
+        let entries = (self.keys_of(self.selected(members)), self.keys_of(&members.tombstones));
+        let feed = stamp(base, &(topic.spelt(), entries));
         for format in Format::ALL {
             documents.push(Document {
                 path: format!("{}.{}", topic.feed_path(), format.extension()),
@@ -524,21 +533,22 @@ impl<'a> Catalog<'a> {
             let kind = card.kind;
             let mut of_all =
                 topics.iter_mut().filter(|it| it.topic == Topic::All || it.topic == Topic::Kind(kind));
-            of_all.by_ref().for_each(|members| members.add(at, kind));
+            of_all.by_ref().for_each(|members| members.add(at, card));
             // The oldest spelling of a tag is its name, so that a new notice renames no feed.
-            for tag in &card.tags {
+            // A tag is none that only what was taken back long ago has had.
+            for tag in card.tags.iter().filter(|_| card.withdrawn != Some(Withdrawn::Nothing)) {
                 let place = *places.entry(&tag.slug).or_insert_with(|| {
                     tags.push((&tag.slug, Members::of(Topic::Tag(tag.clone()))));
                     tags.len() - 1
                 });
-                tags[place].1.add(at, kind);
+                tags[place].1.add(at, card);
             }
         }
         tags.sort_by_key(|(slug, _)| *slug);
         topics.extend(tags.into_iter().map(|(_, members)| members));
         for members in &mut topics {
             // Nearly in that order already, since few notices change materially.
-            members.feed = members.index.iter().rev().copied().collect();
+            members.feed.reverse();
             members.feed.sort_by(|a, b| self.newest_first(*a, *b));
             if members.topic == Topic::Kind(KindName::Action) {
                 members.index = self.past();
@@ -555,7 +565,7 @@ impl<'a> Catalog<'a> {
 
     // By start, the earliest first: people look for a day.
     fn past(&self) -> Vec<usize> {
-        by_start(&self.cards, |card| !card.is_ahead(self.now))
+        by_start(&self.cards, |card| !card.is_ahead(self.now) && card.withdrawn.is_none())
     }
 
     fn find_referrers(&self) -> HashMap<usize, Vec<usize>> {
@@ -610,7 +620,8 @@ impl<'a> Catalog<'a> {
 
     fn latest(&self) -> Vec<usize> {
         let positions = (0..self.revisions.len()).rev();
-        positions.filter(|at| self.cards[*at].span.is_none()).take(HOME_LATEST).collect()
+        let is_shown = |card: &Card| card.span.is_none() && card.withdrawn.is_none();
+        positions.filter(|at| is_shown(&self.cards[*at])).take(HOME_LATEST).collect()
     }
 
     fn index(&self, topic: &Topic, number: Option<usize>) -> Index<'a> {
@@ -628,10 +639,21 @@ impl<'a> Catalog<'a> {
     }
 
     fn feed(&self, topic: &Topic, format: Format) -> Vec<u8> {
-        let entries = self.members_of(topic).map_or(Vec::new(), |members| self.pick(self.selected(members)));
+        let Some(members) = self.members_of(topic) else { return Vec::new() };
+        let entries = self.pick(self.selected(members));
+        let related = entries.iter().flat_map(|revision| feed::named_by(revision.notice()));
+        let related = related.filter_map(|id| Some((id, self.revisions[self.position(id.as_str())?])));
         let title = topic.feed_title(self.site, self.words);
         let (path, page) = (topic.feed_path(), topic.page_path());
-        let feed = Feed { title, path, page, entries, pictures: &self.pictures };
+        let feed = Feed {
+            title,
+            path,
+            page,
+            related: related.collect(),
+            tombstones: self.pick(&members.tombstones),
+            entries,
+            pictures: &self.pictures,
+        };
         feed::render_shared(self.site, self.words, &feed, format, &self.shared, self.now)
     }
 
@@ -696,12 +718,21 @@ impl<'a> Catalog<'a> {
 
 impl Members {
     fn of(topic: Topic) -> Self {
-        Self { topic, index: Vec::new(), feed: Vec::new(), actions: Vec::new() }
+        Self { topic, index: Vec::new(), feed: Vec::new(), tombstones: Vec::new(), actions: Vec::new() }
     }
 
-    fn add(&mut self, at: usize, kind: KindName) {
-        self.index.push(at);
-        if kind == KindName::Action {
+    fn add(&mut self, at: usize, card: &Card) {
+        match card.withdrawn {
+            None => {
+                self.index.push(at);
+                self.feed.push(at);
+            }
+            Some(Withdrawn::Entry) => self.feed.push(at),
+            Some(Withdrawn::Tombstone) => self.tombstones.push(at),
+            Some(Withdrawn::Nothing) => {}
+        }
+        // Who has it in a calendar sees that it is off for as long as of one that was cancelled.
+        if card.kind == KindName::Action {
             self.actions.push(at);
         }
     }

@@ -4,6 +4,7 @@ use handbill::notice::shown::shown;
 use handbill::revision::Revision;
 
 use crate::plan::{Day, LISTS, action, at, check_under, config, drafts, statement};
+use crate::world::World;
 
 const TARGET: &str = r#"
 [[target]]
@@ -192,4 +193,78 @@ fn whoever_wants_people_to_be_told_has_to_say_what() {
     let warned = parsed("notify = \"silent\"");
     assert!(warned.notice.is_some());
     assert!(warned.report.to_string().contains("nobody is told of a change"), "{}", warned.report);
+}
+
+const LISTS_OF_WORLD: &str = "[[list]]\nname = \"alerts\"\nwhen = \"at once\"\n";
+const MARCH: &str = "+++\nkind = \"action\"\ntitle = \"March\"\nsummary = \"Bring banners.\"\n\
+                     starts = 2018-07-10 09:00\nzone = \"UTC\"\n\
+                     tags = [\"ICE\"]\n[place]\nname = \"Union Square\"\n+++\nBring water.\n";
+const OTHER: &str = "+++\nkind = \"statement\"\ntitle = \"After it\"\nsupersedes = \"march\"\n+++\n\
+                     See [it](march.md).\n";
+
+fn read(world: &World, path: &str) -> String {
+    std::fs::read_to_string(world.path().join("data/site").join(path)).unwrap()
+}
+
+fn stands(world: &World, path: &str) -> bool {
+    world.path().join("data/site").join(path).exists()
+}
+
+#[test]
+fn what_is_taken_back_is_an_entry_that_says_so_then_a_tombstone_then_nothing() {
+    let mut world = World::new(LISTS_OF_WORLD);
+    world.subscribe(&["ana"], "alerts");
+    world.look("2018-07-06T12:00Z");
+    world.write("march", MARCH);
+    world.write("other", OTHER);
+    world.pass("2018-07-06T13:00Z");
+    world.check("ana: Action: March — Tue Jul 10, 9:00 AM\nana: After it\n");
+    assert!(read(&world, "feeds/all.atom").contains("thr:in-reply-to"), "{}", read(&world, "feeds/all.atom"));
+    let taken_back = handbill(&world, &["withdraw", "march", "--why", "It was \"no\" march.", "--mail"]);
+    assert!(taken_back.status.success(), "{}", said(&taken_back));
+    world.pass("2018-07-06T14:00Z");
+    let [mail] = &world.arrived()[..] else { panic!("one mail") };
+    assert_eq!(mail.subject, "Taken back: WITHDRAWN: March");
+    assert!(mail.text.contains("This notice was taken back: It was \"no\" march."), "{}", mail.text);
+    assert!(!mail.text.contains("Union Square"), "{}", mail.text);
+    for gone in ["notices/march/index.html", "notices/march/event.ics"] {
+        assert!(!stands(&world, gone), "{gone}");
+    }
+    let site = world.path().join("data/site");
+    for text in ["Union Square", "Bring water", "Bring banners"] {
+        let shown: Vec<_> = world.shows(text).into_iter().filter(|path| path.starts_with(&site)).collect();
+        assert_eq!(shown, Vec::<std::path::PathBuf>::new(), "{text}");
+    }
+    for feed in ["feeds/all.atom", "feeds/all.rss", "feeds/all.json", "feeds/tags/ice.atom"] {
+        assert!(read(&world, feed).contains("WITHDRAWN: March"), "{feed}: {}", read(&world, feed));
+    }
+    let calendar = read(&world, "calendars/actions.ics");
+    assert!(calendar.contains("STATUS:CANCELLED") && calendar.contains("WITHDRAWN: March"), "{calendar}");
+    assert!(!read(&world, "notices/other/index.html").contains("notices/march"), "no link leads there");
+    world.pass("2018-07-20T14:00Z");
+    let feed = read(&world, "feeds/all.atom");
+    assert!(!feed.contains("WITHDRAWN"), "{feed}");
+    let stone = "<at:deleted-entry xmlns:at=\"http://purl.org/atompub/tombstones/1.0\" \
+                 ref=\"tag:notices.example.org,2018-07-06:march\" when=\"2018-07-06T14:00:00Z\"/>";
+    assert!(feed.find(stone).unwrap() < feed.find("<entry").unwrap(), "{feed}");
+    world.pass("2018-10-04T14:00Z");
+    assert!(!read(&world, "feeds/all.atom").contains("deleted-entry"));
+    // In a folder that has never seen it, too.
+    std::fs::remove_dir_all(&site).unwrap();
+    world.look("2018-10-05T14:00Z");
+    let manifest = handbill::channel::site::open(&site).unwrap();
+    assert!(manifest.gone.contains_key("notices/march/index.html"), "{:?}", manifest.gone);
+}
+
+fn handbill(world: &World, arguments: &[&str]) -> std::process::Output {
+    std::process::Command::new(env!("CARGO_BIN_EXE_handbill"))
+        .arg("-C")
+        .arg(world.path())
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn said(output: &std::process::Output) -> String {
+    String::from_utf8([&output.stdout[..], &output.stderr].concat()).unwrap()
 }

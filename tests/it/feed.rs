@@ -24,6 +24,8 @@ fn check(entries: &[&Revision], format: Format, now: &str) -> String {
         path: "feeds/all".to_owned(),
         page: "notices/".to_owned(),
         entries: entries.to_vec(),
+        related: BTreeMap::new(),
+        tombstones: Vec::new(),
         pictures: &BTreeMap::new(),
     };
     let document = String::from_utf8(render(&site(), english(), &feed, format, at(now))).unwrap();

@@ -69,10 +69,41 @@ fn who_trusts_a_key_trusts_those_that_it_names_and_no_other() {
 }
 
 fn handbill(world: &World, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_handbill")).arg("-C").arg(world.root()).args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_handbill")).arg("-C").arg(world.path()).args(arguments).output().unwrap()
 }
 
 fn said(output: &Output) -> String {
     let text = [&output.stdout[..], &output.stderr].concat();
     String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn a_key_is_made_once_and_changed_by_one_that_names_the_next() {
+    let world = World::new("");
+    let refused = handbill(&world, &["signing", "public"]);
+    assert_eq!(refused.status.code(), Some(3), "{}", said(&refused));
+    let first = said(&handbill(&world, &["signing", "keygen"]));
+    assert!(first.starts_with("untrusted comment: minisign public key "), "{first}");
+    assert_eq!(handbill(&world, &["signing", "keygen"]).status.code(), Some(3));
+    std::fs::write(world.path().join("first.pub"), &first).unwrap();
+    let second = said(&handbill(&world, &["signing", "rotate"]));
+    assert_ne!(first, second);
+    let chain = std::fs::read_to_string(world.path().join("signing.chain")).unwrap();
+    let chain = read_chain(&chain).unwrap();
+    let trusted = Public::read(&first).unwrap();
+    assert_eq!(follow(&trusted, &chain), [trusted.clone(), Public::read(&second).unwrap()]);
+    // What the new key signs, who trusts the first one can verify with the command.
+    let pem = std::fs::read_to_string(world.path().join("secrets/signing.pem")).unwrap();
+    let file = world.path().join("notice.txt");
+    std::fs::write(&file, TEXT).unwrap();
+    let signature = Signer::of_pem(&pem).unwrap().sign(TEXT, "march");
+    std::fs::write(world.path().join("notice.txt.minisig"), signature).unwrap();
+    let path = file.to_str().unwrap();
+    let key = world.path().join("first.pub");
+    let verified = handbill(&world, &["verify", path, "--key", key.to_str().unwrap()]);
+    assert!(verified.status.success(), "{}", said(&verified));
+    std::fs::write(&file, "We meet at ten.\n").unwrap();
+    let refused = handbill(&world, &["verify", path]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said(&refused).contains("one of the two was changed"), "{}", said(&refused));
 }

@@ -208,8 +208,15 @@ fn a_page_a_feed_and_a_calendar_speak_the_sites_language() {
     let words = TEMPLATES.words("es");
     let title = Topic::All.feed_title(&site, words);
     let (pictures, entries) = (BTreeMap::new(), vec![&action]);
-    let feed =
-        Feed { title, path: "feeds/all".to_owned(), page: String::new(), entries, pictures: &pictures };
+    let feed = Feed {
+        title,
+        path: "feeds/all".to_owned(),
+        page: String::new(),
+        entries,
+        related: BTreeMap::new(),
+        tombstones: Vec::new(),
+        pictures: &pictures,
+    };
     golden("feed/es-action.atom", &feed::render(&site, words, &feed, Format::Atom, at(NOW)));
     let title = Topic::Kind(handbill::notice::KindName::Action).calendar_title(&site, words);
     let calendar =

@@ -2,21 +2,31 @@
 //!
 //! Pure.
 
+use std::collections::BTreeMap;
+
+use atom_syndication::extension::Extension;
 use atom_syndication::{
     Category, Content, Entry, Feed, FixedDateTime, Generator, Link, Person, Text, WriteConfig,
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::config::Site;
-use crate::render::feed::{self, Format, clean, contributors, feed_id};
+use crate::render::feed::{self, Format, Named, Tombstone, clean, contributors, feed_id};
+use crate::render::xml::escape_html;
 
-pub(super) fn write(site: &Site, feed: &feed::Feed<'_>, entries: &[feed::Entry]) -> Vec<u8> {
+pub(super) fn write(
+    site: &Site,
+    feed: &feed::Feed<'_>,
+    entries: &[feed::Entry],
+    tombstones: &[Tombstone],
+) -> Vec<u8> {
+    let latest = feed::updated(entries).into_iter().chain(tombstones.iter().map(|it| it.at)).max();
     let document = Feed {
         title: Text::plain(clean(&feed.title)),
         subtitle: Some(Text::plain(clean(&site.description))),
         id: feed_id(site, feed),
         // RFC 4287 §4.1.1 asks for one in an empty feed too.
-        updated: date(feed::updated(entries).unwrap_or(DateTime::UNIX_EPOCH)),
+        updated: date(latest.unwrap_or(DateTime::UNIX_EPOCH)),
         authors: vec![person(&site.organization)],
         generator: Some(Generator {
             value: "Handbill".to_owned(),
@@ -35,8 +45,27 @@ pub(super) fn write(site: &Site, feed: &feed::Feed<'_>, entries: &[feed::Entry])
     // A write to memory does not fail.
     let mut xml = document.write_with_config(Vec::new(), config).unwrap_or_default();
     xml.push(b'\n');
-    xml
+    bury(xml, tombstones)
 }
+
+// The crate writes extensions behind the entries, where RFC 4287's schema allows none; RFC 6721 §3 puts them beside.
+fn bury(xml: Vec<u8>, tombstones: &[Tombstone]) -> Vec<u8> {
+    if tombstones.is_empty() {
+        return xml;
+    }
+    let one = |stone: &Tombstone| {
+        let (id, when) = (escape_html(&stone.id), stone.at.to_rfc3339_opts(SecondsFormat::Secs, true));
+        format!("<at:deleted-entry xmlns:at=\"{TOMBSTONES}\" ref=\"{id}\" when=\"{when}\"/>\n ")
+    };
+    let stones: String = tombstones.iter().map(one).collect();
+    // What stands in texts is escaped, so this is the first entry, or the end.
+    let is_there = |tag: &'static [u8]| xml.windows(tag.len()).position(|piece| piece == tag);
+    let Some(at) = is_there(b"<entry>").or_else(|| is_there(b"</feed>")) else { return xml };
+    [&xml[..at], stones.as_bytes(), &xml[at..]].concat()
+}
+
+// RFC 6721 §2.
+const TOMBSTONES: &str = "http://purl.org/atompub/tombstones/1.0";
 
 fn atom_entry(site: &Site, entry: &feed::Entry) -> Entry {
     // The crate knows no xml:lang of an entry; its texts carry it.
@@ -58,8 +87,25 @@ fn atom_entry(site: &Site, entry: &feed::Entry) -> Entry {
             content_type: Some("html".to_owned()),
             ..Content::default()
         }),
+        extensions: entry.replaces.iter().map(in_reply_to).collect(),
         ..Entry::default()
     }
+}
+
+// RFC 4685 §3. The crate declares no prefix and escapes no attribute of an extension.
+fn in_reply_to(named: &Named) -> (String, BTreeMap<String, Vec<Extension>>) {
+    let attributes = [
+        ("xmlns:thr".to_owned(), "http://purl.org/syndication/thread/1.0".to_owned()),
+        ("ref".to_owned(), escape_html(&named.id).into_owned()),
+        ("href".to_owned(), escape_html(&named.url).into_owned()),
+        ("type".to_owned(), "text/html".to_owned()),
+    ];
+    let element = Extension {
+        name: "thr:in-reply-to".to_owned(),
+        attrs: attributes.into_iter().collect(),
+        ..Extension::default()
+    };
+    ("thr".to_owned(), [("in-reply-to".to_owned(), vec![element])].into_iter().collect())
 }
 
 fn entry_links(entry: &feed::Entry) -> Vec<Link> {
@@ -68,7 +114,11 @@ fn entry_links(entry: &feed::Entry) -> Vec<Link> {
         ..link("enclosure", file.url.clone(), file.media_type)
     });
     let alternate = link("alternate", entry.said.url.clone(), "text/html");
-    [alternate].into_iter().chain(enclosure).collect()
+    // RFC 5829 §3: the one before it.
+    let replaces =
+        entry.replaces.iter().map(|named| link("predecessor-version", named.url.clone(), "text/html"));
+    let next = entry.next.iter().map(|named| link("related", named.url.clone(), "text/html"));
+    [alternate].into_iter().chain(enclosure).chain(replaces).chain(next).collect()
 }
 
 fn category(category: &feed::Category) -> Category {

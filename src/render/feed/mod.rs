@@ -46,6 +46,10 @@ pub struct Feed<'a> {
     pub page: String,
     /// What `select` gives of its topic.
     pub entries: Vec<&'a Revision>,
+    /// Those that the entries replace or lead to.
+    pub related: BTreeMap<&'a NoticeId, &'a Revision>,
+    /// Those that were entries and were taken back: readers are to drop them.
+    pub tombstones: Vec<&'a Revision>,
     /// The pictures that stand on the site, by where.
     pub pictures: &'a BTreeMap<String, Picture>,
 }
@@ -81,6 +85,11 @@ pub fn select<T>(
     &all[..all.len().min(limit.max(recent))]
 }
 
+/// The notices that an entry names to its reader: the one that it replaces, and those that follow it.
+pub fn named_by(notice: &Notice) -> impl Iterator<Item = &NoticeId> {
+    notice.supersedes.iter().chain(&notice.next)
+}
+
 /// The order of a feed: by `updated_at`, then by id.
 pub fn newest_first(a: &Revision, b: &Revision) -> Ordering {
     b.updated_at.cmp(&a.updated_at).then_with(|| a.id().cmp(b.id()))
@@ -105,7 +114,7 @@ pub fn render_shared(
     loop {
         let document = match format {
             Format::Rss => rss::write(site, feed, &entries),
-            Format::Atom => atom::write(site, feed, &entries),
+            Format::Atom => atom::write(site, feed, &entries, &tombstones(site, feed)),
             Format::Json => json::write(site, feed, &entries),
         };
         if document.len() <= MAX_BYTES || entries.len() <= 1 {
@@ -160,6 +169,24 @@ struct Entry {
     said: Arc<Said>,
     updated: DateTime<Utc>,
     enclosure: Option<Enclosure>,
+    /// The one that it replaces.
+    replaces: Option<Named>,
+    /// Those that follow it.
+    next: Vec<Named>,
+}
+
+/// Another notice.
+struct Named {
+    /// The tag URI.
+    id: String,
+    url: String,
+}
+
+/// An entry that was taken back.
+struct Tombstone {
+    /// The tag URI.
+    id: String,
+    at: DateTime<Utc>,
 }
 
 /// What the three formats say of a notice; every text holds only what XML allows.
@@ -203,9 +230,31 @@ fn entries(site: &Site, feed: &Feed<'_>, said: impl Fn(&Revision) -> Arc<Said>) 
         let latest = entries.last().map(|entry| entry.updated - TimeDelta::seconds(1));
         let updated = latest.map_or(updated, |latest| updated.min(latest));
         let enclosure = enclosure(site, revision.notice(), feed.pictures);
-        entries.push(Entry { said: said(revision), updated, enclosure });
+        let named = |id: &NoticeId| feed.related.get(id).map(|it| Named::of(site, it));
+        entries.push(Entry {
+            said: said(revision),
+            updated,
+            enclosure,
+            replaces: revision.notice().supersedes.as_ref().and_then(named),
+            next: revision.notice().next.iter().filter_map(named).collect(),
+        });
     }
     entries
+}
+
+impl Named {
+    fn of(site: &Site, revision: &Revision) -> Self {
+        let id = clean(&revision.tag_uri(&site.tag_domain, &site.zone));
+        Self { id, url: site.notice_address(revision.id()) }
+    }
+}
+
+fn tombstones(site: &Site, feed: &Feed<'_>) -> Vec<Tombstone> {
+    let of = |revision: &&Revision| {
+        let at = revision.withdrawn_at()?.trunc_subsecs(0);
+        Some(Tombstone { id: clean(&revision.tag_uri(&site.tag_domain, &site.zone)), at })
+    };
+    feed.tombstones.iter().filter_map(of).collect()
 }
 
 impl Shared {

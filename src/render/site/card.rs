@@ -52,6 +52,19 @@ pub(super) struct Card {
     pub leads_to: Vec<usize>,
     /// Where its pictures stand under the site.
     pub pictures: Vec<String>,
+    /// How much of one that was taken back is still told; none of one that stands.
+    pub withdrawn: Option<Withdrawn>,
+}
+
+/// How much of a notice that was taken back is still told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Withdrawn {
+    /// That it was, in its place: few readers understand a tombstone.
+    Entry,
+    /// A tombstone (RFC 6721).
+    Tombstone,
+    /// Nothing.
+    Nothing,
 }
 
 /// When an action is what.
@@ -79,6 +92,9 @@ const POSTPONED_KEPT: TimeDelta = TimeDelta::days(30);
 /// The spans after an action's end at which a document of it changes by itself: it is over, a postponed one is
 /// past, a cancelled one leaves the calendars, any other one leaves them.
 const PHASES: [TimeDelta; 4] = [TimeDelta::zero(), POSTPONED_KEPT, calendar::CANCELLED_KEPT, calendar::KEPT];
+
+/// How long feeds tell that an entry was taken back, and its calendar that its date is off.
+const TOMBSTONE_KEPT: TimeDelta = TimeDelta::days(90);
 
 impl Cards {
     /// The cards of these revisions at `now`; those that are known and still true are not made anew.
@@ -132,15 +148,17 @@ impl Slots {
 impl Card {
     fn of(revision: &Revision, slots: &mut Slots, now: DateTime<Utc>) -> Self {
         let notice = revision.notice();
-        let event = notice.event();
+        let (event, withdrawn) = (notice.event(), withdrawn(revision, now));
+        let stands = withdrawn.is_none();
         let lineage = match &notice.kind {
             Kind::Archive(provenance) => &provenance.lineage[..],
             Kind::Statement(_) | Kind::Action(_) => &[],
         };
         let lineage = lineage.iter().filter_map(Lineage::notice);
+        let ahead = |event: &Event| if stands { ahead_until(event) } else { DateTime::<Utc>::MIN_UTC };
         let named = notice.next.iter().chain(&notice.supersedes).map(NoticeId::as_str).chain(lineage);
-        let named: Vec<usize> = named.map(|id| slots.take(id)).collect();
-        let linked = notice.body.notices.iter().map(|linked| slots.take(&linked.value));
+        let named: Vec<usize> = named.filter(|_| stands).map(|id| slots.take(id)).collect();
+        let linked = notice.body.notices.iter().filter(|_| stands).map(|linked| slots.take(&linked.value));
         let references = named.iter().copied().chain(linked).collect();
         Self {
             slot: slots.take(notice.id.as_str()),
@@ -150,12 +168,13 @@ impl Card {
             changes_at: next_change_of(revision, now),
             key: key(revision, now),
             kind: notice.kind_name(),
-            span: event.map(|event| Span { starts_at: event.starts.at, ahead_until: ahead_until(event) }),
+            span: event.map(|event| Span { starts_at: event.starts.at, ahead_until: ahead(event) }),
             tags: distinct(&notice.tags).cloned().collect(),
             references,
             named,
             leads_to: leads_to(notice).map(|id| slots.take(id)).collect(),
-            pictures: notice.pictures().collect(),
+            pictures: notice.pictures().filter(|_| stands).collect(),
+            withdrawn,
         }
     }
 
@@ -196,6 +215,7 @@ pub(super) fn next_change_of(revision: &Revision, after: DateTime<Utc>) -> Optio
         .into_iter()
         .flatten()
         .chain([revision.updated_at + feed::RECENT])
+        .chain(revision.withdrawn_at().into_iter().flat_map(|at| [at + feed::RECENT, at + TOMBSTONE_KEPT]))
         .filter(|at| *at > after)
         .chain(shown::next_change(notice, after))
         .min()
@@ -217,8 +237,20 @@ fn key(revision: &Revision, now: DateTime<Utc>) -> u64 {
         // A newer version of the zones may move what a person wrote.
         (event.starts.at, end).hash(&mut hasher);
     }
-    shown::next_change(notice, now).hash(&mut hasher);
+    (shown::next_change(notice, now), withdrawn(revision, now)).hash(&mut hasher);
     hasher.finish()
+}
+
+fn withdrawn(revision: &Revision, now: DateTime<Utc>) -> Option<Withdrawn> {
+    revision.notice().withdrawn.as_ref()?;
+    let at = revision.withdrawn_at().unwrap_or(revision.revised_at);
+    Some(if now < at + feed::RECENT {
+        Withdrawn::Entry
+    } else if now < at + TOMBSTONE_KEPT {
+        Withdrawn::Tombstone
+    } else {
+        Withdrawn::Nothing
+    })
 }
 
 fn ahead_until(event: &Event) -> DateTime<Utc> {
