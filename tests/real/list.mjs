@@ -251,7 +251,7 @@ async function askingTooOften() {
 // In English 60-pages.sh looks at all of them.
 async function reading() {
   for (const path of ["", "actions/", "statements/", "notices/", "notices/heat0/", "tags/", "feeds/"]) {
-    await see(`page-${path.replaceAll("/", "-") || "home"}`, await open(path), {});
+    await see(`page-${path.slice(0, -1).replaceAll("/", "-") || "home"}`, await open(path), {});
   }
 }
 
