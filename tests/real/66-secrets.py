@@ -11,7 +11,6 @@ Needs: curl
 
 import base64
 import binascii
-import gzip
 import json
 import quopri
 import re
@@ -154,14 +153,16 @@ def search(bytes_of, needles):
 
 
 def kept(folder):
-    """The bytes of every file under a folder, and the names of all; of mails in the outbox the names alone."""
+    """The bytes of every file under a folder, and the names of all.
+
+    Mails in the outbox are named alone: they are for their readers. A compressed document stands beside its plain one.
+    """
     found = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         found[f"the name {name}"] = name.encode()
-        if path.is_file() and path.suffix != ".eml":
-            data = path.read_bytes()
-            found[name] = gzip.decompress(data) if path.suffix == ".gz" else data
+        if path.is_file() and path.suffix not in (".eml", ".gz", ".br"):
+            found[name] = path.read_bytes()
     return found
 
 
@@ -207,16 +208,12 @@ class Town:
 
     def look(self, when):
         """Keeps all that can be seen now."""
-        self.seen |= {f"{name} ({when})": data for name, data in kept(self.service.folder).items() if name != "people.csv"}
+        self.seen |= {f"{name} ({when})": data for name, data in kept(self.service.folder).items()}
         self.seen[f"the metrics ({when})"] = Curl(self.service).ask("metrics")[1].encode()
         for command in (["queue", "--all"], ["subscribers", "list", "--json"], ["subscribers", "stats"], ["audit"], ["plan"]):
             self.say(*command)
         for edition in json.loads(self.say("queue", "--all", "--json")):
             self.say("edition", edition["edition"], "--json")
-
-
-def standings(service):
-    return {row["standing"] for row in json.loads(service.run("subscribers", "list", "--json"))}
 
 
 def ask_wrongly(town):
@@ -330,8 +327,7 @@ def main():
         town = Town(service, post, listener)
         with service:
             live(town)
-        town.look_at_rest = kept(service.folder)
-        town.seen |= {f"{name} (at rest)": data for name, data in town.look_at_rest.items()}
+        town.seen |= {f"{name} (at rest)": data for name, data in kept(service.folder).items()}
         to_outbox(town)
         controller.stop()
         town.used.mails(post.read())
