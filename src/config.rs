@@ -68,6 +68,9 @@ pub struct Site {
     pub contact: Option<String>,
     /// For the foot of mails, where a law asks for it.
     pub postal_address: Option<String>,
+    /// The public key that signs what is published, as minisign writes it in one line; not the operator's to write,
+    /// it comes from the key.
+    pub signed_by: Option<String>,
 }
 
 /// How mail goes out.
@@ -448,6 +451,7 @@ fn read_site(table: Fields<'_>) -> Option<Site> {
         lang: lang.map_or("en".to_owned(), |line| line.value),
         contact,
         postal_address: postal_address.map(|line| line.value),
+        signed_by: None,
     })
 }
 

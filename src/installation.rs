@@ -30,6 +30,8 @@ pub struct Installation {
     pub root: PathBuf,
     /// What the operator decided.
     pub config: Config,
+    /// What signs what is published; none when no key was made.
+    pub revision_signer: Option<signing::Signer>,
     // One under a passphrase: nobody is asked twice.
     key: Arc<OnceLock<Key>>,
 }
@@ -47,7 +49,11 @@ impl Installation {
             .with_context(|| format!("read {} (`handbill init` makes an installation)", file.display()))?;
         let (config, report) = config::parse("handbill.toml", &source);
         match config {
-            Some(config) => Ok(Self { root: root.to_owned(), config, key: Arc::default() }),
+            Some(mut config) => {
+                let revision_signer = read_revision_signer(&root.join(SIGNING_KEY))?;
+                config.site.signed_by = revision_signer.as_ref().map(|signer| signer.public().line());
+                Ok(Self { root: root.to_owned(), config, revision_signer, key: Arc::default() })
+            }
             None => Err(BadConfig(report).into()),
         }
     }
@@ -64,24 +70,12 @@ impl Installation {
 
     /// Where the key that signs what is published is, when there is one.
     pub fn signing_key(&self) -> PathBuf {
-        self.root.join("secrets/signing.pem")
+        self.root.join(SIGNING_KEY)
     }
 
     /// The chain of the keys that have signed, for everybody.
     pub fn signing_chain(&self) -> PathBuf {
         self.root.join("signing.chain")
-    }
-
-    /// What signs what is published; none when no key was made.
-    pub fn revision_signer(&self) -> anyhow::Result<Option<signing::Signer>> {
-        let path = self.signing_key();
-        if !path.exists() {
-            return Ok(None);
-        }
-        let pem =
-            String::from_utf8(read_secret(&path)?).with_context(|| format!("read {}", path.display()))?;
-        let signer = signing::Signer::of_pem(&pem).with_context(|| format!("read {}", path.display()))?;
-        Ok(Some(signer))
     }
 
     /// The links of that chain, the oldest key first.
@@ -211,6 +205,17 @@ impl Installation {
         let from_domain = self.config.mail.from_address.rsplit('@').next().unwrap_or_default();
         Ok(Some(Signer::new(config.domain.clone(), &ascii_domain(from_domain), keys)))
     }
+}
+
+const SIGNING_KEY: &str = "secrets/signing.pem";
+
+fn read_revision_signer(path: &Path) -> anyhow::Result<Option<signing::Signer>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let pem = String::from_utf8(read_secret(path)?).with_context(|| format!("read {}", path.display()))?;
+    let signer = signing::Signer::of_pem(&pem).with_context(|| format!("read {}", path.display()))?;
+    Ok(Some(signer))
 }
 
 /// Writes a file that only its owner can read, unless it is there.

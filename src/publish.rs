@@ -21,9 +21,10 @@ use crate::notice::NoticeId;
 use crate::plan::{self, Entry, History, Step};
 use crate::render::page::person::Terms;
 use crate::render::site::card::Cards;
-use crate::render::site::{Catalog, Published};
+use crate::render::site::{Catalog, Published, Signing};
 use crate::render::templates::Templates;
 use crate::revision::Revision;
+use crate::signing::chain_text;
 
 /// The one who plans, with what it remembers between two looks.
 pub struct Publisher {
@@ -277,11 +278,18 @@ pub fn write_site(
     let published = Published::new(&config.site, revisions.to_vec(), &mut cards, now);
     let entries = config.feed_entries;
     let catalog = Catalog::of_published(&config.site, &config.lists, entries, templates, &published, now)?
-        .with_terms(Terms::of(config));
+        .with_terms(Terms::of(config))
+        .with_signing(signing(installation)?);
     let pictures = site::find_pictures(&installation.root, &manifest, catalog.pictures());
     let catalog = catalog.with_pictures(pictures);
     let (manifest, standing, written) = site::rewrite(folder, manifest, standing, &catalog, now)?;
     Ok(Site { known: Known { manifest, standing, cards }, written, changes_at: published.next_change() })
+}
+
+fn signing(installation: &Installation) -> anyhow::Result<Option<Signing<'_>>> {
+    let Some(signer) = &installation.revision_signer else { return Ok(None) };
+    let chain = chain_text(&installation.read_signing_chain()?);
+    Ok(Some(Signing { signer, chain }))
 }
 
 /// Looks until `stop`, at every change of the folder (within `poll` of the clock's time) and whenever

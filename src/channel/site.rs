@@ -660,7 +660,7 @@ fn json(value: &impl Serialize, path: PathBuf) -> Result<Vec<u8>, Error> {
 // Only a notice has an address that people keep; what else disappears was an index of it.
 fn is_of_notice(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
-    matches!(parts[..], ["notices", _, "index.html" | "event.ics"])
+    matches!(parts[..], ["notices", _, "index.html" | "event.ics" | "notice.txt" | "notice.txt.minisig"])
 }
 
 // Of feeds and calendars, which are long, Brotli's level 5 makes no less than gzip and takes twice as long; what

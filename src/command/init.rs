@@ -8,8 +8,8 @@ use rust_embed::RustEmbed;
 
 use crate::channel::target::sign::Secret;
 use crate::clock::Clock;
-use crate::command::Ended;
 use crate::command::terminal::say;
+use crate::command::{Ended, signing};
 use crate::installation::{Installation, write_secret};
 use crate::publish::Publisher;
 
@@ -34,6 +34,8 @@ pub async fn run(root: &Path, arguments: &Arguments, clock: &Clock) -> anyhow::R
     lay_out(root, !arguments.empty)?;
     let installation = Installation::open(root)?;
     installation.key_or_new()?;
+    signing::keygen(&installation)?;
+    let installation = Installation::open(root)?;
     // The ledger begins now: what is there already is shown and never sent.
     let ledger = installation.ledger().await?;
     let templates = installation.templates()?;
@@ -41,7 +43,7 @@ pub async fn run(root: &Path, arguments: &Arguments, clock: &Clock) -> anyhow::R
     publisher.look(clock.now()).await?;
     ledger.end_lease("publish").await?;
     say(format_args!(
-        "Made {}: handbill.toml, notices/, a key that only you can read, and the ledger.",
+        "Made {}: handbill.toml, notices/, keys that only you can read, and the ledger.",
         root.display()
     ))?;
     say("Next: edit handbill.toml, then `handbill new action`, `handbill check` and `handbill serve`.")?;

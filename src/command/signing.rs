@@ -57,7 +57,8 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
         }
         Action::Public => {}
     }
-    let Some(signer) = installation.revision_signer()? else {
+    // As it is now.
+    let Some(signer) = Installation::open(&installation.root)?.revision_signer else {
         bail!("nothing is signed here; `handbill signing keygen` makes a key");
     };
     say(signer.public().file().trim_end())?;
@@ -77,7 +78,7 @@ pub fn keygen(installation: &Installation) -> anyhow::Result<()> {
 }
 
 fn rotate(installation: &Installation) -> anyhow::Result<()> {
-    let Some(old) = installation.revision_signer()? else {
+    let Some(old) = &installation.revision_signer else {
         bail!("there is no key yet; `handbill signing keygen` makes one");
     };
     let pem = ed25519_pem()?;

@@ -4,6 +4,7 @@
 //! inputs does, so that of ten thousand only the few are rendered that have changed.
 
 pub mod card; // what the list needs to know of a revision
+mod list; // every document, with its stamp
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
-use crate::config::{List, Site, When};
+use crate::config::{List, Site};
 use crate::notice::shown::leads_to;
 use crate::notice::{Kind, KindName, NoticeId, Tag};
 use crate::render::calendar;
@@ -23,10 +24,12 @@ use crate::render::feed::{self, Feed, Format};
 use crate::render::page::notice::{self, Related};
 use crate::render::page::person::{self, Terms};
 use crate::render::page::{self, Frame, Home, Index, Topic};
+use crate::render::signed;
 use crate::render::site::card::{Card, Cards, Slots, Withdrawn, next_change_of};
 use crate::render::templates::{Error, Templates};
 use crate::render::words::Words;
 use crate::revision::Revision;
+use crate::signing::Signer;
 
 /// Notices on a closed page of an index; the newest page has at least as many once there are any closed.
 pub const PAGE_SIZE: usize = 50;
@@ -57,6 +60,14 @@ pub enum What {
     Notice(NoticeId),
     /// An action's calendar file.
     Event(NoticeId),
+    /// The text of a notice that is signed.
+    Text(NoticeId),
+    /// The signature of that text.
+    Signature(NoticeId),
+    /// The public key that signs.
+    SigningKey,
+    /// The keys that have signed, each named by the one before it.
+    SigningChain,
     /// The actions ahead.
     Ahead,
     /// A page of an index: a closed one by its number, or the newest.
@@ -127,6 +138,17 @@ pub struct Catalog<'a> {
     pictures: BTreeMap<String, Picture>,
     /// What its feeds have said.
     shared: feed::Shared,
+    /// What signs its notices.
+    signing: Option<Signing<'a>>,
+}
+
+/// What signs the notices of a catalog.
+#[derive(Debug, Clone)]
+pub struct Signing<'a> {
+    /// The key.
+    pub signer: &'a Signer,
+    /// The text of the chain of keys.
+    pub chain: String,
 }
 
 /// The notices of a topic, as positions in the catalog.
@@ -291,6 +313,7 @@ impl<'a> Catalog<'a> {
             referrers: HashMap::new(),
             pictures: BTreeMap::new(),
             shared: feed::Shared::default(),
+            signing: None,
             revisions,
             cards,
             slots,
@@ -320,39 +343,6 @@ impl<'a> Catalog<'a> {
             }
         }
         Self { keys, pictures, ..self }
-    }
-
-    /// Every document, each once.
-    pub fn documents(&self) -> Vec<Document> {
-        self.documents_but(|_, _| false).0
-    }
-
-    /// Every document, each once, but those of the notices that stand as they are: by their slots, whose page has
-    /// that stamp. With it, how many these are.
-    pub fn documents_but(&self, stands: impl Fn(usize, u64) -> bool) -> (Vec<Document>, usize) {
-        let base = self.base();
-        let mut documents = Vec::with_capacity(8 * self.members.len() + 64);
-        let mut left_out = 0;
-        for at in (0..self.revisions.len()).filter(|at| self.cards[*at].withdrawn.is_none()) {
-            let stamp = self.notice_stamp(&base, at);
-            let card = &self.cards[at];
-            if stands(card.slot, stamp) {
-                left_out += 1 + usize::from(card.span.is_some());
-            } else {
-                self.add_notice(&base, at, stamp, &mut documents);
-            }
-        }
-        for members in &self.members {
-            self.add_index(&base, members, &mut documents);
-            self.add_feeds(&base, members, &mut documents);
-        }
-        self.add_others(&base, &mut documents);
-        documents.extend(self.pictures.iter().map(|(path, picture)| Document {
-            path: path.clone(),
-            stamp: picture.stamp,
-            what: What::Picture(picture.file.clone()),
-        }));
-        (documents, left_out)
     }
 
     /// The paths of what was taken back, whether it ever stood in a folder or not.
@@ -389,6 +379,14 @@ impl<'a> Catalog<'a> {
                 let single = |it| calendar::single(self.site, self.words, it, self.now);
                 return Ok(revision.map_or(Vec::new(), single));
             }
+            What::Text(id) => self.text(id).unwrap_or_default(),
+            What::Signature(id) => self.signature(id).unwrap_or_default(),
+            What::SigningKey => {
+                self.signing.as_ref().map_or(String::new(), |signing| signing.signer.public().file())
+            }
+            What::SigningChain => {
+                self.signing.as_ref().map_or(String::new(), |signing| signing.chain.clone())
+            }
             What::Ahead => page::ahead(&frame, &self.pick(&self.ahead), self.now)?,
             What::Index(topic, number) => page::index(&frame, &self.index(topic, *number), self.now)?,
             What::Tags => page::tags(&frame, &self.tags())?,
@@ -408,120 +406,25 @@ impl<'a> Catalog<'a> {
         Ok(text.into_bytes())
     }
 
-    // What every document follows from.
-    fn base(&self) -> DefaultHasher {
-        let mut hasher = DefaultHasher::new();
-        let site = self.site;
-        let texts = [
-            env!("CARGO_PKG_VERSION"),
-            self.style_path.as_str(),
-            &site.title,
-            &site.organization,
-            &site.description,
-            site.url.as_str(),
-            &site.tag_domain,
-            site.zone.name(),
-            &site.lang,
-            site.contact.as_deref().unwrap_or_default(),
-            site.postal_address.as_deref().unwrap_or_default(),
-        ];
-        (self.templates.stamp(), texts).hash(&mut hasher);
-        hasher
+    fn text(&self, id: &NoticeId) -> Option<String> {
+        let revision = self.revisions[self.position(id.as_str())?];
+        Some(signed::text(self.site, self.words, revision, self.now))
     }
 
-    fn notice_stamp(&self, base: &DefaultHasher, at: usize) -> u64 {
-        let mut hasher = base.clone();
-        self.keys[at].hash(&mut hasher);
-        self.relatives(at).for_each(|relative| self.keys[relative].hash(&mut hasher));
-        hasher.finish()
+    fn signature(&self, id: &NoticeId) -> Option<String> {
+        let revision = self.revisions[self.position(id.as_str())?];
+        let signer = self.signing.as_ref()?.signer;
+        Some(signer.sign(self.text(id)?.as_bytes(), &signed::said(self.site, revision)))
     }
 
-    fn add_notice(&self, base: &DefaultHasher, at: usize, stamp_of_page: u64, documents: &mut Vec<Document>) {
-        let id = self.revisions[at].id();
-        documents.push(Document {
-            path: format!("notices/{id}/index.html"),
-            stamp: stamp_of_page,
-            what: What::Notice(id.clone()),
-        });
-        if self.cards[at].span.is_some() {
-            documents.push(Document {
-                path: format!("notices/{id}/event.ics"),
-                stamp: stamp(base, &self.keys[at]),
-                what: What::Event(id.clone()),
-            });
-        }
-    }
-
-    // A closed page never changes with what is new; only the last of them must learn of the one after it.
-    fn add_index(&self, base: &DefaultHasher, members: &Members, documents: &mut Vec<Document>) {
-        let topic = &members.topic;
-        let closed = closed_pages(members.index.len());
-        for (number, chunk) in members.index.chunks(PAGE_SIZE).take(closed).enumerate() {
-            let number = number + 1;
-            documents.push(Document {
-                path: format!("{}index.html", topic.closed_path(number)),
-                stamp: stamp(base, &(number, number == closed, topic.spelt(), self.keys_of(chunk))),
-                what: What::Index(topic.clone(), Some(number)),
-            });
-        }
-        let newest = &members.index[closed * PAGE_SIZE..];
-        documents.push(Document {
-            path: format!("{}index.html", topic.index_path()),
-            stamp: stamp(base, &(closed, members.actions.is_empty(), topic.spelt(), self.keys_of(newest))),
-            what: What::Index(topic.clone(), None),
-        });
-    }
-
-    fn add_feeds(&self, base: &DefaultHasher, members: &Members, documents: &mut Vec<Document>) {
-        let topic = &members.topic;
-        let entries = (self.keys_of(self.selected(members)), self.keys_of(&members.tombstones));
-        let feed = stamp(base, &(topic.spelt(), entries));
-        for format in Format::ALL {
-            documents.push(Document {
-                path: format!("{}.{}", topic.feed_path(), format.extension()),
-                stamp: feed,
-                what: What::Feed(topic.clone(), format),
-            });
-        }
-        if let Some(path) = self.calendar_path(members) {
-            documents.push(Document {
-                path: format!("{path}.{}", calendar::EXTENSION),
-                stamp: stamp(base, &(topic.spelt(), self.keys_of(&members.actions))),
-                what: What::Calendar(topic.clone()),
-            });
-        }
+    /// The same, its notices signed.
+    pub fn with_signing(self, signing: Option<Signing<'a>>) -> Self {
+        Self { signing, ..self }
     }
 
     /// The same with what is true of the installation's addresses.
     pub fn with_terms(self, terms: Terms) -> Self {
         Self { terms, ..self }
-    }
-
-    fn add_others(&self, base: &DefaultHasher, documents: &mut Vec<Document>) {
-        let latest = self.latest();
-        let shown = self.ahead.len().min(HOME_AHEAD);
-        let home = (self.keys_of(&latest), self.keys_of(&self.ahead[..shown]), self.ahead.len() > shown);
-        let topics: Vec<(String, String, bool)> = self
-            .topics()
-            .iter()
-            .map(|(topic, has)| (topic.feed_path(), topic.feed_title(self.site, self.words), *has))
-            .collect();
-        let lists: Vec<[String; 4]> = self.lists.iter().map(list_key).collect();
-        let still = stamp(base, &());
-        let topics = stamp(base, &topics);
-        let others = [
-            ("index.html", stamp(base, &home), What::Home),
-            ("actions/index.html", stamp(base, &self.keys_of(&self.ahead)), What::Ahead),
-            ("tags/index.html", topics, What::Tags),
-            ("subscribe/index.html", stamp(base, &(lists, &self.terms)), What::Subscribe),
-            ("feeds/index.html", topics, What::Feeds),
-            ("feeds.opml", topics, What::Opml),
-            ("404.html", still, What::Missing),
-            ("410.html", still, What::Gone),
-            ("robots.txt", still, What::Robots),
-            (self.style_path.as_str(), still, What::Style),
-        ];
-        documents.extend(others.map(|(path, stamp, what)| Document { path: path.to_owned(), stamp, what }));
     }
 
     fn sort_into_topics(&self) -> Vec<Members> {
@@ -748,12 +651,6 @@ impl Topic {
     }
 }
 
-fn stamp(base: &DefaultHasher, inputs: &impl Hash) -> u64 {
-    let mut hasher = base.clone();
-    inputs.hash(&mut hasher);
-    hasher.finish()
-}
-
 // The newest page takes what comes: it has at least a page's worth and less than two.
 fn closed_pages(notices: usize) -> usize {
     (notices / PAGE_SIZE).saturating_sub(1)
@@ -771,17 +668,6 @@ fn by_start(cards: &[Arc<Card>], is_wanted: impl Fn(&Card) -> bool) -> Vec<usize
     }
     actions.sort_unstable();
     actions.into_iter().map(|(_, at)| at).collect()
-}
-
-fn list_key(list: &List) -> [String; 4] {
-    let when = match &list.when {
-        When::AtOnce => "at once".to_owned(),
-        When::Cut(cut) => cut.describe(),
-    };
-    let kinds: Vec<&str> = list.select.kinds.iter().map(|kind| kind.as_str()).collect();
-    let remind: Vec<String> = list.remind.iter().map(|before| before.to_string()).collect();
-    let selected = format!("{} {} {}", kinds.join(","), list.select.tags.join(","), remind.join(","));
-    [list.title.clone(), list.description.clone(), when, selected]
 }
 
 /// Where the stylesheet of that text stands under the site: another text, another path.

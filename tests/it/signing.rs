@@ -107,3 +107,44 @@ fn a_key_is_made_once_and_changed_by_one_that_names_the_next() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(said(&refused).contains("one of the two was changed"), "{}", said(&refused));
 }
+
+const MARCH: &str = "+++\nkind = \"action\"\ntitle = \"March\"\nstarts = 2018-07-10 09:00\nzone = \"UTC\"\n\
+                     [place]\nname = \"Union Square\"\nvisibility = \"day-of\"\nreveal_at = 2018-07-10 06:00\n+++\n\
+                     Bring water.\n";
+
+#[test]
+fn every_notice_stands_beside_its_signature_as_it_is_shown() {
+    let mut world = World::new("[[list]]\nname = \"alerts\"\nwhen = \"at once\"\n");
+    let key = said(&handbill(&world, &["signing", "keygen"]));
+    world.reopen();
+    let key = Public::read(&key).unwrap();
+    world.subscribe(&["ana"], "alerts");
+    world.look("2018-07-06T12:00Z");
+    world.write("march", MARCH);
+    world.pass("2018-07-06T13:00Z");
+    let site = world.path().join("data/site");
+    let read = |path: &str| std::fs::read_to_string(site.join(path)).unwrap();
+    let check = |revision: u32| {
+        let text = read("notices/march/notice.txt");
+        let signature = read("notices/march/notice.txt.minisig");
+        let comment = verify(&key, &[], text.as_bytes(), &signature).unwrap();
+        assert!(comment.contains(&format!(":march revision {revision} of 2018-07-")), "{comment}");
+        text
+    };
+    let before = check(0);
+    assert!(before.contains("March") && before.contains("Bring water."), "{before}");
+    assert!(!before.contains("Union Square"), "{before}");
+    world.pass("2018-07-10T06:00Z");
+    assert!(check(1).contains("Union Square"));
+    // Who reads the page, the feed or the mail is told of it.
+    for path in ["notices/march/index.html", "feeds/all.atom"] {
+        assert!(
+            read(path).contains("https://notices.example.org/notices/march/notice.txt.minisig"),
+            "{path}"
+        );
+    }
+    let mails = world.arrived();
+    assert!(mails.iter().all(|mail| mail.text.contains(&key.line())), "{}", mails[0].text);
+    assert_eq!(read("signing.pub"), key.file());
+    assert_eq!(read_chain(&read("signing.chain")).unwrap().len(), 1);
+}

@@ -44,7 +44,18 @@ const IO: &[(&str, &[&str])] = &[
     ),
     (
         "publish",
-        &["notice", "revision", "plan", "render", "clock", "folder", "ledger", "channel", "installation"],
+        &[
+            "notice",
+            "revision",
+            "plan",
+            "signing",
+            "render",
+            "clock",
+            "folder",
+            "ledger",
+            "channel",
+            "installation",
+        ],
     ),
     (
         "deliver",

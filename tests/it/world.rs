@@ -99,6 +99,11 @@ impl World {
         let config = fs::read_to_string(&file).unwrap();
         assert!(config.contains(old), "the config has no {old}");
         fs::write(&file, config.replace(old, new)).unwrap();
+        self.reopen();
+    }
+
+    /// Reads the installation again, as a service does that is started anew.
+    pub fn reopen(&mut self) {
         self.installation = Installation::open(self.path()).unwrap();
     }
 

@@ -56,6 +56,8 @@ pub struct SiteView<'a> {
     url: &'a str,
     contact: Option<&'a str>,
     postal_address: Option<&'a str>,
+    /// The public key of what is published, where it is signed.
+    signed_by: Option<&'a str>,
 }
 
 /// A list.
@@ -212,6 +214,7 @@ pub fn of_site(site: &Site) -> SiteView<'_> {
         url: site.url.as_str(),
         contact: site.contact.as_deref(),
         postal_address: site.postal_address.as_deref(),
+        signed_by: site.signed_by.as_deref(),
     }
 }
 

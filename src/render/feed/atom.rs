@@ -12,6 +12,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::config::Site;
 use crate::render::feed::{self, Format, Named, Tombstone, clean, contributors, feed_id};
+use crate::render::signed;
 use crate::render::xml::escape_html;
 
 pub(super) fn write(
@@ -79,7 +80,7 @@ fn atom_entry(site: &Site, entry: &feed::Entry) -> Entry {
         authors: entry.said.notice.authors.iter().map(|name| person(name)).collect(),
         contributors: contributors(&entry.said.notice).iter().map(|name| person(name)).collect(),
         categories: entry.said.categories.iter().map(category).collect(),
-        links: entry_links(entry),
+        links: entry_links(site, entry),
         summary: Some(text(&entry.said.summary)),
         content: Some(Content {
             lang: lang.clone(),
@@ -108,7 +109,7 @@ fn in_reply_to(named: &Named) -> (String, BTreeMap<String, Vec<Extension>>) {
     ("thr".to_owned(), [("in-reply-to".to_owned(), vec![element])].into_iter().collect())
 }
 
-fn entry_links(entry: &feed::Entry) -> Vec<Link> {
+fn entry_links(site: &Site, entry: &feed::Entry) -> Vec<Link> {
     let enclosure = entry.enclosure.as_ref().map(|file| Link {
         length: Some(file.length.clone()),
         ..link("enclosure", file.url.clone(), file.media_type)
@@ -118,7 +119,13 @@ fn entry_links(entry: &feed::Entry) -> Vec<Link> {
     let replaces =
         entry.replaces.iter().map(|named| link("predecessor-version", named.url.clone(), "text/html"));
     let next = entry.next.iter().map(|named| link("related", named.url.clone(), "text/html"));
-    [alternate].into_iter().chain(enclosure).chain(replaces).chain(next).collect()
+    let is_signed = site.signed_by.is_some() && entry.said.notice.withdrawn.is_none();
+    let signed = is_signed.then(|| site.address(&signed::text_path(&entry.said.notice.id))).into_iter();
+    let signed = signed.flat_map(|text| {
+        let signature = format!("{text}{}", signed::SIGNATURE);
+        [link("alternate", text, "text/plain"), link("related", signature, "text/plain")]
+    });
+    [alternate].into_iter().chain(enclosure).chain(replaces).chain(next).chain(signed).collect()
 }
 
 fn category(category: &feed::Category) -> Category {

@@ -11,6 +11,7 @@ use crate::render::facts::{self, Fact, Piece, Value};
 use crate::render::page::{
     Frame, FrameView, LinkView, Nav, Time, Topic, clock, day, image_address, json_ld, time,
 };
+use crate::render::signed;
 use crate::render::templates::Error;
 use crate::render::words::upper_first;
 use crate::revision::{Change, Difference, Revision};
@@ -83,6 +84,15 @@ struct View<'a> {
     /// The same notice in other languages.
     translations: Vec<TranslationView>,
     json_ld: String,
+    signed: Option<SignedView<'a>>,
+}
+
+/// Where what is signed stands.
+#[derive(Serialize)]
+struct SignedView<'a> {
+    text: String,
+    signature: String,
+    key: &'a str,
 }
 
 #[derive(Serialize)]
@@ -197,6 +207,10 @@ fn view<'a>(
         referrers: links(frame, &related.referrers),
         translations: translations(frame, notice),
         json_ld: json_ld::of(site, revision, notice),
+        signed: frame.site.signed_by.as_deref().map(|key| {
+            let text = frame.site.address(&signed::text_path(&notice.id));
+            SignedView { signature: format!("{text}{}", signed::SIGNATURE), text, key }
+        }),
     }
 }
 
