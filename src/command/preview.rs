@@ -340,6 +340,7 @@ impl Preview<'_> {
             entries: vec![&self.revision],
             related: BTreeMap::new(),
             tombstones: Vec::new(),
+            chain: feed::Chain::default(),
             pictures: &BTreeMap::new(),
         };
         let document: Value =

@@ -68,14 +68,14 @@ pub fn calendar(
     properties.extend(calendar_properties(site, title, path, page));
     properties
         .extend(actions.iter().map(Action::stamp).max().map(|at| utc(ICalendarProperty::LastModified, at)));
-    write(site, words, properties, &actions, Alarms::None, now)
+    write(site, words, properties, &actions, Alarms::None)
 }
 
 /// One action alone, with alarms; empty when the notice is none. There is no METHOD, as in any file that is
 /// opened by hand.
 pub fn single(site: &Site, words: &Words, revision: &Revision, now: DateTime<Utc>) -> Vec<u8> {
     match Action::of(revision, now) {
-        Some(action) => write(site, words, head(), &[action], Alarms::BeforeStart, now),
+        Some(action) => write(site, words, head(), &[action], Alarms::BeforeStart),
         None => Vec::new(),
     }
 }
@@ -86,7 +86,7 @@ pub fn attachment(site: &Site, words: &Words, revision: &Revision, now: DateTime
     let Some(action) = Action::of(revision, now) else { return Vec::new() };
     let mut properties = head();
     properties.push(property(ICalendarProperty::Method, ICalendarValue::Method(ICalendarMethod::Publish)));
-    write(site, words, properties, &[Action { is_published: true, ..action }], Alarms::BeforeStart, now)
+    write(site, words, properties, &[Action { is_published: true, ..action }], Alarms::BeforeStart)
 }
 
 /// An action as it may be seen now.
@@ -182,16 +182,16 @@ fn write(
     properties: Vec<Entry>,
     actions: &[Action<'_>],
     alarms: Alarms,
-    now: DateTime<Utc>,
 ) -> Vec<u8> {
     let mut calendar = ICalendar { components: Vec::new() };
     add(&mut calendar, ICalendarComponentType::VCalendar, properties);
     for (zone, years) in zones(actions) {
         add_zone(&mut calendar, &zone, years);
     }
-    // A calendar has at least one component (RFC 5545 §3.6), also when nothing is ahead.
+    // A calendar has at least one component (RFC 5545 §3.6), also when nothing is ahead; of a year that does not pass,
+    // so that its bytes stay.
     if actions.is_empty() {
-        add_zone(&mut calendar, &site.zone, (now.year(), now.year()));
+        add_zone(&mut calendar, &site.zone, (2000, 2000));
     }
     for action in actions {
         let event = add(&mut calendar, ICalendarComponentType::VEvent, event_properties(site, words, action));

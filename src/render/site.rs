@@ -13,14 +13,14 @@ use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::{List, Site};
 use crate::notice::shown::leads_to;
 use crate::notice::{Kind, KindName, NoticeId, Tag};
 use crate::render::calendar;
-use crate::render::feed::{self, Feed, Format};
+use crate::render::feed::{self, Chain, Feed, Format};
 use crate::render::page::notice::{self, Related};
 use crate::render::page::person::{self, Terms};
 use crate::render::page::{self, Frame, Home, Index, Topic};
@@ -49,6 +49,24 @@ pub struct Document {
     pub stamp: u64,
     /// What it is.
     pub what: What,
+}
+
+/// A month in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Month {
+    year: i32,
+    month: u32,
+}
+
+impl Month {
+    fn of(at: DateTime<Utc>) -> Self {
+        Self { year: at.year(), month: at.month() }
+    }
+
+    // Of the archive of everything.
+    fn path(self) -> String {
+        format!("{}/{:04}-{:02}", Topic::All.feed_path(), self.year, self.month)
+    }
 }
 
 /// What a document is.
@@ -82,6 +100,8 @@ pub enum What {
     Opml,
     /// A feed.
     Feed(Topic, Format),
+    /// The entries of a month in the feed of everything.
+    Archive(Month, Format),
     /// A calendar.
     Calendar(Topic),
     /// For addresses at which nothing stands.
@@ -130,6 +150,8 @@ pub struct Catalog<'a> {
     positions: Vec<Option<usize>>,
     /// All, each kind, each tag in the order of slugs.
     members: Vec<Members>,
+    /// Everything by the month of its publication, the oldest first.
+    months: Vec<(Month, Vec<usize>)>,
     /// The actions ahead, soonest first.
     ahead: Vec<usize>,
     /// For a position, those of the notices that refer to it.
@@ -310,6 +332,7 @@ impl<'a> Catalog<'a> {
             keys: cards.iter().map(|card| card.key).collect(),
             ahead: ahead(&cards, now),
             members: Vec::new(),
+            months: Vec::new(),
             referrers: HashMap::new(),
             pictures: BTreeMap::new(),
             shared: feed::Shared::default(),
@@ -320,6 +343,7 @@ impl<'a> Catalog<'a> {
             positions,
         };
         catalog.members = catalog.sort_into_topics();
+        catalog.months = catalog.sort_into_months();
         catalog.referrers = catalog.find_referrers();
         Ok(catalog)
     }
@@ -396,6 +420,7 @@ impl<'a> Catalog<'a> {
             What::Feeds => page::feeds(&frame, &self.topics())?,
             What::Opml => page::opml(&frame, &self.topics()),
             What::Feed(topic, format) => return Ok(self.feed(topic, *format)),
+            What::Archive(month, format) => return Ok(self.archive(*month, *format)),
             What::Calendar(topic) => return Ok(self.calendar(topic)),
             What::Missing => page::missing(&frame)?,
             What::Gone => page::gone(&frame)?,
@@ -464,6 +489,19 @@ impl<'a> Catalog<'a> {
     fn newest_first(&self, a: usize, b: usize) -> Ordering {
         let by_time = self.cards[b].updated_at().cmp(&self.cards[a].updated_at());
         by_time.then_with(|| self.revisions[a].id().cmp(self.revisions[b].id()))
+    }
+
+    // By first publication, so that an edit moves nothing from one archive into another.
+    fn sort_into_months(&self) -> Vec<(Month, Vec<usize>)> {
+        let mut months: Vec<(Month, Vec<usize>)> = Vec::new();
+        for (at, card) in self.cards.iter().enumerate().filter(|(_, card)| card.withdrawn.is_none()) {
+            let month = Month::of(card.published_at());
+            match months.last_mut().filter(|(last, _)| *last == month) {
+                Some((_, positions)) => positions.push(at),
+                None => months.push((month, vec![at])),
+            }
+        }
+        months
     }
 
     // By start, the earliest first: people look for a day.
@@ -543,17 +581,43 @@ impl<'a> Catalog<'a> {
 
     fn feed(&self, topic: &Topic, format: Format) -> Vec<u8> {
         let Some(members) = self.members_of(topic) else { return Vec::new() };
-        let entries = self.pick(self.selected(members));
+        let newest = self.months.last().filter(|_| *topic == Topic::All);
+        let chain = Chain { prev: newest.map(|(month, _)| month.path()), ..Chain::default() };
+        self.feed_of(topic, topic.feed_path(), self.selected(members), &members.tombstones, chain, format)
+    }
+
+    fn archive(&self, month: Month, format: Format) -> Vec<u8> {
+        let Ok(at) = self.months.binary_search_by_key(&month, |(month, _)| *month) else { return Vec::new() };
+        let path = |at: Option<usize>| at.and_then(|at| self.months.get(at)).map(|(month, _)| month.path());
+        let chain = Chain {
+            current: Some(Topic::All.feed_path()),
+            prev: path(at.checked_sub(1)),
+            next: path(Some(at + 1)),
+        };
+        self.feed_of(&Topic::All, month.path(), &self.months[at].1, &[], chain, format)
+    }
+
+    fn feed_of(
+        &self,
+        topic: &Topic,
+        path: String,
+        entries: &[usize],
+        tombstones: &[usize],
+        chain: Chain,
+        format: Format,
+    ) -> Vec<u8> {
+        let entries = self.pick(entries);
         let related = entries.iter().flat_map(|revision| feed::named_by(revision.notice()));
         let related = related.filter_map(|id| Some((id, self.revisions[self.position(id.as_str())?])));
         let title = topic.feed_title(self.site, self.words);
-        let (path, page) = (topic.feed_path(), topic.page_path());
+        let page = topic.page_path();
         let feed = Feed {
             title,
             path,
             page,
             related: related.collect(),
-            tombstones: self.pick(&members.tombstones),
+            tombstones: self.pick(tombstones),
+            chain,
             entries,
             pictures: &self.pictures,
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use handbill::notice::Kind;
 use handbill::render::facts;
-use handbill::render::feed::{Feed, Format, MAX_BYTES, render, select};
+use handbill::render::feed::{Chain, Feed, Format, MAX_BYTES, render, select};
 use handbill::render::xml::xml_clean;
 use handbill::revision::Revision;
 use proptest::prelude::*;
@@ -26,6 +26,7 @@ fn check(entries: &[&Revision], format: Format, now: &str) -> String {
         entries: entries.to_vec(),
         related: BTreeMap::new(),
         tombstones: Vec::new(),
+        chain: Chain::default(),
         pictures: &BTreeMap::new(),
     };
     let document = String::from_utf8(render(&site(), english(), &feed, format, at(now))).unwrap();

@@ -8,6 +8,7 @@
     reason = "a test may fail"
 )]
 
+mod archive;
 mod calendar;
 mod changes;
 mod chaos;

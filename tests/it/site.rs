@@ -77,6 +77,8 @@ fn an_edit_changes_the_documents_that_show_the_notice_and_no_other() {
         "notices/all/1/index.html".to_owned(),
         "archive/1/index.html".to_owned(),
         "tags/food/1/index.html".to_owned(),
+        "feeds/all/2017-01.atom".to_owned(),
+        "feeds/all/2017-01.json".to_owned(),
     ]);
     assert_eq!(changed, wanted);
 }

@@ -215,6 +215,7 @@ fn a_page_a_feed_and_a_calendar_speak_the_sites_language() {
         entries,
         related: BTreeMap::new(),
         tombstones: Vec::new(),
+        chain: feed::Chain::default(),
         pictures: &pictures,
     };
     golden("feed/es-action.atom", &feed::render(&site, words, &feed, Format::Atom, at(NOW)));

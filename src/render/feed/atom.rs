@@ -34,10 +34,7 @@ pub(super) fn write(
             uri: None,
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         }),
-        links: vec![
-            link("self", site.address(&feed.document_path(Format::Atom)), Format::Atom.media_type()),
-            link("alternate", site.address(&feed.page), "text/html"),
-        ],
+        links: feed_links(site, feed),
         lang: Some(clean(&site.lang)),
         entries: entries.iter().map(|entry| atom_entry(site, entry)).collect(),
         ..Feed::default()
@@ -46,14 +43,32 @@ pub(super) fn write(
     // A write to memory does not fail.
     let mut xml = document.write_with_config(Vec::new(), config).unwrap_or_default();
     xml.push(b'\n');
-    bury(xml, tombstones)
+    with_extensions(xml, feed.chain.current.is_some(), tombstones)
+}
+
+fn feed_links(site: &Site, feed: &feed::Feed<'_>) -> Vec<Link> {
+    let document = |path: &str| site.address(&format!("{path}.{}", Format::Atom.extension()));
+    let own = [
+        link("self", document(&feed.path), Format::Atom.media_type()),
+        link("alternate", site.address(&feed.page), "text/html"),
+    ];
+    let chain = [
+        ("current", &feed.chain.current),
+        ("prev-archive", &feed.chain.prev),
+        ("next-archive", &feed.chain.next),
+    ];
+    let chain = chain.into_iter().filter_map(|(rel, path)| {
+        path.as_ref().map(|path| link(rel, document(path), Format::Atom.media_type()))
+    });
+    own.into_iter().chain(chain).collect()
 }
 
 // The crate writes extensions behind the entries, where RFC 4287's schema allows none; RFC 6721 §3 puts them beside.
-fn bury(xml: Vec<u8>, tombstones: &[Tombstone]) -> Vec<u8> {
-    if tombstones.is_empty() {
+fn with_extensions(xml: Vec<u8>, is_archive: bool, tombstones: &[Tombstone]) -> Vec<u8> {
+    if tombstones.is_empty() && !is_archive {
         return xml;
     }
+    let archive = if is_archive { format!("<fh:archive xmlns:fh=\"{HISTORY}\"/>\n ") } else { String::new() };
     let one = |stone: &Tombstone| {
         let (id, when) = (escape_html(&stone.id), stone.at.to_rfc3339_opts(SecondsFormat::Secs, true));
         format!("<at:deleted-entry xmlns:at=\"{TOMBSTONES}\" ref=\"{id}\" when=\"{when}\"/>\n ")
@@ -62,8 +77,11 @@ fn bury(xml: Vec<u8>, tombstones: &[Tombstone]) -> Vec<u8> {
     // What stands in texts is escaped, so this is the first entry, or the end.
     let is_there = |tag: &'static [u8]| xml.windows(tag.len()).position(|piece| piece == tag);
     let Some(at) = is_there(b"<entry>").or_else(|| is_there(b"</feed>")) else { return xml };
-    [&xml[..at], stones.as_bytes(), &xml[at..]].concat()
+    [&xml[..at], archive.as_bytes(), stones.as_bytes(), &xml[at..]].concat()
 }
+
+// RFC 5005 §2.
+const HISTORY: &str = "http://purl.org/syndication/history/1.0";
 
 // RFC 6721 §2.
 const TOMBSTONES: &str = "http://purl.org/atompub/tombstones/1.0";

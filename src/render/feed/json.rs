@@ -14,6 +14,8 @@ struct Document<'a> {
     title: &'a str,
     home_page_url: String,
     feed_url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_url: Option<String>,
     description: &'a str,
     authors: Vec<Author<'a>>,
     language: &'a str,
@@ -47,6 +49,11 @@ pub(super) fn write(site: &Site, feed: &Feed<'_>, entries: &[Entry]) -> Vec<u8> 
         title: &feed.title,
         home_page_url: site.address(&feed.page),
         feed_url: site.address(&feed.document_path(Format::Json)),
+        next_url: feed
+            .chain
+            .prev
+            .as_ref()
+            .map(|path| site.address(&format!("{path}.{}", Format::Json.extension()))),
         description: &site.description,
         authors: vec![Author { name: &site.organization }],
         language: &site.lang,

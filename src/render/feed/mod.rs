@@ -50,8 +50,22 @@ pub struct Feed<'a> {
     pub related: BTreeMap<&'a NoticeId, &'a Revision>,
     /// Those that were entries and were taken back: readers are to drop them.
     pub tombstones: Vec<&'a Revision>,
+    /// Where the older entries are.
+    pub chain: Chain,
     /// The pictures that stand on the site, by where.
     pub pictures: &'a BTreeMap<String, Picture>,
+}
+
+/// A feed's place in the chain of documents that together hold every entry (RFC 5005 §4); paths under the site,
+/// without extensions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chain {
+    /// Of an archive, the document that people subscribe to; none of that itself.
+    pub current: Option<String>,
+    /// The next older archive.
+    pub prev: Option<String>,
+    /// The next newer archive.
+    pub next: Option<String>,
 }
 
 /// What is said of each notice, once for all the feeds of one site at one moment: a new notice stands in five feeds
@@ -117,7 +131,9 @@ pub fn render_shared(
             Format::Atom => atom::write(site, feed, &entries, &tombstones(site, feed)),
             Format::Json => json::write(site, feed, &entries),
         };
-        if document.len() <= MAX_BYTES || entries.len() <= 1 {
+        // What an archive left out would be nowhere.
+        let may_grow = feed.chain.current.is_some();
+        if document.len() <= MAX_BYTES || may_grow || entries.len() <= 1 {
             return document;
         }
         let fitting = entries.len() * MAX_BYTES / document.len();
@@ -155,6 +171,11 @@ impl Format {
             Self::Json => "application/feed+json",
         }
     }
+}
+
+impl Format {
+    /// Those in which older entries are kept: RSS has no way to say so that its readers know.
+    pub const ARCHIVED: [Self; 2] = [Self::Atom, Self::Json];
 }
 
 impl Feed<'_> {
@@ -370,7 +391,9 @@ fn updated(entries: &[Entry]) -> Option<DateTime<Utc>> {
 
 // Of the tag domain and not of the address, so that a move to another host changes no feed's id.
 fn feed_id(site: &Site, feed: &Feed<'_>) -> String {
-    let name = format!("{}/{}", site.tag_domain, feed.path);
+    // An archive is a document of the same feed.
+    let path = feed.chain.current.as_ref().unwrap_or(&feed.path);
+    let name = format!("{}/{path}", site.tag_domain);
     format!("urn:uuid:{}", Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()))
 }
 

@@ -178,6 +178,10 @@ impl Card {
         }
     }
 
+    pub fn published_at(&self) -> DateTime<Utc> {
+        self.times.published_at
+    }
+
     pub fn updated_at(&self) -> DateTime<Utc> {
         self.times.updated_at
     }

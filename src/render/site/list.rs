@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher as _};
 use crate::config::{List, When};
 use crate::render::calendar;
 use crate::render::feed::Format;
+use crate::render::page::Topic;
 use crate::render::signed;
 use crate::render::site::{Catalog, Document, HOME_AHEAD, Members, PAGE_SIZE, What, closed_pages};
 
@@ -31,6 +32,7 @@ impl Catalog<'_> {
                 self.add_notice(&base, at, stamp, &mut documents);
             }
         }
+        self.add_archives(&base, &mut documents);
         for members in &self.members {
             self.add_index(&base, members, &mut documents);
             self.add_feeds(&base, members, &mut documents);
@@ -119,10 +121,27 @@ impl Catalog<'_> {
         });
     }
 
+    // An archive that is not the newest changes only with what it holds.
+    fn add_archives(&self, base: &DefaultHasher, documents: &mut Vec<Document>) {
+        for (at, (month, positions)) in self.months.iter().enumerate() {
+            let month_at = |at: Option<usize>| at.and_then(|at| self.months.get(at)).map(|(month, _)| *month);
+            let beside = (month_at(at.checked_sub(1)), month_at(Some(at + 1)));
+            let stamp = stamp(base, &(beside, self.keys_of(positions)));
+            for format in Format::ARCHIVED {
+                documents.push(Document {
+                    path: format!("{}.{}", month.path(), format.extension()),
+                    stamp,
+                    what: What::Archive(*month, format),
+                });
+            }
+        }
+    }
+
     fn add_feeds(&self, base: &DefaultHasher, members: &Members, documents: &mut Vec<Document>) {
         let topic = &members.topic;
         let entries = (self.keys_of(self.selected(members)), self.keys_of(&members.tombstones));
-        let feed = stamp(base, &(topic.spelt(), entries));
+        let newest = self.months.last().filter(|_| *topic == Topic::All).map(|(month, _)| month);
+        let feed = stamp(base, &(topic.spelt(), entries, newest));
         for format in Format::ALL {
             documents.push(Document {
                 path: format!("{}.{}", topic.feed_path(), format.extension()),
