@@ -234,37 +234,49 @@ fn revise(drafts: &Drafts, history: &History, now: DateTime<Utc>) -> Vec<Entry> 
     // Both in the order of ids: ten thousand are walked through once, not looked up one by one.
     let mut published = history.revisions.iter().peekable();
     for (id, draft) in drafts {
-        while published.next_if(|(other, _)| *other < id).is_some() {}
-        let before = published.next_if(|(other, _)| *other == id).map(|(_, revision)| revision);
-        let reveals_at = before.and_then(Revision::reveals_at).filter(|at| *at <= now);
-        if reveals_at.is_none() && before.is_some_and(|latest| latest.draft.digest == draft.digest) {
-            continue;
+        // What has no file that can be read stays published, and shows in its time what it hides.
+        while let Some((_, other)) = published.next_if(|(other, _)| *other < id) {
+            entries.extend(reveal(other, history, now));
         }
-        let embargo = draft.notice.publish_at.as_ref().map(|moment| moment.at);
-        // What nobody has seen cannot be taken back, and is not shown as if it had been.
-        if before.is_none() && draft.notice.withdrawn.is_some() {
-            continue;
-        }
-        // An embargo is only for what has not been seen yet: a later one cannot take a notice back.
-        if before.is_none() && embargo.is_some_and(|at| at > now) {
-            continue;
-        }
-        // Due at the embargo's end when that lies in the window, or else as soon as it is seen; so is what is shown
-        // from a time on, when nothing else changed.
-        let is_edited = before.is_some_and(|latest| latest.draft.digest != draft.digest);
-        let at = embargo.filter(|_| before.is_none()).or(reveals_at.filter(|_| !is_edited));
-        let at = at.filter(|at| *at > history.planned_until).unwrap_or(now);
-        let (revision, why) = match before {
-            None => (Revision::first(draft.clone(), at), "A new notice is published.".to_owned()),
-            Some(latest) => {
-                let next = latest.next(draft.clone(), at);
-                let why = why_revised(latest, &next);
-                (next, why.to_owned())
-            }
+        let entry = match published.next_if(|(other, _)| *other == id) {
+            None => publish(draft, history, now),
+            Some((_, latest)) if latest.draft.digest == draft.digest => reveal(latest, history, now),
+            Some((_, latest)) => Some(revised(latest, draft, now)),
         };
-        entries.push(Entry { at, step: Step::Revise(Box::new(revision)), why });
+        entries.extend(entry);
     }
+    entries.extend(published.filter_map(|(_, other)| reveal(other, history, now)));
     entries
+}
+
+// Due at the embargo's end when that lies in the window, or else as soon as it is seen.
+fn publish(draft: &Draft, history: &History, now: DateTime<Utc>) -> Option<Entry> {
+    let embargo = draft.notice.publish_at.as_ref().map(|moment| moment.at);
+    // What nobody has seen cannot be taken back, and is not shown as if it had been.
+    if embargo.is_some_and(|at| at > now) || draft.notice.withdrawn.is_some() {
+        return None;
+    }
+    let at = embargo.filter(|at| *at > history.planned_until).unwrap_or(now);
+    let mut first = Revision::first(draft.clone(), at);
+    // What it hid for a while that has passed meanwhile is news with it, and not a change of it.
+    if first.reveals_at().is_some_and(|at| at <= now) {
+        first.revised_at = now;
+    }
+    let step = Step::Revise(Box::new(first));
+    Some(Entry { at, step, why: "A new notice is published.".to_owned() })
+}
+
+// An embargo is only for what has not been seen yet: a later one cannot take a notice back.
+fn revised(latest: &Revision, draft: &Draft, at: DateTime<Utc>) -> Entry {
+    let next = latest.next(draft.clone(), at);
+    let why = why_revised(latest, &next).to_owned();
+    Entry { at, step: Step::Revise(Box::new(next)), why }
+}
+
+fn reveal(latest: &Revision, history: &History, now: DateTime<Utc>) -> Option<Entry> {
+    let due = latest.reveals_at().filter(|at| *at <= now)?;
+    let at = if due > history.planned_until { due } else { now };
+    Some(revised(latest, &latest.draft, at))
 }
 
 fn why_revised(latest: &Revision, next: &Revision) -> &'static str {
@@ -297,7 +309,8 @@ fn announce(config: &Config, history: &History, revision: &Revision, now: DateTi
     if !history.may_send(revision) {
         return Vec::new();
     }
-    let at = revision.revised_at;
+    // When it fell due: the first may be seen, and show what it hid, later.
+    let at = if revision.number == 0 { revision.appeared_at } else { revision.revised_at };
     let member = member_of(revision);
     let mut entries = Vec::new();
     let is_news = revision.is_news();
@@ -328,8 +341,8 @@ fn announce(config: &Config, history: &History, revision: &Revision, now: DateTi
 // A machine that carries a notice further has to take it back, whatever people are told.
 fn hears(revision: &Revision, audience: &Audience) -> bool {
     match audience {
-        Audience::Target(_) => revision.is_told() || revision.is_taken_back_or_restored(),
-        Audience::List(_) | Audience::People => revision.is_told(),
+        Audience::Target(_) => revision.is_told || revision.is_taken_back_or_restored(),
+        Audience::List(_) | Audience::People => revision.is_told,
     }
 }
 

@@ -50,6 +50,11 @@ pub struct Revision {
     pub revised_at: DateTime<Utc>,
     /// The material changes, oldest first.
     pub changes: Vec<Change>,
+    /// Whether people who were told of the notice are told of what this revision changed: of what a gathering is and
+    /// whether, unless its author decided otherwise.
+    pub is_told: bool,
+    /// Whether an earlier revision was neither cancelled nor taken back.
+    pub was_on: bool,
 }
 
 /// One material edit.
@@ -170,13 +175,24 @@ impl Revision {
             updated_at: published_at,
             revised_at: at,
             changes: Vec::new(),
+            is_told: false,
+            was_on: false,
         }
     }
 
     /// The revision that follows when the file has become `draft`.
     pub fn next(&self, draft: Draft, at: DateTime<Utc>) -> Self {
         let differences = differences(&self.draft.notice, self.revised_at, &draft.notice, at);
-        let mut next = Self { draft, number: self.number + 1, revised_at: at, ..self.clone() };
+        // A reveal is no edit: what its author says of one is not meant for it.
+        let notify = draft.notice.notify.filter(|_| draft.digest != self.draft.digest);
+        let is_told = match notify {
+            Some(Notify::Silent) => false,
+            Some(Notify::Alert) => !differences.is_empty(),
+            None => differences.iter().any(Difference::is_of_facts),
+        };
+        let was_on = self.was_on || self.is_on();
+        let mut next =
+            Self { draft, number: self.number + 1, revised_at: at, is_told, was_on, ..self.clone() };
         if !differences.is_empty() {
             next.sequence += 1;
             next.updated_at = at;
@@ -222,18 +238,6 @@ impl Revision {
         self.changes.last().filter(|change| change.at == self.revised_at && change.sequence == self.sequence)
     }
 
-    /// Whether people who were told of the notice are told of what this revision changed: of what a gathering is
-    /// and whether, unless its author decided otherwise.
-    pub fn is_told(&self) -> bool {
-        match self.notice().notify {
-            Some(Notify::Silent) => false,
-            Some(Notify::Alert) => self.change().is_some(),
-            None => {
-                self.change().is_some_and(|change| change.differences.iter().any(Difference::is_of_facts))
-            }
-        }
-    }
-
     /// Whether this revision took the notice back, or let it stand again: who carries it further has to know.
     pub fn is_taken_back_or_restored(&self) -> bool {
         let is_one =
@@ -254,28 +258,16 @@ impl Revision {
         revealed_at(self.notice()).filter(|at| is_standing && *at > self.revised_at)
     }
 
-    /// Whether nobody can have heard of it yet: the first revision, or the first that is not cancelled of a notice
-    /// that came cancelled.
+    /// Whether nobody can have heard of it yet: the first revision, or the first that holds of a notice that came
+    /// cancelled.
     pub fn is_news(&self) -> bool {
-        let statuses = |change: &Change| {
-            change.differences.iter().find_map(|difference| match difference {
-                Difference::Status { was, is } => Some((*was, *is)),
-                Difference::Time { .. }
-                | Difference::End { .. }
-                | Difference::Assembly { .. }
-                | Difference::Place { .. }
-                | Difference::MeetingPoint { .. }
-                | Difference::Said(_)
-                | Difference::Withdrawn(_)
-                | Difference::Restored => None,
-            })
-        };
-        let is_off = self.notice().withdrawn.is_some()
-            || self.notice().event().is_some_and(|event| event.status == Status::Cancelled);
-        let changes: Vec<(Status, Status)> = self.changes.iter().filter_map(statuses).collect();
-        let reinstates =
-            self.change().and_then(statuses).is_some() && matches!(changes[..], [(Status::Cancelled, _)]);
-        !is_off && (self.number == 0 || reinstates)
+        self.is_on() && !self.was_on
+    }
+
+    fn is_on(&self) -> bool {
+        let notice = self.notice();
+        let is_cancelled = notice.event().is_some_and(|event| event.status == Status::Cancelled);
+        notice.withdrawn.is_none() && !is_cancelled
     }
 
     /// Since when it has been known here that it takes place at its start: what was due before that for this

@@ -109,7 +109,7 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
         Some(latest) if latest.draft.digest == draft.digest => (latest.clone(), Edit::None),
         Some(latest) => {
             let next = latest.next(draft, now);
-            let is_told = next.is_told() || next.is_taken_back_or_restored();
+            let is_told = next.is_told || next.is_taken_back_or_restored();
             (next, if is_told { Edit::Material } else { Edit::Silent })
         }
     };

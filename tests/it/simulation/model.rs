@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Timelike, Utc};
 
-use handbill::notice::{Event, Notice, NoticeId, Status};
+use handbill::notice::{Event, Notice, NoticeId, Notify, Status};
 use handbill::revision::Draft;
 use handbill::schedule::zone::{Moment, Zone};
 
@@ -34,6 +34,8 @@ struct Known {
     /// Since when it is known to take place at its time.
     stands_since: At,
     was_ever_on: bool,
+    /// When this state of it came here, a reveal included.
+    revised: At,
     /// By outlet: when each reminder is due, how near it is to the start, and its key.
     reminders: BTreeMap<String, Vec<(At, i64, String)>>,
 }
@@ -43,7 +45,10 @@ struct News {
     at: At,
     is_news: bool,
     old_start: Option<At>,
-    is_material: bool,
+    /// Whether lists hear of the change, and whether targets do.
+    hear: (bool, bool),
+    /// Whether it is of what people go by, which is of no use after the start.
+    is_of_facts: bool,
 }
 
 impl<'w> Model<'w> {
@@ -89,15 +94,29 @@ impl<'w> Model<'w> {
         lines: &mut Vec<String>,
     ) -> Vec<News> {
         let mut all = Vec::new();
-        for (id, draft) in drafts {
+        let gone = self.known.iter().filter(|(id, _)| !drafts.contains_key(*id));
+        let kept: Vec<(NoticeId, Draft)> =
+            gone.map(|(id, known)| (id.clone(), known.draft.clone())).collect();
+        for (id, draft) in
+            drafts.iter().map(|(id, draft)| (id, draft)).chain(kept.iter().map(|(id, it)| (id, it)))
+        {
             let embargo = draft.notice.publish_at.as_ref().map(|moment| moment.at);
-            let mut news =
-                News { id: id.clone(), at: now, is_news: true, old_start: None, is_material: false };
-            let on = status(&draft.notice) != Some(Status::Cancelled);
+            let mut news = News {
+                id: id.clone(),
+                at: now,
+                is_news: true,
+                old_start: None,
+                hear: (false, false),
+                is_of_facts: false,
+            };
+            let is_withdrawn = draft.notice.withdrawn.is_some();
+            let on = status(&draft.notice) != Some(Status::Cancelled) && !is_withdrawn;
             match self.known.get_mut(id) {
-                None if embargo.is_some_and(|embargo| embargo > now) => continue,
+                None if embargo.is_some_and(|embargo| embargo > now) || is_withdrawn => continue,
                 None => {
                     news.at = embargo.filter(|embargo| *embargo > planned_until).unwrap_or(now);
+                    // What was hidden then and is not any more is shown from the first on.
+                    let is_revealed = hidden_until(&draft.notice).is_some_and(|at| news.at < at && at <= now);
                     let known = Known {
                         draft: draft.clone(),
                         number: 0,
@@ -106,22 +125,48 @@ impl<'w> Model<'w> {
                         dated: embargo.map_or(news.at, |embargo| embargo.min(news.at)),
                         stands_since: news.at,
                         was_ever_on: on,
+                        revised: if is_revealed { now } else { news.at },
                         reminders: BTreeMap::new(),
                     };
                     self.known.insert(id.clone(), known);
                 }
-                Some(known) if known.draft.source == draft.source => continue,
                 Some(known) => {
+                    let is_edited = known.draft.source != draft.source;
+                    let revealed = hidden_until(&known.draft.notice)
+                        .filter(|at| *at > known.revised && *at <= now && !is_edited && !is_withdrawn);
+                    if !is_edited && revealed.is_none() {
+                        continue;
+                    }
+                    news.at = revealed.filter(|at| *at > planned_until).unwrap_or(now);
                     let (old, new) = (known.draft.notice.event(), draft.notice.event());
-                    news.is_material = old.zip(new).is_some_and(|(old, new)| is_material(old, new));
+                    let was_withdrawn = known.draft.notice.withdrawn.is_some();
+                    let turns = was_withdrawn != is_withdrawn;
+                    let stands = !was_withdrawn && !is_withdrawn;
+                    let seen = known.revised;
+                    news.is_of_facts = stands
+                        && old.zip(new).is_some_and(|(old, new)| facts(old, seen) != facts(new, news.at));
+                    let said = stands
+                        && draft.notice.changed.is_some()
+                        && draft.notice.changed != known.draft.notice.changed;
+                    let is_material = turns || news.is_of_facts || said;
+                    let wish = draft.notice.notify.filter(|_| is_edited);
+                    let is_told = match wish {
+                        Some(Notify::Silent) => false,
+                        Some(Notify::Alert) => is_material,
+                        None => news.is_of_facts,
+                    };
+                    news.hear = (is_told, is_told || turns);
+                    news.is_of_facts &= !said;
                     news.is_news = !known.was_ever_on && on;
                     news.old_start = old.map(|event| event.starts.at);
-                    if old.zip(new).is_some_and(|(old, new)| stands_anew(old, new)) {
-                        known.stands_since = now;
+                    let restarts = stands && old.zip(new).is_some_and(|(old, new)| stands_anew(old, new));
+                    if restarts || was_withdrawn && !is_withdrawn {
+                        known.stands_since = news.at;
                     }
                     known.number += 1;
-                    known.sequence += u32::from(news.is_material);
+                    known.sequence += u32::from(is_material);
                     known.was_ever_on |= on;
+                    known.revised = news.at;
                     known.draft = draft.clone();
                 }
             }
@@ -152,6 +197,7 @@ impl<'w> Model<'w> {
         for outlet in &self.world.lists {
             let name = &outlet.name;
             let is_at_once = outlet.line.is_none();
+            let hears = if outlet.is_target { news.hear.1 } else { news.hear.0 };
             if news.is_news
                 && status(notice) != Some(Status::Cancelled)
                 && is_at_once
@@ -162,8 +208,9 @@ impl<'w> Model<'w> {
                 let waits_until = self.awake(outlet, soonest, soonest, until);
                 let due = if waits_until == soonest { news.at } else { waits_until };
                 found.push((format!("alert/{name}/{}", news.id), name, due, until));
-            } else if !news.is_news && news.is_material && told.contains(&(name.clone(), news.id.clone())) {
-                let until = start.max(news.old_start).unwrap();
+            } else if !news.is_news && hears && told.contains(&(name.clone(), news.id.clone())) {
+                let week = news.at + TimeDelta::days(7);
+                let until = if news.is_of_facts { start.max(news.old_start).unwrap() } else { week };
                 let key = format!("correction/{name}/{}/{}", news.id, known.sequence);
                 found.push((key, name, news.at, until));
             }
@@ -216,7 +263,7 @@ impl<'w> Model<'w> {
         for (id, known) in &self.known {
             let notice = &*known.draft.notice;
             let is_over = notice.event().is_some_and(|event| over_at(event) <= goes);
-            let is_cancelled = status(notice) == Some(Status::Cancelled);
+            let is_cancelled = status(notice) == Some(Status::Cancelled) || notice.withdrawn.is_some();
             let is_in_time = known.appeared <= *at && known.appeared > self.since[name];
             let is_carried = self.carried.contains(&(name.clone(), id.clone()));
             let is_young = known.dated > self.world.from;
@@ -242,7 +289,8 @@ impl<'w> Model<'w> {
     fn remind(&mut self, outlet: &Outlet, id: &NoticeId, look: &Look, lines: &mut Vec<String>) {
         let known = &self.known[id];
         let Some(event) = known.draft.notice.event() else { return };
-        let is_on = !matches!(event.status, Status::Cancelled | Status::Postponed);
+        let is_withdrawn = known.draft.notice.withdrawn.is_some();
+        let is_on = !matches!(event.status, Status::Cancelled | Status::Postponed) && !is_withdrawn;
         if !is_on || known.dated <= self.world.from || !takes(outlet, &known.draft.notice) {
             return;
         }
@@ -325,13 +373,19 @@ fn over_at(event: &Event) -> At {
     event.ends.as_ref().map_or(event.starts.at + TimeDelta::hours(2), |ends| ends.at)
 }
 
-fn is_material(old: &Event, new: &Event) -> bool {
-    let facts = |event: &Event| {
-        let place = event.place.as_ref().map(|place| (place.name.clone(), place.meeting_point.clone()));
-        let end = event.ends.as_ref().map(|ends| ends.at);
-        (event.starts.at, event.starts.zone.name().to_owned(), event.status, end, place)
-    };
-    facts(old) != facts(new)
+type Facts = (At, String, Status, Option<At>, Option<(String, Option<String>)>);
+
+// What people go by, as it was shown at a moment.
+fn facts(event: &Event, at: At) -> Facts {
+    let place =
+        event.place.as_ref().filter(|place| place.shown_from.as_ref().is_none_or(|from| from.at <= at));
+    let place = place.map(|place| (place.name.clone(), place.meeting_point.clone()));
+    let end = event.ends.as_ref().map(|ends| ends.at);
+    (event.starts.at, event.starts.zone.name().to_owned(), event.status, end, place)
+}
+
+fn hidden_until(notice: &Notice) -> Option<At> {
+    notice.event()?.place.as_ref()?.shown_from.as_ref().map(|from| from.at)
 }
 
 fn stands_anew(old: &Event, new: &Event) -> bool {

@@ -155,6 +155,10 @@ impl World {
             place: 0,
             point: 0,
             text: 0,
+            reveal_at: chance.one_in(5).then(|| self.wall(chance)),
+            withdrawn: chance.one_in(25),
+            said: 0,
+            notify: None,
         };
         if chance.one_in(2) {
             // Soon after it was written.
@@ -233,11 +237,26 @@ struct Facts {
     place: i64,
     point: i64,
     text: i64,
+    /// Before it the place is hidden.
+    reveal_at: Option<NaiveDateTime>,
+    withdrawn: bool,
+    /// What is said of the latest edit; nothing at 0.
+    said: i64,
+    notify: Option<&'static str>,
 }
 
 impl Facts {
     fn edit(&mut self, chance: &mut Chance, world: &World) {
-        match chance.between(0, 9) {
+        // What was said of one edit is seldom left for the next.
+        self.notify = self.notify.filter(|_| chance.one_in(4));
+        match chance.between(0, 13) {
+            10 => self.withdrawn = !self.withdrawn,
+            11 => {
+                self.said += 1;
+                self.notify = chance.pick(&[None, Some("alert"), Some("alert")]);
+            }
+            12 => self.notify = chance.pick(&[Some("silent"), Some("alert")]),
+            13 => self.reveal_at = chance.one_in(2).then(|| world.wall(chance)),
             0 | 1 => self.text += 1,
             2 => {
                 self.starts = world.wall(chance);
@@ -276,6 +295,15 @@ impl Facts {
         if let Some(publish_at) = self.publish_at {
             text += &format!("publish_at = {}\n", shown(site_zone, publish_at));
         }
+        if self.withdrawn {
+            text += "withdrawn = \"A mistake.\"\n";
+        }
+        if self.said > 0 {
+            text += &format!("changed = \"Something {}.\"\n", self.said);
+        }
+        if let Some(notify) = self.notify.filter(|it| *it == "silent" || self.said > 0 || self.withdrawn) {
+            text += &format!("notify = \"{notify}\"\n");
+        }
         if self.kind == "action" {
             text += &format!("starts = {}\nzone = \"{}\"\n", stamp(self.starts), self.zone);
             text += &format!("status = \"{}\"\n", self.status);
@@ -284,6 +312,9 @@ impl Facts {
                 text += &format!("ends = {}\n", stamp(self.starts + TimeDelta::hours(hours + 1)));
             }
             text += &format!("[place]\nname = \"Square {}\"\n", self.place);
+            if let Some(reveal_at) = self.reveal_at {
+                text += &format!("visibility = \"day-of\"\nreveal_at = {}\n", stamp(reveal_at));
+            }
             if self.point > 0 {
                 text += &format!("meeting_point = \"Gate {}\"\n", self.point);
             }
