@@ -37,6 +37,34 @@ fn check(entries: &[&Revision], format: Format, now: &str) -> String {
     document
 }
 
+#[test]
+fn a_feed_buries_what_was_taken_back_and_leads_to_what_is_older() {
+    let replaced = statement();
+    let source =
+        ACTION.replacen("tags =", "supersedes = \"solidaridad\"\nnext = [\"solidaridad\"]\ntags =", 1);
+    let action = first("2018-07-10-abolish-ice", &source, "2018-07-08T22:00:00Z");
+    let buried = edited(&archive(), "title = \"Free", "withdrawn = \"An error.\"\ntitle = \"Free", NOW);
+    let chain = Chain {
+        current: Some("feeds/all".to_owned()),
+        prev: Some("feeds/all/2018-06".to_owned()),
+        next: Some("feeds/all/2018-08".to_owned()),
+    };
+    let feed = Feed {
+        title: "All notices".to_owned(),
+        path: "feeds/all/2018-07".to_owned(),
+        page: "notices/".to_owned(),
+        related: [(&replaced.notice().id, &replaced)].into_iter().collect(),
+        entries: vec![&action],
+        tombstones: vec![&buried],
+        chain,
+        pictures: &BTreeMap::new(),
+    };
+    for format in Format::ARCHIVED {
+        let document = render(&site(), english(), &feed, format, at("2018-07-30T16:00:00Z"));
+        golden(&format!("feed/archived.{}", format.extension()), &document);
+    }
+}
+
 fn check_golden(name: &str, entries: &[&Revision], now: &str) {
     for format in Format::ALL {
         let document = check(entries, format, now);

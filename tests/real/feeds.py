@@ -11,6 +11,7 @@ import json
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree
 import xml.parsers.expat
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -104,13 +105,32 @@ def by_feedparser(path, data, ids):
     attempt(path, "feedparser reads every entry", step)
 
 
+def by_jing(path):
+    jing = subprocess.run(["jing", "-c", str(HERE / "atom.rnc"), str(path)], capture_output=True, text=True)
+    check(path, "valid by RFC 4287's grammar (jing)", jing.stdout.splitlines() if jing.returncode else [])
+
+
+def walk(site):
+    """From the feed of everything back through its archives (RFC 5005): every notice that has a page, once."""
+    path, found = site / "feeds/all.atom", []
+    while path:
+        root = xml.etree.ElementTree.fromstring(path.read_bytes())
+        if path.parent.name == "all":
+            found += [entry.findtext(f"{ATOM}id").rsplit(":", 1)[1] for entry in root.findall(f"{ATOM}entry")]
+        rels = {link.get("rel"): link.get("href") for link in root.findall(f"{ATOM}link")}
+        older = rels.get("prev-archive")
+        path = site / urlsplit(older).path.lstrip("/") if older else None
+    pages = sorted(page.parent.name for page in site.glob("notices/*/event.ics"))
+    pages = sorted({page.parent.name for page in site.glob("notices/*/notice.txt")} | set(pages))
+    check(site / "feeds/all.atom", "walking back finds every notice once", [] if sorted(found) == pages else found)
+
+
 def check_atom(path):
     data = path.read_bytes()
     root = common(path, data)
     if root is None:
         return []
-    jing = subprocess.run(["jing", "-c", str(HERE / "atom.rnc"), str(path)], capture_output=True, text=True)
-    check(path, "valid by RFC 4287's grammar (jing)", jing.stdout.splitlines() if jing.returncode else [])
+    by_jing(path)
     entries = root.findall(f"{ATOM}entry")
     ids = [entry.findtext(f"{ATOM}id") for entry in entries]
     dates = [entry.findtext(f"{ATOM}updated") for entry in entries]
@@ -287,8 +307,13 @@ def main(site):
         # Under the size cap a format may hold fewer of the oldest; what two of them hold is in one order.
         shortest = min(len(ids) for ids in formats.values())
         starts = {tuple(ids[:shortest]) for ids in formats.values()}
-        missing = [suffix for suffix, _ in kinds if suffix not in formats]
+        # RSS readers know no archives.
+        wanted = ("atom", "json") if stem.parent.name == "all" else [suffix for suffix, _ in kinds]
+        missing = [suffix for suffix in wanted if suffix not in formats]
         check(stem, "the same ids in Atom, RSS and JSON", missing + (["other ids"] if len(starts) > 1 else []))
+    walk(site)
+    for path in sorted((HERE.parent / "golden/feed").glob("*.atom")):
+        by_jing(path)
     calendars = sorted(site.glob("**/*.ics"))
     for path in calendars:
         whole(path, check_calendar)
