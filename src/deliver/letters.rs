@@ -262,7 +262,7 @@ async fn last_issues<'l>(
         let mut notices = Vec::new();
         for member in members {
             match revision(office, member).await {
-                Ok(revision) => notices.push(revision),
+                Ok(revision) => notices.extend(Some(revision).filter(|it| it.notice().withdrawn.is_none())),
                 // One title less keeps nobody from being welcomed.
                 Err(err) => warn!(error = format!("{err:#}"), "A welcome cannot name a notice."),
             }
@@ -272,6 +272,16 @@ async fn last_issues<'l>(
         }
     }
     Ok(issues)
+}
+
+// What was taken back since an issue was cut is not in it any more.
+fn standing<'r>(content: &Content, revisions: &'r [Revision]) -> (Content, Vec<&'r Revision>) {
+    let Content::Issue { cut, members } = content else {
+        return (content.clone(), revisions.iter().collect());
+    };
+    let both = members.iter().cloned().zip(revisions);
+    let (members, current) = both.filter(|(_, revision)| revision.notice().withdrawn.is_none()).unzip();
+    (Content::Issue { cut: *cut, members }, current)
 }
 
 fn make(
@@ -286,14 +296,11 @@ fn make(
     // A list that was taken out of the config still owes what it promised.
     let list = config.list_in(name, lang).unwrap_or_else(|| forgotten(name));
     let words = office.templates.words(lang);
-    // What was taken back since the issue was cut is not in it any more.
-    let stands = |revision: &&Revision| revision.notice().withdrawn.is_none();
-    let is_issue = matches!(committed.content, Content::Issue { .. });
-    let current: Vec<&Revision> = revisions.iter().filter(|it| !is_issue || stands(it)).collect();
+    let (content, current) = standing(&committed.content, revisions);
     let edition = Edition {
         id: committed.id.clone(),
         audience: committed.audience.clone(),
-        content: committed.content.clone(),
+        content,
         due_at: committed.due_at,
         expires_at: committed.expires_at,
     };

@@ -256,6 +256,33 @@ fn what_is_taken_back_is_an_entry_that_says_so_then_a_tombstone_then_nothing() {
     assert!(manifest.gone.contains_key("notices/march/index.html"), "{:?}", manifest.gone);
 }
 
+#[test]
+fn what_waits_of_a_notice_that_was_taken_back_is_not_sent() {
+    let lists = "[[list]]\nname = \"alerts\"\nwhen = \"at once\"\nkinds = [\"action\"]\n\
+                 [[list]]\nname = \"weekly\"\nwhen = \"0 9 * * MON\"\n";
+    let mut world = World::new(lists);
+    world.subscribe(&["ana"], "alerts");
+    world.subscribe(&["ben"], "weekly");
+    world.look("2018-07-06T12:00Z");
+    world.write("march", MARCH);
+    world.write("other", &statement(""));
+    // Planned, and not sent before it is taken back.
+    world.look("2018-07-06T13:00Z");
+    let withdrawn = |source: &str| source.replacen("title", "withdrawn = \"A mistake.\"\ntitle", 1);
+    world.write("march", &withdrawn(MARCH));
+    world.pass("2018-07-06T13:01Z");
+    world.check("");
+    world.write("march", MARCH);
+    world.look("2018-07-06T13:02Z");
+    // An issue goes without it; one of which nothing is left does not go.
+    world.look("2018-07-09T13:00Z");
+    world.write("march", &withdrawn(MARCH));
+    world.pass("2018-07-09T13:01Z");
+    let arrived = world.arrived();
+    let [issue] = &arrived[..] else { panic!("{}", crate::world::lines(&arrived)) };
+    assert!(issue.text.contains("A statement") && !issue.text.contains("March"), "{}", issue.text);
+}
+
 fn handbill(world: &World, arguments: &[&str]) -> std::process::Output {
     std::process::Command::new(env!("CARGO_BIN_EXE_handbill"))
         .arg("-C")
