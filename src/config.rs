@@ -3,6 +3,7 @@
 //! Pure but for the names of IP addresses, which it parses.
 
 mod mail; // how mail is sent, signed and taken back
+mod websub; // which hubs say when a feed changes
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -33,6 +34,8 @@ pub struct Config {
     pub targets: Vec<Target>,
     /// How people subscribe.
     pub subscribe: Subscribe,
+    /// Which hubs say when a feed changes.
+    pub websub: WebSub,
     /// Entries in a subscription document beside those of the last 14 days.
     pub feed_entries: usize,
     /// Where `serve` listens, `127.0.0.1:8080`.
@@ -68,6 +71,19 @@ pub struct Site {
     pub contact: Option<String>,
     /// For the foot of mails, where a law asks for it.
     pub postal_address: Option<String>,
+    /// The addresses of the hubs that say when a feed changes, the own one first.
+    pub hubs: Vec<String>,
+}
+
+/// Which hubs say when a feed changes (W3C Recommendation "WebSub", 23 January 2018).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WebSub {
+    /// Whether `serve` is one.
+    pub own: bool,
+    /// Those of others, which are told.
+    pub hubs: Vec<String>,
+    /// Networks of the operator's own that a hub or a subscriber may stand in, as CIDR.
+    pub allow: Vec<String>,
 }
 
 /// How mail goes out.
@@ -276,6 +292,9 @@ pub struct Select {
     pub tags: Vec<String>,
 }
 
+/// Where the own hub is under the site.
+pub const HUB: &str = "hub";
+
 impl Select {
     /// Whether every notice that `other` takes is among them.
     pub fn covers(&self, other: &Self) -> bool {
@@ -380,6 +399,7 @@ fn read(fields: Fields<'_>) -> Option<Config> {
     check_names(&fields, &lists, &targets);
     check_digests(&fields, &lists);
     let subscribe = fields.table("subscribe").map(read_subscribe).unwrap_or_default();
+    let websub = fields.table("websub").map(websub::read).unwrap_or_default();
     let feed_entries = fields.table("feeds").and_then(|table| {
         let entries = table.integer("entries");
         table.finish();
@@ -394,13 +414,17 @@ fn read(fields: Fields<'_>) -> Option<Config> {
         table.finish();
     }
     fields.finish();
+    let mut site = site?;
+    site.hubs =
+        websub.own.then(|| site.address(HUB)).into_iter().chain(websub.hubs.iter().cloned()).collect();
     Some(Config {
-        site: site?,
+        site,
         mail: mail?,
         lists,
         list_titles,
         targets,
         subscribe,
+        websub,
         feed_entries: feed_entries
             .map_or(30, |placed| usize::try_from(placed.value).unwrap_or(30).clamp(1, 200)),
         listen: listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
@@ -448,6 +472,7 @@ fn read_site(table: Fields<'_>) -> Option<Site> {
         lang: lang.map_or("en".to_owned(), |line| line.value),
         contact,
         postal_address: postal_address.map(|line| line.value),
+        hubs: Vec::new(),
     })
 }
 

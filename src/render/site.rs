@@ -424,6 +424,7 @@ impl<'a> Catalog<'a> {
             &site.lang,
             site.contact.as_deref().unwrap_or_default(),
             site.postal_address.as_deref().unwrap_or_default(),
+            &site.hubs.join(" "),
         ];
         (self.templates.stamp(), texts).hash(&mut hasher);
         hasher

@@ -118,6 +118,7 @@ fn site() -> Site {
         lang: "en".to_owned(),
         contact: Some("council@example.org".to_owned()),
         postal_address: Some("PO Box 1, New York, NY 10001".to_owned()),
+        hubs: Vec::new(),
     }
 }
 

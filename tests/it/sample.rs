@@ -127,6 +127,7 @@ pub fn site() -> Site {
         lang: "en".to_owned(),
         contact: Some("council@example.org".to_owned()),
         postal_address: None,
+        hubs: Vec::new(),
     }
 }
 

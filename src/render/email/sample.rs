@@ -149,6 +149,7 @@ fn site() -> Option<Site> {
         lang: "en".to_owned(),
         contact: Some("hello@example.org".to_owned()),
         postal_address: Some("1 Example Street".to_owned()),
+        hubs: Vec::new(),
     })
 }
 

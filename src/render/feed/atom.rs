@@ -33,10 +33,7 @@ pub(super) fn write(
             uri: None,
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         }),
-        links: vec![
-            link("self", site.address(&feed.document_path(Format::Atom)), Format::Atom.media_type()),
-            link("alternate", site.address(&feed.page), "text/html"),
-        ],
+        links: feed_links(site, feed),
         lang: Some(clean(&site.lang)),
         entries: entries.iter().map(|entry| atom_entry(site, entry)).collect(),
         ..Feed::default()
@@ -46,6 +43,15 @@ pub(super) fn write(
     let mut xml = document.write_with_config(Vec::new(), config).unwrap_or_default();
     xml.push(b'\n');
     bury(xml, tombstones)
+}
+
+fn feed_links(site: &Site, feed: &feed::Feed<'_>) -> Vec<Link> {
+    let own = [
+        link("self", site.address(&feed.document_path(Format::Atom)), Format::Atom.media_type()),
+        link("alternate", site.address(&feed.page), "text/html"),
+    ];
+    let hub = |hub: &String| Link { href: clean(hub), rel: "hub".to_owned(), ..Link::default() };
+    own.into_iter().chain(site.hubs.iter().map(hub)).collect()
 }
 
 // The crate writes extensions behind the entries, where RFC 4287's schema allows none; RFC 6721 §3 puts them beside.

@@ -17,6 +17,8 @@ struct Document<'a> {
     description: &'a str,
     authors: Vec<Author<'a>>,
     language: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hubs: Vec<Hub<'a>>,
     items: Vec<Item<'a>>,
 }
 
@@ -37,6 +39,12 @@ struct Item<'a> {
 }
 
 #[derive(Serialize)]
+struct Hub<'a> {
+    r#type: &'static str,
+    url: &'a str,
+}
+
+#[derive(Serialize)]
 struct Author<'a> {
     name: &'a str,
 }
@@ -50,6 +58,7 @@ pub(super) fn write(site: &Site, feed: &Feed<'_>, entries: &[Entry]) -> Vec<u8> 
         description: &site.description,
         authors: vec![Author { name: &site.organization }],
         language: &site.lang,
+        hubs: site.hubs.iter().map(|url| Hub { r#type: "WebSub", url }).collect(),
         items: entries.iter().map(|entry| item(site, entry)).collect(),
     };
     // Names and texts alone: nothing that JSON could refuse.
