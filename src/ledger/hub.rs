@@ -103,19 +103,22 @@ const NEVER: i64 = i64::MAX;
 
 impl Ledger {
     /// Writes a request down, in the place of one for the same callback and topic; durable when it answers. False
-    /// when there are too many.
+    /// when there are too many. Who is not here and wants to leave is not asked: there is nothing to end.
     pub async fn ask_hub(&self, asked: &Asked, caps: &Caps, now: DateTime<Utc>) -> anyhow::Result<bool> {
         let mut transaction = self
             .write
             .begin_with(self.dialect.begin_writing())
             .await
             .context("begin to write a request to the hub")?;
-        let is_within = asked.mode == Mode::Unsubscribe
-            || is_within(&mut transaction, asked, caps, now)
-                .await
-                .context("count the hub's subscriptions")?;
-        if !is_within {
-            return Ok(false);
+        let held = held(&mut transaction, asked, now).await.context("count the hub's subscriptions")?;
+        match asked.mode {
+            Mode::Subscribe
+                if held.all >= i64::from(caps.all) || held.at_host >= i64::from(caps.per_host) =>
+            {
+                return Ok(false);
+            }
+            Mode::Unsubscribe if !held.is_known => return Ok(true),
+            Mode::Subscribe | Mode::Unsubscribe => {}
         }
         sqlx::query(
             "INSERT INTO hub_request (callback, topic, host, sealed, mode, lease, etag, attempts, due_at)
@@ -435,18 +438,21 @@ impl Ledger {
     }
 }
 
-// Whether one more fits; who asks again takes no new place.
-async fn is_within(
-    connection: &mut AnyConnection,
-    asked: &Asked,
-    caps: &Caps,
-    now: DateTime<Utc>,
-) -> sqlx::Result<bool> {
+/// Subscriptions, and requests for others.
+struct Held {
+    all: i64,
+    at_host: i64,
+    // Whether the one that is asked for is here; it is counted in neither.
+    is_known: bool,
+}
+
+async fn held(connection: &mut AnyConnection, asked: &Asked, now: DateTime<Utc>) -> sqlx::Result<Held> {
     let row = sqlx::query(
-        "SELECT COUNT(*), COALESCE(SUM(CASE WHEN host = $1 THEN 1 ELSE 0 END), 0) FROM (
-             SELECT callback, topic, host FROM hub_subscription WHERE until > $4
-             UNION SELECT callback, topic, host FROM hub_request) held
-         WHERE callback <> $2 OR topic <> $3",
+        "SELECT COALESCE(SUM(CASE WHEN callback = $2 AND topic = $3 THEN 0 ELSE 1 END), 0),
+             COALESCE(SUM(CASE WHEN callback = $2 AND topic = $3 THEN 0 WHEN host = $1 THEN 1 ELSE 0 END), 0),
+             COALESCE(SUM(CASE WHEN callback = $2 AND topic = $3 THEN 1 ELSE 0 END), 0)
+         FROM (SELECT callback, topic, host FROM hub_subscription WHERE until > $4
+               UNION SELECT callback, topic, host FROM hub_request) held",
     )
     .bind(asked.host.to_vec())
     .bind(asked.callback.to_vec())
@@ -454,8 +460,7 @@ async fn is_within(
     .bind(millis(now))
     .fetch_one(connection)
     .await?;
-    let (all, at_host): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-    Ok(all < i64::from(caps.all) && at_host < i64::from(caps.per_host))
+    Ok(Held { all: row.try_get(0)?, at_host: row.try_get(1)?, is_known: row.try_get::<i64, _>(2)? > 0 })
 }
 
 async fn mark_untold(

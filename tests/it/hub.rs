@@ -525,9 +525,9 @@ fn who_unsubscribes_is_asked_back_and_gets_nothing_more() {
         let fields = [("hub.mode", "unsubscribe"), ("hub.callback", callback), ("hub.topic", TOPIC)];
         assert_eq!(town.ask(&running, &fields).0, StatusCode::ACCEPTED);
     };
+    // Who is not subscribed is not asked either: nobody can have others asked by it.
     leave(&stranger.url("/"));
-    town.wait("a question", || !stranger.seen().is_empty());
-    town.wait_for_counts(NOW, (1, 0, 0));
+    assert_eq!(town.counts(NOW), (1, 0, 0));
     leave(&reader.url("/"));
     town.wait_for_counts(NOW, (0, 0, 0));
     assert_eq!(parameter(&reader.seen()[1], "hub.mode").as_deref(), Some("unsubscribe"));
@@ -535,7 +535,27 @@ fn who_unsubscribes_is_asked_back_and_gets_nothing_more() {
     let before = town.document();
     town.wait("a new document", || town.document() != before);
     town.stop(running);
-    assert_eq!(updates(&reader).len(), 0);
+    assert_eq!((updates(&reader).len(), stranger.seen().len()), (0, 0));
+}
+
+#[test]
+fn who_does_not_want_to_leave_stays() {
+    let town = Town::new(OWN);
+    let running = town.start(ALL, NOW);
+    let reader = town.receiver(|number, seen| match parameter(seen, "hub.mode").as_deref() {
+        Some("unsubscribe") => answer(404, &[], ""),
+        _ => yes_and(204)(number, seen),
+    });
+    let callback = reader.url("/");
+    town.subscribe(&running, &callback);
+    town.wait_for_counts(NOW, (1, 0, 0));
+    let fields = [("hub.mode", "unsubscribe"), ("hub.callback", callback.as_str()), ("hub.topic", TOPIC)];
+    assert_eq!(town.ask(&running, &fields).0, StatusCode::ACCEPTED);
+    town.wait("a question", || reader.seen().len() == 2);
+    town.wait_for_counts(NOW, (1, 0, 0));
+    town.write("rent", "Rent strike");
+    town.wait("an update", || updates(&reader).len() == 1);
+    town.stop(running);
 }
 
 #[test]
