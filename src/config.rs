@@ -3,6 +3,7 @@
 //! Pure but for the names of IP addresses, which it parses.
 
 mod mail; // how mail is sent, signed and taken back
+mod websub; // which hubs say when a feed changes
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -33,6 +34,8 @@ pub struct Config {
     pub targets: Vec<Target>,
     /// How people subscribe.
     pub subscribe: Subscribe,
+    /// Which hubs say when a feed changes.
+    pub websub: WebSub,
     /// Entries in a subscription document beside those of the last 14 days.
     pub feed_entries: usize,
     /// Where `serve` listens, `127.0.0.1:8080`.
@@ -71,6 +74,19 @@ pub struct Site {
     /// The public key that signs what is published, as minisign writes it in one line; not the operator's to write,
     /// it comes from the key.
     pub signed_by: Option<String>,
+    /// The addresses of the hubs that say when a feed changes, the own one first.
+    pub hubs: Vec<String>,
+}
+
+/// Which hubs say when a feed changes (W3C Recommendation "WebSub", 23 January 2018).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WebSub {
+    /// Whether `serve` is one.
+    pub own: bool,
+    /// Those of others, which are told.
+    pub hubs: Vec<String>,
+    /// Networks of the operator's own that a hub or a subscriber may stand in, as CIDR.
+    pub allow: Vec<String>,
 }
 
 /// How mail goes out.
@@ -279,6 +295,9 @@ pub struct Select {
     pub tags: Vec<String>,
 }
 
+/// Where the own hub is under the site.
+pub const HUB: &str = "hub";
+
 impl Select {
     /// Whether every notice that `other` takes is among them.
     pub fn covers(&self, other: &Self) -> bool {
@@ -383,6 +402,7 @@ fn read(fields: Fields<'_>) -> Option<Config> {
     check_names(&fields, &lists, &targets);
     check_digests(&fields, &lists);
     let subscribe = fields.table("subscribe").map(read_subscribe).unwrap_or_default();
+    let websub = fields.table("websub").map(websub::read).unwrap_or_default();
     let feed_entries = fields.table("feeds").and_then(|table| {
         let entries = table.integer("entries");
         table.finish();
@@ -397,13 +417,17 @@ fn read(fields: Fields<'_>) -> Option<Config> {
         table.finish();
     }
     fields.finish();
+    let mut site = site?;
+    site.hubs =
+        websub.own.then(|| site.address(HUB)).into_iter().chain(websub.hubs.iter().cloned()).collect();
     Some(Config {
-        site: site?,
+        site,
         mail: mail?,
         lists,
         list_titles,
         targets,
         subscribe,
+        websub,
         feed_entries: feed_entries
             .map_or(30, |placed| usize::try_from(placed.value).unwrap_or(30).clamp(1, 200)),
         listen: listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
@@ -452,6 +476,7 @@ fn read_site(table: Fields<'_>) -> Option<Site> {
         contact,
         postal_address: postal_address.map(|line| line.value),
         signed_by: None,
+        hubs: Vec::new(),
     })
 }
 

@@ -16,6 +16,7 @@ pub mod delivery; // one edition to one recipient; the retry decision
 pub mod subscriber; // who gets it: states, signed tokens, sealed addresses
 pub mod roster; // people on a list that another system wrote, row by row
 pub mod returned; // what comes back by mail, and what follows from it
+pub mod websub; // what a hub is asked, and what follows an answer
 pub mod signing; // what is published, signed: the format of minisign
 pub mod render; // editions and notices to bytes: email, feed, calendar, page, post
 

@@ -111,6 +111,7 @@ impl Publisher {
         if lease != self.lease {
             // What another has planned meanwhile is in the ledger, not here.
             self.history = None;
+            self.known = None;
             self.lease = lease;
         }
         let Some(lease) = self.lease.clone() else {
@@ -293,13 +294,14 @@ fn signing(installation: &Installation) -> anyhow::Result<Option<Signing<'_>>> {
 }
 
 /// Looks until `stop`, at every change of the folder (within `poll` of the clock's time) and whenever
-/// something falls due. Each commit wakes the deliverers, each change of a document the web.
+/// something falls due. Each commit wakes the deliverers; each change of a document is `written`, and none while
+/// another process publishes.
 pub async fn run(
     mut publisher: Publisher,
     clock: Clock,
     poll: TimeDelta,
     committed: Arc<Notify>,
-    written: impl Fn(Manifest),
+    written: impl Fn(Option<Manifest>),
     stop: CancellationToken,
 ) {
     let mut jump = Jump::new(&clock);
@@ -319,6 +321,7 @@ pub async fn run(
                 report(&looked);
                 if looked.stands_by && !stood_by {
                     info!("Another process publishes for this ledger; this one stands by.");
+                    written(None);
                 }
                 stood_by = looked.stands_by;
                 if looked.deliveries > 0 {
@@ -326,7 +329,7 @@ pub async fn run(
                     committed.notify_one();
                 }
                 if let (Some(_), Some(known)) = (looked.written, &publisher.known) {
-                    written(known.manifest.clone());
+                    written(Some(known.manifest.clone()));
                 }
             }
             // The ledger or the disk: it is tried again, and nothing is lost meanwhile.

@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use chrono::TimeDelta;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
+use crate::channel::site::Manifest;
+use crate::channel::target::guard::Cidr;
 use crate::clock::Clock;
 use crate::config::{Config, When};
+use crate::deliver::hub::{self, Courier};
 use crate::deliver::{self, Counts, Office};
 use crate::installation::Installation;
 use crate::ledger::epoch::Held;
@@ -22,6 +25,7 @@ use crate::mailbox::{self, Limits};
 use crate::publish::{self, Publisher};
 use crate::render::templates::Templates;
 use crate::returned::address::Own;
+use crate::subscriber::Key;
 use crate::web;
 use crate::web::live::{self, Live};
 use crate::web::networks::Networks;
@@ -95,11 +99,33 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
     let wake = Arc::new(Notify::new());
     let shelf = Arc::new(Shelf::open(installation.site()).context("open the documents")?);
 
+    let hub_wake = Arc::new(Notify::new());
+    let allow: Arc<[Cidr]> = allowed(&installation.config)?;
     if options.parts.publish {
         let publisher = Publisher::new(installation, &ledger, Arc::clone(&templates), holder()?);
+        let topics = watch::Sender::new(None);
+        if !installation.config.site.hubs.is_empty() {
+            let courier = Courier {
+                site: installation.config.site.clone(),
+                folder: installation.site(),
+                hubs: installation.config.websub.hubs.clone(),
+                allow: Arc::clone(&allow),
+                ledger: ledger.clone(),
+                key: installation.config.websub.own.then(|| key_of_hub(installation)).flatten(),
+                clock: options.clock.clone(),
+                counts: Arc::clone(&counts),
+                topics: topics.subscribe(),
+                wake: Arc::clone(&hub_wake),
+                stop: stop.clone(),
+            };
+            tasks.spawn(hub::start(courier)?);
+        }
         let written = {
             let shelf = Arc::clone(&shelf);
-            move |manifest| shelf.show(manifest)
+            move |manifest: Option<Manifest>| {
+                topics.send_replace(manifest.as_ref().map(|manifest| Arc::new(hub::topics(manifest))));
+                manifest.into_iter().for_each(|manifest| shelf.show(manifest));
+            }
         };
         let (clock, wake, stop) = (options.clock.clone(), Arc::clone(&wake), stop.clone());
         tasks.spawn(publish::run(publisher, clock, options.poll, wake, written, stop.clone()));
@@ -129,7 +155,21 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
             let (shelf, stop) = (Arc::clone(&shelf), stop.clone());
             tasks.spawn(async move { shelf.watch(ANOTHER_WRITES, stop).await });
         }
-        let router = web::router(shelf, installation.config.site.url.path(), live::router(live));
+        let mut others = live::router(live.clone());
+        if installation.config.websub.own {
+            let per_hour = installation.config.subscribe.per_network_per_hour;
+            others = others.merge(web::hub::router(web::hub::Hub {
+                config: live.config,
+                shelf: Arc::clone(&shelf),
+                ledger: live.ledger,
+                key: live.key,
+                clock: live.clock,
+                networks: Arc::new(Networks::new(per_hour)),
+                allow,
+                wake: hub_wake,
+            }));
+        }
+        let router = web::router(shelf, &installation.config.site, others);
         let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
         let stop = stop.clone();
@@ -148,6 +188,23 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
     };
     unless_started.disarm();
     Ok(Running { address, mailbox, ledger, counts, stop, tasks })
+}
+
+// The networks of the operator's own that a hub or a subscriber to ours may stand in.
+fn allowed(config: &Config) -> anyhow::Result<Arc<[Cidr]>> {
+    let networks: Result<Vec<Cidr>, _> =
+        config.websub.allow.iter().map(|network| Cidr::parse(network)).collect();
+    Ok(networks.context("read `allow` of [websub]")?.into())
+}
+
+fn key_of_hub(installation: &Installation) -> Option<Key> {
+    match installation.key() {
+        Ok(key) => Some(key),
+        Err(err) => {
+            error!(error = format!("{err:#}"), "The hub tells nobody without the key; other hubs are told.");
+            None
+        }
+    }
 }
 
 // Beside delivering, because both need the key. Without it nothing is taken, and what comes back waits at the MTA.

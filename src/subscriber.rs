@@ -330,10 +330,24 @@ impl Key {
         mac(&self.domain, &[address.0.rsplit('@').next().unwrap_or_default().as_bytes()])
     }
 
+    /// What finds the address of a program without opening any, likewise: no address of a person begins with a NUL.
+    pub fn callback(&self, url: &str) -> [u8; 32] {
+        mac(&self.lookup, &[b"\0callback", url.as_bytes()])
+    }
+
+    /// What counts the programs at one host without naming it.
+    pub fn host(&self, host: &str) -> [u8; 32] {
+        mac(&self.domain, &[b"\0host", host.as_bytes()])
+    }
+
     /// Nonce (24 bytes) and sealed address: XChaCha20-Poly1305, bound to the lookup hash of its row.
     pub fn seal(&self, address: &Address, nonce: [u8; 24]) -> Vec<u8> {
-        let lookup = self.lookup(address);
-        let payload = Payload { msg: address.0.as_bytes(), aad: &lookup };
+        self.seal_text(&self.lookup(address), &address.0, nonce)
+    }
+
+    /// Nonce and sealed text likewise, bound to the hash of its row.
+    pub fn seal_text(&self, lookup: &[u8], text: &str, nonce: [u8; 24]) -> Vec<u8> {
+        let payload = Payload { msg: text.as_bytes(), aad: lookup };
         let nonce = XNonce::from(nonce);
         let cipher = XChaCha20Poly1305::new(&self.seal.into());
         // Encryption fails only for texts of 2^38 bytes.
@@ -343,6 +357,11 @@ impl Key {
 
     /// The address that `seal` sealed.
     pub fn open(&self, lookup: &[u8], sealed: &[u8]) -> Result<Address, Sealed> {
+        self.open_text(lookup, sealed).map(Address)
+    }
+
+    /// The text that `seal_text` sealed.
+    pub fn open_text(&self, lookup: &[u8], sealed: &[u8]) -> Result<String, Sealed> {
         let seals = std::iter::once(&self.seal).chain(&self.older_seals);
         seals.into_iter().find_map(|seal| open(seal, lookup, sealed)).ok_or(Sealed::Shut)
     }
@@ -502,12 +521,12 @@ fn from_base32(text: &str) -> Option<[u8; 25]> {
     Some(bytes)
 }
 
-fn open(seal: &[u8; 32], lookup: &[u8], sealed: &[u8]) -> Option<Address> {
+fn open(seal: &[u8; 32], lookup: &[u8], sealed: &[u8]) -> Option<String> {
     let (nonce, text) = sealed.split_at_checked(24)?;
     let nonce: [u8; 24] = nonce.try_into().ok()?;
     let cipher = XChaCha20Poly1305::new(seal.into());
     let opened = cipher.decrypt(&XNonce::from(nonce), Payload { msg: text, aad: lookup }).ok()?;
-    String::from_utf8(opened).ok().map(Address)
+    String::from_utf8(opened).ok()
 }
 
 fn hasher(key: &[u8; 32]) -> Hmac<Sha256> {

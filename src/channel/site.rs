@@ -673,7 +673,8 @@ fn gzip_level(path: &str) -> u32 {
     if is_for_browsers(path) { GZIP_LEVEL } else { GZIP_LEVEL_OF_FEEDS }
 }
 
-fn etag(bytes: &[u8]) -> String {
+/// The ETag of a document's bytes, see `Entry::etag`.
+pub fn etag(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 

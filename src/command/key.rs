@@ -97,6 +97,7 @@ async fn rotate(installation: &Installation, clock: &Clock) -> anyhow::Result<En
         }
     };
     let count = reseal(&ledger, &file.key(), after).await?;
+    reseal_callbacks(&ledger, &file.key()).await?;
     file.with_newest_seal_alone().replace(&path, passphrase)?;
     ledger.end_reseal().await?;
     ledger.audit("rotate", &format!("{count} addresses sealed anew"), clock.now()).await?;
@@ -129,6 +130,18 @@ async fn reseal(ledger: &Ledger, key: &Key, mut after: i64) -> anyhow::Result<u6
     }
     bar.finish_and_clear();
     Ok(count)
+}
+
+// The hub's subscribers are few.
+async fn reseal_callbacks(ledger: &Ledger, key: &Key) -> anyhow::Result<()> {
+    let found = ledger.sealed_callbacks().await?;
+    for (lookup, sealed) in found.iter().filter(|(lookup, sealed)| !key.is_sealed_anew(lookup, sealed)) {
+        let text = key.open_text(lookup, sealed).context("open a subscription to the hub")?;
+        let mut nonce = [0; 24];
+        getrandom::fill(&mut nonce).context("draw random bytes")?;
+        ledger.reseal_callback(sealed, &key.seal_text(lookup, &text, nonce)).await?;
+    }
+    Ok(())
 }
 
 fn lock(installation: &Installation) -> anyhow::Result<Ended> {

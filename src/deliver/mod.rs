@@ -4,6 +4,7 @@
 //! connection starts the next body, so a crash leaves at most one message a connection in doubt.
 
 pub mod closing; // editions of which nothing waits any more
+pub mod hub; // who wants to know of a changed feed
 pub mod letters; // an edition made ready, once for all its recipients
 pub mod mail; // connections to the relay, or the outbox
 pub mod post; // posts to the targets

@@ -12,6 +12,7 @@ pub mod choosing;
 pub mod delivering;
 pub mod epoch;
 pub mod forgetting;
+pub mod hub;
 pub mod importing;
 pub mod looking;
 pub mod publishing;

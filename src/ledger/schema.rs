@@ -5,7 +5,7 @@ use sqlx::AnyConnection;
 use crate::ledger::Dialect;
 
 // Each runs once, in this order. What differs between the two databases stands in braces.
-const MIGRATIONS: &[&[&str]] = &[FIRST, AUDIT, PEOPLE, RETURNED];
+const MIGRATIONS: &[&[&str]] = &[FIRST, AUDIT, PEOPLE, RETURNED, HUB];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE mark (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
@@ -87,6 +87,24 @@ const RETURNED: &[&str] = &[
         subscriber BIGINT NOT NULL, edition BIGINT NOT NULL, kind BIGINT NOT NULL, at BIGINT NOT NULL,
         PRIMARY KEY (subscriber, edition)){without_rowid}",
     "CREATE TABLE probe (subscriber BIGINT PRIMARY KEY, asked_at BIGINT NOT NULL){without_rowid}",
+];
+
+// Who is told of a changed feed: a request waits beside the subscription that it renews. What is due never has the
+// largest number there is. Not many: the caps of the hub hold.
+const HUB: &[&str] = &[
+    "CREATE TABLE hub_request (
+        callback {bytes} NOT NULL, topic TEXT NOT NULL, host {bytes} NOT NULL, sealed {bytes} NOT NULL,
+        mode BIGINT NOT NULL, lease BIGINT NOT NULL, etag TEXT NOT NULL, attempts BIGINT NOT NULL,
+        due_at BIGINT NOT NULL, PRIMARY KEY (callback, topic)){without_rowid}",
+    "CREATE TABLE hub_subscription (
+        id {serial} PRIMARY KEY, callback {bytes} NOT NULL, topic TEXT NOT NULL, host {bytes} NOT NULL,
+        sealed {bytes} NOT NULL, until BIGINT NOT NULL, delivered TEXT NOT NULL, failures BIGINT NOT NULL,
+        due_at BIGINT NOT NULL, UNIQUE (callback, topic))",
+    "CREATE INDEX hub_subscription_due ON hub_subscription (due_at)",
+    // What each other hub has been told of each document.
+    "CREATE TABLE hub_ping (
+        hub TEXT NOT NULL, topic TEXT NOT NULL, told TEXT NOT NULL, failures BIGINT NOT NULL,
+        due_at BIGINT NOT NULL, PRIMARY KEY (hub, topic)){without_rowid}",
 ];
 
 /// The version that this program needs.

@@ -7,6 +7,7 @@ pub mod form; // what people send, read and checked
 pub mod subscribe; // a request for mail
 pub mod confirm; // yes, stay, leave
 pub mod preferences; // what a subscriber wants
+pub mod hub; // who wants to be told of a changed feed
 pub mod networks; // how often each network may ask
 pub mod coding; // which compressed form a browser takes
 pub mod condition; // whether it has the document already
@@ -25,9 +26,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::channel::site::{Entry, Manifest};
+use crate::config::Site;
 use crate::notice::picture;
 use crate::render::page;
 use crate::web::shelf::Shelf;
+use crate::websub;
 
 /// Five minutes: readers poll at the larger of this and a feed's `ttl`, and a notice of an action must not be
 /// a day late.
@@ -39,10 +42,9 @@ const CACHE_FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31
 /// For what may stand there the next minute.
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// The routes of the public pages beside `others`. `base_path` is the path of the site's address; a proxy may
-/// take it off.
-pub fn router(shelf: Arc<Shelf>, base_path: &str, others: Router) -> Router {
-    let pages = Pages { shelf, base_path: Arc::from(base_path) };
+/// The routes of the public pages beside `others`. A proxy may take the path of the site's address off.
+pub fn router(shelf: Arc<Shelf>, site: &Site, others: Router) -> Router {
+    let pages = Pages { shelf, site: Arc::new(site.clone()) };
     let router = Router::new()
         .route("/healthz", get(healthz))
         // A document at whose address a form is taken, too.
@@ -59,7 +61,7 @@ pub fn router(shelf: Arc<Shelf>, base_path: &str, others: Router) -> Router {
 #[derive(Debug, Clone)]
 struct Pages {
     shelf: Arc<Shelf>,
-    base_path: Arc<str>,
+    site: Arc<Site>,
 }
 
 /// What a path leads to.
@@ -86,11 +88,11 @@ async fn document(State(pages): State<Pages>, request: Request) -> Response<Body
     }
     let manifest = pages.shelf.manifest();
     let asked = request.uri().path();
-    let path = asked.strip_prefix(&*pages.base_path).or(asked.strip_prefix('/')).unwrap_or_default();
+    let path = asked.strip_prefix(pages.site.url.path()).or(asked.strip_prefix('/')).unwrap_or_default();
     // A picture's name may hold a space.
     let path = picture::unescaped(path).unwrap_or_default();
     match find(&manifest, &path) {
-        Found::Document(path, entry) => show(&pages.shelf, path, entry, request.headers()).await,
+        Found::Document(path, entry) => show(&pages, path, entry, request.headers()).await,
         Found::Folder => redirect(asked),
         Found::Gone => error_page(&pages.shelf, "410.html", StatusCode::GONE, request.headers()).await,
         Found::Nothing => {
@@ -114,7 +116,8 @@ fn find<'m>(manifest: &'m Manifest, path: &str) -> Found<'m> {
     if is_gone { Found::Gone } else { Found::Nothing }
 }
 
-async fn show(shelf: &Shelf, path: &str, entry: &Entry, headers: &HeaderMap) -> Response<Body> {
+async fn show(pages: &Pages, path: &str, entry: &Entry, headers: &HeaderMap) -> Response<Body> {
+    let Pages { shelf, site } = pages;
     let is_hashed = path.starts_with("style.");
     let mut response = Response::new(Body::empty());
     let out = response.headers_mut();
@@ -122,6 +125,9 @@ async fn show(shelf: &Shelf, path: &str, entry: &Entry, headers: &HeaderMap) -> 
     insert(out, header::LAST_MODIFIED, &condition::http_date(entry.last_modified));
     out.insert(header::CACHE_CONTROL, if is_hashed { CACHE_FOR_EVER } else { CACHE });
     out.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if !site.hubs.is_empty() && websub::is_topic(path) {
+        insert(out, header::LINK, &websub::links(&site.hubs, &site.address(path)));
+    }
     if condition::is_fresh(headers, &entry.etag, entry.last_modified) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return response;

@@ -119,6 +119,7 @@ fn site() -> Site {
         contact: Some("council@example.org".to_owned()),
         postal_address: Some("PO Box 1, New York, NY 10001".to_owned()),
         signed_by: None,
+        hubs: Vec::new(),
     }
 }
 

@@ -77,6 +77,7 @@ macro_rules! on_both {
 }
 
 mod asking;
+mod hub;
 mod returning;
 
 on_both! {

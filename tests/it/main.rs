@@ -22,6 +22,7 @@ mod doctor;
 mod email;
 mod feed;
 mod folder;
+mod hub;
 mod identifiers;
 mod import;
 mod key;

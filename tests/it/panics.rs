@@ -85,5 +85,6 @@ async fn router(world: &World) -> Router {
         assert!(address.is_empty(), "{address}");
     });
     let others = live::router(live).route("/mistake/{address}", mistake);
-    handbill::web::router(Arc::new(Shelf::open(installation.site()).unwrap()), "/", others)
+    let shelf = Arc::new(Shelf::open(installation.site()).unwrap());
+    handbill::web::router(shelf, &installation.config.site, others)
 }

@@ -128,6 +128,7 @@ pub fn site() -> Site {
         contact: Some("council@example.org".to_owned()),
         postal_address: None,
         signed_by: None,
+        hubs: Vec::new(),
     }
 }
 

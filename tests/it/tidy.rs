@@ -30,13 +30,27 @@ const PURE: &[(&str, &[&str])] = &[
     ("subscriber", &[]),
     ("roster", &["subscriber"]),
     ("returned", &["config", "subscriber"]),
+    ("websub", &["delivery"]),
     ("signing", &[]),
     ("render", &["signing", "problem", "fields", "schedule", "notice", "revision", "config", "edition"]),
 ];
 const IO: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("folder", &["problem", "fields", "notice", "revision", "plan"]),
-    ("ledger", &["schedule", "notice", "revision", "edition", "plan", "delivery", "subscriber", "returned"]),
+    (
+        "ledger",
+        &[
+            "schedule",
+            "notice",
+            "revision",
+            "edition",
+            "plan",
+            "delivery",
+            "subscriber",
+            "returned",
+            "websub",
+        ],
+    ),
     ("channel", &["notice", "delivery", "render"]),
     (
         "installation",
@@ -68,6 +82,7 @@ const IO: &[(&str, &[&str])] = &[
             "delivery",
             "subscriber",
             "returned",
+            "websub",
             "render",
             "clock",
             "ledger",
@@ -76,15 +91,17 @@ const IO: &[(&str, &[&str])] = &[
         ],
     ),
     ("mailbox", &["config", "edition", "subscriber", "returned", "clock", "ledger"]),
-    ("web", &["notice", "config", "subscriber", "render", "clock", "ledger", "channel", "deliver"]),
+    ("web", &["notice", "config", "subscriber", "websub", "render", "clock", "ledger", "channel", "deliver"]),
     (
         "serve",
         &[
             "config",
+            "subscriber",
             "returned",
             "render",
             "clock",
             "ledger",
+            "channel",
             "installation",
             "publish",
             "deliver",
@@ -333,16 +350,18 @@ fn the_readme_names_every_key_of_a_notice() {
 fn the_readme_names_every_key_of_the_config() {
     let mut keys = keys_of("src/config.rs");
     keys.extend(keys_of("src/config/mail.rs"));
+    keys.extend(keys_of("src/config/websub.rs"));
     assert!(keys.contains("title") && keys.contains("per_minute") && keys.contains("key_file"));
     assert_eq!(unnamed(&keys, "handbill.toml"), Vec::<String>::new());
 }
 
 #[test]
 fn the_readme_invents_no_key() {
-    let known: BTreeSet<String> = ["src/notice/parse.rs", "src/config.rs", "src/config/mail.rs"]
-        .into_iter()
-        .flat_map(keys_of)
-        .collect();
+    let known: BTreeSet<String> =
+        ["src/notice/parse.rs", "src/config.rs", "src/config/mail.rs", "src/config/websub.rs"]
+            .into_iter()
+            .flat_map(keys_of)
+            .collect();
     let access: BTreeSet<&str> = ACCESS_FIELDS.into_iter().collect();
     let readme = read("README.md");
     for heading in ["What a notice holds", "handbill.toml"] {

@@ -45,7 +45,9 @@ impl Server {
         let shelf = Arc::new(Shelf::open(folder.path().to_owned()).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let router = web::router(Arc::clone(&shelf), base_path, axum::Router::new());
+        let mut site = sample::site();
+        site.url.set_path(base_path);
+        let router = web::router(Arc::clone(&shelf), &site, axum::Router::new());
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())

@@ -10,9 +10,10 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::body::Bytes;
 use chrono::{DateTime, Utc};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use reqwest::{Client, Response, redirect, retry, tls};
+use reqwest::{Client, Method, Response, redirect, retry, tls};
 use url::Url;
 
 use crate::channel::target::guard::{Cidr, Guard, Refusal, Resolver, check_url};
@@ -29,6 +30,7 @@ pub const RETRIES: &[u32] = &[5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_0
 const READ_BYTES: usize = 64 * 1024;
 /// The window of an HTTP/2 stream: the protocol's own default. The client's is 2 MB, which it would hold for us.
 const STREAM_WINDOW_BYTES: u32 = 65_535;
+const NO_TLS: &str = "TLS cannot be set up on this machine";
 const USER_AGENT: &str = concat!("Handbill/", env!("CARGO_PKG_VERSION"));
 
 /// Where one target's posts go and what signs them. Its `Debug` shows the origin alone, because the path is often
@@ -64,6 +66,17 @@ impl fmt::Debug for Endpoint {
             .field("guard", &self.guard)
             .finish_non_exhaustive()
     }
+}
+
+/// What is sent to an address.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// `GET` or `POST`.
+    pub method: Method,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
 }
 
 /// How long one try may take. The lease on a delivery has to be longer than `total`.
@@ -113,18 +126,26 @@ impl Poster {
     /// `id` is the delivery's and the same at every try, `timestamp` is now. The answer's body is not waited for
     /// past the deadline: a target that said 200 and then drips has taken the post.
     pub async fn post(&self, target: &Endpoint, id: &str, timestamp: DateTime<Utc>, body: &[u8]) -> Answer {
-        let started = Instant::now();
-        let (reply, said) = match self.request(target, id, timestamp, body) {
-            Ok(request) => exchange(request, target).await,
-            Err(unsent) => return unsent,
+        match self.request(target, id, timestamp, body) {
+            Ok(request) => exchange(request, &target.url, &target.guard, timestamp).await.0,
+            Err(unsent) => unsent,
+        }
+    }
+
+    /// Sends a message that is no post to a target, once, by the same rules: guarded, with the same deadlines, no
+    /// redirect followed. Answers with what came of it and the start of what was said, as it came.
+    pub async fn send(
+        &self,
+        url: &Url,
+        guard: &Guard,
+        message: Message,
+        timestamp: DateTime<Utc>,
+    ) -> (Answer, Vec<u8>) {
+        let Ok(client) = self.client(guard) else {
+            return (unsent(Outcome::Deferred(Fault::Route), NO_TLS), Vec::new());
         };
-        let took = started.elapsed();
-        let (outcome, retry_after) = judge(&reply, timestamp + took);
-        let code = match reply {
-            Reply::Head { code, .. } => Some(code),
-            Reply::Unreached | Reply::NoAnswer => None,
-        };
-        Answer { outcome, code, enhanced: None, text: words(&said, &target.url), retry_after, took }
+        let request = client.request(message.method, url.clone()).headers(message.headers).body(message.body);
+        exchange(request, url, guard, timestamp).await
     }
 
     fn request(
@@ -142,7 +163,7 @@ impl Poster {
             ));
         }
         let Ok(client) = self.client(&target.guard) else {
-            return Err(unsent(Outcome::Deferred(Fault::Route), "TLS cannot be set up on this machine"));
+            return Err(unsent(Outcome::Deferred(Fault::Route), NO_TLS));
         };
         let signature = sign(&target.secrets, id, timestamp, body);
         Ok(client
@@ -197,14 +218,31 @@ fn build_client(guard: &Guard, deadlines: Deadlines) -> reqwest::Result<Client> 
     builder.build()
 }
 
-async fn exchange(request: reqwest::RequestBuilder, target: &Endpoint) -> (Reply, Vec<u8>) {
+async fn exchange(
+    request: reqwest::RequestBuilder,
+    url: &Url,
+    guard: &Guard,
+    timestamp: DateTime<Utc>,
+) -> (Answer, Vec<u8>) {
+    let started = Instant::now();
+    let (reply, said) = reply(request, guard).await;
+    let took = started.elapsed();
+    let (outcome, retry_after) = judge(&reply, timestamp + took);
+    let code = match reply {
+        Reply::Head { code, .. } => Some(code),
+        Reply::Unreached | Reply::NoAnswer => None,
+    };
+    (Answer { outcome, code, enhanced: None, text: words(&said, url), retry_after, took }, said)
+}
+
+async fn reply(request: reqwest::RequestBuilder, guard: &Guard) -> (Reply, Vec<u8>) {
     let response = match request.send().await {
         Ok(response) => response,
         Err(error) => return (no_reply(&error), explain(error).into_bytes()),
     };
     // The resolver and `check_url` have seen to this before; an answer from elsewhere is not believed.
     let address = response.remote_addr().map(|address| address.ip()).ok_or(Refusal::Unknown);
-    if let Err(refusal) = address.and_then(|address| target.guard.admit(address)) {
+    if let Err(refusal) = address.and_then(|address| guard.admit(address)) {
         return (Reply::Unreached, refusal.to_string().into_bytes());
     }
     let header = |name: &str| text_of(response.headers(), name);

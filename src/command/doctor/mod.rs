@@ -14,7 +14,8 @@ use crate::clock::Clock;
 use crate::command::Ended;
 use crate::command::doctor::finding::{Finding, State};
 use crate::command::terminal::{say, say_json};
-use crate::config::{Security, Smtp, Transport};
+use crate::config::{self, Security, Smtp, Transport};
+use crate::deliver::hub::origin;
 use crate::deliver::mail::relay;
 use crate::installation::Installation;
 use crate::problem::Report;
@@ -51,6 +52,7 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     findings.extend(signing_keys(installation, &signer));
     findings.extend(domain(installation, arguments, signer.ok().flatten().as_ref()).await);
     findings.extend(targets(installation));
+    findings.extend(hubs(installation, clock).await);
     findings.push(Finding::ok("zone data", tzdb_version()));
     if arguments.json {
         say_json(&findings)?;
@@ -212,4 +214,31 @@ fn targets(installation: &Installation) -> Vec<Finding> {
             .map(|endpoint| format!("{} posts to {}", target.name, endpoint.origin()))
     };
     targets.iter().map(|target| Finding::of("target", try_one(target))).collect()
+}
+
+// Few subscribers may be told apart: of fewer than ten it says no more.
+async fn hubs(installation: &Installation, clock: &Clock) -> Vec<Finding> {
+    if installation.config.site.hubs.is_empty() {
+        return Vec::new();
+    }
+    let look = async || -> anyhow::Result<Vec<String>> {
+        let ledger = installation.ledger().await?;
+        let counts = ledger.hub_counts(clock.now()).await?;
+        let about = |count: i64| if (1..10).contains(&count) { "<10".to_owned() } else { count.to_string() };
+        let (subscriptions, behind) = (about(counts.subscriptions), about(counts.behind));
+        let own = installation.config.websub.own.then(|| {
+            let address = installation.config.site.address(config::HUB);
+            format!("{address} has {subscriptions} subscriptions, of which {behind} wait for an update")
+        });
+        let untold = ledger.untold_counts().await?;
+        let others = installation.config.websub.hubs.iter().map(|hub| {
+            let count = untold.iter().find(|(of, _)| of == hub).map_or(0, |(_, count)| *count);
+            format!("{} has not been told of {count} feeds", origin(hub))
+        });
+        Ok(own.into_iter().chain(others).collect())
+    };
+    match look().await {
+        Ok(says) => says.into_iter().map(|says| Finding::ok("hub", says)).collect(),
+        Err(err) => vec![Finding::of("hub", Err(err))],
+    }
 }

@@ -150,6 +150,7 @@ fn site() -> Option<Site> {
         contact: Some("hello@example.org".to_owned()),
         postal_address: Some("1 Example Street".to_owned()),
         signed_by: Some("RWkey".to_owned()),
+        hubs: Vec::new(),
     })
 }
 

@@ -60,7 +60,10 @@ fn feed_links(site: &Site, feed: &feed::Feed<'_>) -> Vec<Link> {
     let chain = chain.into_iter().filter_map(|(rel, path)| {
         path.as_ref().map(|path| link(rel, document(path), Format::Atom.media_type()))
     });
-    own.into_iter().chain(chain).collect()
+    // An archive is not what people subscribe to.
+    let hubs = site.hubs.iter().filter(|_| feed.chain.current.is_none());
+    let hub = |hub: &String| Link { href: clean(hub), rel: "hub".to_owned(), ..Link::default() };
+    own.into_iter().chain(hubs.map(hub)).chain(chain).collect()
 }
 
 // The crate writes extensions behind the entries, where RFC 4287's schema allows none; RFC 6721 §3 puts them beside.

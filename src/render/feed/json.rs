@@ -19,6 +19,8 @@ struct Document<'a> {
     description: &'a str,
     authors: Vec<Author<'a>>,
     language: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hubs: Vec<Hub<'a>>,
     items: Vec<Item<'a>>,
 }
 
@@ -36,6 +38,12 @@ struct Item<'a> {
     authors: Vec<Author<'a>>,
     tags: Vec<&'a str>,
     language: &'a str,
+}
+
+#[derive(Serialize)]
+struct Hub<'a> {
+    r#type: &'static str,
+    url: &'a str,
 }
 
 #[derive(Serialize)]
@@ -57,6 +65,7 @@ pub(super) fn write(site: &Site, feed: &Feed<'_>, entries: &[Entry]) -> Vec<u8> 
         description: &site.description,
         authors: vec![Author { name: &site.organization }],
         language: &site.lang,
+        hubs: site.hubs.iter().map(|url| Hub { r#type: "WebSub", url }).collect(),
         items: entries.iter().map(|entry| item(site, entry)).collect(),
     };
     // Names and texts alone: nothing that JSON could refuse.

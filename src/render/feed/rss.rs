@@ -24,14 +24,7 @@ pub(super) fn write(site: &Site, feed: &Feed<'_>, entries: &[Entry]) -> Vec<u8> 
         generator: Some(concat!("Handbill ", env!("CARGO_PKG_VERSION")).to_owned()),
         ttl: Some(TTL_MINUTES.to_string()),
         items: entries.iter().map(|entry| item(site, entry)).collect(),
-        atom_ext: Some(AtomExtension {
-            links: vec![Link {
-                href: site.address(&feed.document_path(Format::Rss)),
-                rel: "self".to_owned(),
-                mime_type: Some(Format::Rss.media_type().to_owned()),
-                ..Link::default()
-            }],
-        }),
+        atom_ext: Some(AtomExtension { links: links(site, feed) }),
         // The crate declares no prefix of an extension that it does not know.
         namespaces: BTreeMap::from([("atom".to_owned(), ATOM.to_owned())]),
         ..Channel::default()
@@ -40,6 +33,17 @@ pub(super) fn write(site: &Site, feed: &Feed<'_>, entries: &[Entry]) -> Vec<u8> 
     let mut xml = channel.pretty_write_to(Vec::new(), b' ', 1).unwrap_or_default();
     xml.push(b'\n');
     xml
+}
+
+fn links(site: &Site, feed: &Feed<'_>) -> Vec<Link> {
+    let own = Link {
+        href: site.address(&feed.document_path(Format::Rss)),
+        rel: "self".to_owned(),
+        mime_type: Some(Format::Rss.media_type().to_owned()),
+        ..Link::default()
+    };
+    let hub = |hub: &String| Link { href: clean(hub), rel: "hub".to_owned(), ..Link::default() };
+    [own].into_iter().chain(site.hubs.iter().map(hub)).collect()
 }
 
 fn item(site: &Site, entry: &Entry) -> Item {

@@ -63,6 +63,7 @@ impl Catalog<'_> {
             site.contact.as_deref().unwrap_or_default(),
             site.postal_address.as_deref().unwrap_or_default(),
             site.signed_by.as_deref().unwrap_or_default(),
+            &site.hubs.join(" "),
         ];
         (self.templates.stamp(), texts).hash(&mut hasher);
         hasher

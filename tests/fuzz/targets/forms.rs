@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use handbill::config::Config;
 use handbill::web::form::{Asked, Form};
+use handbill::websub;
 
 const CONFIG: &str = r#"
 [site]
@@ -43,6 +44,10 @@ pub fn check(bytes: &[u8]) {
     match Asked::of_json(bytes) {
         Ok(asked) => taken(&asked),
         Err(err) => assert!(err.line() > 0 || bytes.is_empty(), "{err}"),
+    }
+    if let Ok(request) = websub::read(bytes) {
+        assert!((websub::SHORTEST_LEASE..=websub::LONGEST_LEASE).contains(&request.lease));
+        assert!(request.secret.len() < 200 && !request.callback.is_empty() && !request.topic.is_empty());
     }
     let Some(form) = Form::read(bytes) else { return };
     if let Ok(Some(day)) = form.day() {

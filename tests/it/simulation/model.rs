@@ -97,9 +97,7 @@ impl<'w> Model<'w> {
         let gone = self.known.iter().filter(|(id, _)| !drafts.contains_key(*id));
         let kept: Vec<(NoticeId, Draft)> =
             gone.map(|(id, known)| (id.clone(), known.draft.clone())).collect();
-        for (id, draft) in
-            drafts.iter().map(|(id, draft)| (id, draft)).chain(kept.iter().map(|(id, it)| (id, it)))
-        {
+        for (id, draft) in drafts.iter().chain(kept.iter().map(|(id, it)| (id, it))) {
             let embargo = draft.notice.publish_at.as_ref().map(|moment| moment.at);
             let mut news = News {
                 id: id.clone(),
