@@ -224,7 +224,7 @@ fn correction(revision: &Revision) -> Letter {
 }
 
 fn reminder(revision: &Revision, before: &str, due_at: &str) -> Letter {
-    let content = Content::Reminder(member(revision), Before::parse(before).unwrap());
+    let content = Content::Reminder(member(revision), None, Before::parse(before).unwrap());
     write(content, std::slice::from_ref(revision), due_at)
 }
 

@@ -156,7 +156,7 @@ impl Ledger {
         for (key, delivery) in &mut self.deliveries {
             let edition = self.editions[key.0].sent.as_ref();
             let is_reminder = edition.is_some_and(|edition| match &edition.content {
-                Content::Reminder(member, _) => {
+                Content::Reminder(member, _, _) => {
                     member.notice == *revision.id() && member.number < revision.number
                 }
                 Content::Issue { .. }
