@@ -13,6 +13,7 @@ mod changes;
 mod chaos;
 mod corpora;
 mod crash;
+mod dates;
 mod deliver;
 mod delivery;
 mod demo;
