@@ -90,7 +90,7 @@ impl Date {
 impl Event {
     /// When it is: one date, or each of several in the order of their starts.
     pub fn dated(&self) -> impl Iterator<Item = Dated<'_>> {
-        let only = self.dates.is_empty().then(|| Dated {
+        let only = self.dates.is_empty().then_some(Dated {
             key: None,
             starts: &self.starts,
             ends: self.ends.as_ref(),
