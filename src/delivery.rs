@@ -139,11 +139,15 @@ pub fn is_superseded(
     match content {
         Content::Reminder(..) if revisions.iter().any(is_withdrawn) => true,
         Content::Reminder(_, date, _) => !revisions.iter().all(|revision| {
-            let date = date.as_ref();
+            let event = revision.notice().event();
             let stands = |dated: Dated<'_>| dated.status.takes_place() && dated.starts.at == expires_at;
             // One that was off, and on again since, has a start for which this reminder was never due.
-            let dated = revision.notice().event().and_then(|event| event.dated_of(date));
-            dated.is_some_and(stands) && revision.stands_since(date) < at
+            // One that was the only date may have become one of several; its start is the same.
+            let dated = event.and_then(|event| match date {
+                Some(key) => event.dated_of(Some(key)),
+                None => event.dated().find(|dated| dated.starts.at == expires_at),
+            });
+            dated.is_some_and(|dated| stands(dated) && revision.stands_since(dated.key) < at)
         }),
         Content::Issue { .. } | Content::Alert(_) => revisions.iter().all(is_withdrawn),
         Content::Correction(_, sequence) => revisions.iter().filter(|it| is_withdrawn(it)).any(|revision| {

@@ -429,7 +429,7 @@ fn is_carried(
 // What is over or cancelled when the issue goes out, which after an outage or quiet hours is later than its cut,
 // would only send people to an empty street.
 fn is_over(revision: &Revision, goes_at: DateTime<Utc>) -> bool {
-    is_off(revision) || revision.notice().event().is_some_and(|event| over_at(event) <= goes_at)
+    revision.is_off() || revision.notice().event().is_some_and(|event| over_at(event) <= goes_at)
 }
 
 fn reminders(config: &Config, history: &History, revision: &Revision, now: DateTime<Utc>) -> Vec<Entry> {
@@ -470,7 +470,9 @@ fn remind(reminders: Vec<Reminder<'_>>, revision: &Revision, now: DateTime<Utc>)
         entries.push(miss(&nearest));
         return entries;
     }
-    let why = format!("{} is reminded {} the start.", nearest.audience.name(), nearest.before.describe());
+    let of = nearest.date.map_or(String::new(), |date| format!(" of {date}"));
+    let before = nearest.before.describe();
+    let why = format!("{} is reminded {before} the start{of}.", nearest.audience.name());
     let content = Content::Reminder(member_of(revision), nearest.date.cloned(), *nearest.before);
     let edition = Edition::new(nearest.audience, content, due_at, nearest.starts_at);
     entries.push(send_or_miss(edition, nearest.at, why, now));
@@ -530,12 +532,6 @@ fn reminders_of<'c>(config: &'c Config, revision: &'c Revision, after: DateTime<
         }
     }
     reminders
-}
-
-fn is_off(revision: &Revision) -> bool {
-    let notice = revision.notice();
-    notice.withdrawn.is_some()
-        || notice.event().is_some_and(|event| event.status_of_all() == Status::Cancelled)
 }
 
 // Of several dates when the last is that is not cancelled.

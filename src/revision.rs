@@ -52,6 +52,8 @@ pub struct Revision {
     pub revised_at: DateTime<Utc>,
     /// The material changes, oldest first.
     pub changes: Vec<Change>,
+    /// Whether a revision before it was not off, so that people may have heard of it.
+    pub was_on: bool,
 }
 
 /// One material edit.
@@ -187,13 +189,15 @@ impl Revision {
             updated_at: published_at,
             revised_at: at,
             changes: Vec::new(),
+            was_on: false,
         }
     }
 
     /// The revision that follows when the file has become `draft`.
     pub fn next(&self, draft: Draft, at: DateTime<Utc>) -> Self {
         let differences = differences(&self.draft.notice, self.revised_at, &draft.notice, at);
-        let mut next = Self { draft, number: self.number + 1, revised_at: at, ..self.clone() };
+        let was_on = self.was_on || !self.is_off();
+        let mut next = Self { draft, number: self.number + 1, revised_at: at, was_on, ..self.clone() };
         if !differences.is_empty() {
             next.sequence += 1;
             next.updated_at = at;
@@ -274,28 +278,14 @@ impl Revision {
     /// Whether nobody can have heard of it yet: the first revision, or the first that is not cancelled of a notice
     /// that came cancelled.
     pub fn is_news(&self) -> bool {
-        let statuses = |change: &Change| {
-            change.differences.iter().find_map(|difference| match difference {
-                Difference::Status { was, is } => Some((*was, *is)),
-                Difference::Time { .. }
-                | Difference::End { .. }
-                | Difference::Assembly { .. }
-                | Difference::Place { .. }
-                | Difference::MeetingPoint { .. }
-                | Difference::Of(..)
-                | Difference::Added(_)
-                | Difference::Removed(_)
-                | Difference::Said(_)
-                | Difference::Withdrawn(_)
-                | Difference::Restored => None,
-            })
-        };
-        let is_off = self.notice().withdrawn.is_some()
-            || self.notice().event().is_some_and(|event| event.status_of_all() == Status::Cancelled);
-        let changes: Vec<(Status, Status)> = self.changes.iter().filter_map(statuses).collect();
-        let reinstates =
-            self.change().and_then(statuses).is_some() && matches!(changes[..], [(Status::Cancelled, _)]);
-        !is_off && (self.number == 0 || reinstates)
+        !self.is_off() && !self.was_on
+    }
+
+    /// Whether it was taken back or is cancelled, on all of its dates.
+    pub fn is_off(&self) -> bool {
+        let notice = self.notice();
+        let is_cancelled = |event: &Event| event.status_of_all() == Status::Cancelled;
+        notice.withdrawn.is_some() || notice.event().is_some_and(is_cancelled)
     }
 
     /// Since when it has been known here that it takes place at its start: what was due before that for this
@@ -514,20 +504,33 @@ fn of_event(was: &Event, is: &Event) -> Vec<Difference> {
 // First what is of all of them, then each date by its name. A single date that becomes one of several is the one of
 // its day.
 fn of_dates(was: &Event, is: &Event, now: DateTime<Utc>) -> Vec<Difference> {
-    let of_all = [of_status_of_all(was, is), place(was, is), meeting_point(was, is)];
-    let mut differences: Vec<Difference> = of_all.into_iter().flatten().collect();
     let (before, after) = (dates_of(was), dates_of(is));
     let is_over = |date: &Date| date.dated().ends_or_assumed_at() <= now;
+    let known = |dates: &[Date], key: &DateKey| dates.iter().find(|date| date.key == *key).cloned();
+    // What is over stays as it was, whether it is still listed or not.
+    let mut told: Vec<Date> = after.iter().filter(|date| !is_over(date)).cloned().collect();
     for date in before.iter() {
-        match after.iter().find(|it| it.key == date.key) {
-            Some(now_date) if is_over(date) && is_over(now_date) => {}
-            Some(now_date) => differences.extend(of_date((was, date), (is, now_date))),
-            None if is_over(date) => {}
+        match known(&after, &date.key) {
+            Some(now_over) if is_over(&now_over) && !is_over(date) => told.push(now_over),
+            Some(_) | None if is_over(date) && told.iter().all(|it| it.key != date.key) => {
+                told.push(date.clone());
+            }
+            Some(_) | None => {}
+        }
+    }
+    let told = Event { dates: told, ..is.clone() };
+    let has_place = after.iter().any(|date| !date.is_elsewhere && !is_over(date));
+    let of_places = [place(was, is), meeting_point(was, is)].into_iter().flatten().filter(|_| has_place);
+    let mut differences: Vec<Difference> =
+        of_status_of_all(was, &told).into_iter().chain(of_places).collect();
+    for date in before.iter() {
+        match known(&told.dates, &date.key) {
+            Some(told_of) => differences.extend(of_date((was, date), (&told, &told_of))),
             None => differences.push(Difference::Removed(DateName::of(date))),
         }
     }
-    let is_new = |date: &&Date| !is_over(date) && before.iter().all(|it| it.key != date.key);
-    differences.extend(after.iter().filter(is_new).map(|date| Difference::Added(DateName::of(date))));
+    let is_new = |date: &&Date| before.iter().all(|it| it.key != date.key);
+    differences.extend(told.dates.iter().filter(is_new).map(|date| Difference::Added(DateName::of(date))));
     differences
 }
 
@@ -556,10 +559,10 @@ fn dates_of(event: &Event) -> Cow<'_, [Date]> {
 // What has been said of all dates is not said of each again.
 fn of_date((all_was, was): (&Event, &Date), (all_is, is): (&Event, &Date)) -> Vec<Difference> {
     let is_said = |difference: &Difference| match difference {
-        Difference::Status { is, .. } => {
+        Difference::Status { was, is } => {
             let (was_all, is_all) = (all_was.status_of_all(), all_is.status_of_all());
-            let all_are = all_is.dates.iter().all(|date| date.status.takes_place() == is_all.takes_place());
-            was_all != is_all && *is == is_all && all_are
+            let all_are = all_is.dates.iter().all(|date| date.status == is_all);
+            was_all != is_all && *is == is_all && all_are && (*was == was_all || !is_all.takes_place())
         }
         Difference::Place { .. } | Difference::MeetingPoint { .. } => !was.is_elsewhere && !is.is_elsewhere,
         Difference::Time { .. }

@@ -109,17 +109,16 @@ impl Event {
         self.dates.iter().find(|date| date.key == *key)
     }
 
-    /// The status of all of it: of several dates that of those that are off when all are, and as said otherwise.
+    /// The status of all of it: of several dates that which they share; as first said when some take place; and
+    /// postponed when none does but not all are cancelled.
     pub fn status_of_all(&self) -> Status {
-        let has = |wanted: fn(Status) -> bool| self.dates.iter().any(|date| wanted(date.status));
-        if self.dates.is_empty() {
-            self.status
-        } else if has(Status::takes_place) {
+        let Some(first) = self.dates.first() else { return self.status };
+        if self.dates.iter().all(|date| date.status == first.status) {
+            first.status
+        } else if self.dates.iter().any(|date| date.status.takes_place()) {
             Status::Scheduled
-        } else if has(|status| status == Status::Postponed) {
-            Status::Postponed
         } else {
-            Status::Cancelled
+            Status::Postponed
         }
     }
 
@@ -134,6 +133,12 @@ impl Event {
         let is_ahead = |date: &&Date| now < date.dated().ends_or_assumed_at();
         let next = self.dates.iter().filter(is_ahead).find(|date| date.status.takes_place());
         next.or_else(|| self.dates.iter().find(is_ahead)).or(self.dates.last())
+    }
+
+    /// How many dates take place after the one that it is shown for.
+    pub fn later_dates(&self) -> usize {
+        let is_later = |date: &&Date| date.starts.at > self.starts.at && date.status.takes_place();
+        self.dates.iter().filter(is_later).count()
     }
 
     /// When another date comes to be at hand after `after`.

@@ -418,6 +418,8 @@ and-more-dates = { $count ->
     [one] and { $count } more date
    *[other] and { $count } more dates
 }
+# $moment is a short day and time, $more is and-more-dates.
+moment-and-more = { $moment } { $more }
 next-date = Next date
 date-is-over = over
 action-is-over = This action is over.

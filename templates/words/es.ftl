@@ -390,6 +390,7 @@ and-more-dates = { $count ->
     [one] y { $count } fecha más
    *[other] y { $count } fechas más
 }
+moment-and-more = { $moment } { $more }
 next-date = Próxima fecha
 date-is-over = ya pasó
 action-is-over = Esta acción ya pasó.

@@ -1,6 +1,7 @@
 //! Dates: an action that takes place several times, each time with a status, a place and reminders of its own.
 
 use chrono::TimeDelta;
+use handbill::delivery::is_superseded;
 use handbill::edition::{Content, Member};
 use handbill::notice::date::DateKey;
 use handbill::notice::parse::parse;
@@ -183,8 +184,41 @@ fn what_is_true_of_all_dates_is_said_once() {
     assert_eq!(english().title(off.notice()), "CANCELLED: Evening kitchen");
     let on = edited(&off, "status = \"cancelled\"\n", "", "2018-07-09T13:00:00Z");
     assert_eq!(sentences(&on, "en"), ["It takes place after all."]);
+    let moved = edited(&kitchen(), "tags =", "status = \"moved\"\ntags =", "2018-07-09T12:00:00Z");
+    assert_eq!(sentences(&moved, "en"), ["It takes place somewhere else."]);
+    assert_eq!(english().title(moved.notice()), "MOVED: Evening kitchen");
     let elsewhere = edited(&kitchen(), "Example Hall", "Example Garden", "2018-07-09T12:00:00Z");
     assert_eq!(sentences(&elsewhere, "en"), ["The place has changed: was Example Hall, is Example Garden."]);
+}
+
+#[test]
+fn what_was_taken_back_says_of_no_date_but_that_it_is_off() {
+    let back =
+        edited(&moved(), "tags =", "withdrawn = \"It was a mistake.\"\ntags =", "2018-07-11T13:00:00Z");
+    let calendar = feed(&back);
+    assert_eq!(values(&calendar, "STATUS:"), ["CANCELLED"; 3]);
+    assert_eq!(values(&calendar, "UID:"), values(&feed(&kitchen()), "UID:"));
+    assert!(!calendar.contains("Example Hall") && !calendar.contains("Example Garden"), "{calendar}");
+    let text = facts_text(&site(), english(), &shown(back.notice(), at("2018-07-12T12:00Z")));
+    assert!(!text.contains("Example Garden") && !text.contains("gate"), "{text}");
+}
+
+#[test]
+fn a_single_date_that_becomes_one_of_several_is_the_same_date() {
+    let single =
+        action("starts = 2018-07-10 18:00").replace("+++\nCome", "[place]\nname = \"Hall\"\n+++\nCome");
+    let single = first("march", &single, "2018-07-02T22:00:00Z");
+    let rows = "[[occurrence]]\nstarts = 2018-07-10 18:00\n[[occurrence]]\nstarts = 2018-07-17 18:00";
+    let several = edited(&single, "starts = 2018-07-10 18:00", rows, "2018-07-09T22:30:00Z");
+    assert_eq!(sentences(&several, "en"), ["There is a new date: Tuesday, July 17, 2018, 6:00 PM EDT."]);
+    // A reminder that was planned and not yet sent is still of that start.
+    let reminder = Content::Reminder(member(&single), None, Before::parse("-P1D").unwrap());
+    let starts_at = at("2018-07-10T22:00Z");
+    let is_off = |revision: &Revision| {
+        is_superseded(&reminder, at("2018-07-09T22:00Z"), starts_at, std::slice::from_ref(revision))
+    };
+    assert!(!is_off(&several));
+    assert!(is_off(&edited(&several, rows, "starts = 2018-07-11 18:00", "2018-07-09T22:31:00Z")));
 }
 
 #[test]

@@ -106,7 +106,7 @@ pub struct EventView<'a> {
     date: String,
     /// `9:00 AM to 11:00 AM EDT`, each time held together.
     time: String,
-    /// `Tue Jul 10, 9:00 AM`
+    /// `Tue Jul 10, 9:00 AM`, and how many more dates there are.
     short: String,
     /// `8:30 AM EDT`, or a whole date when that is on another day.
     gather: Option<String>,
@@ -259,7 +259,7 @@ fn of_event<'a>(words: &Words, event: &'a Event) -> EventView<'a> {
         weekday: words.weekday(starts.wall.weekday()).to_owned(),
         date: words.date_held(starts.wall),
         time: upper_first(&time(words, starts, event.ends.as_ref())),
-        short: words.moment_short(starts.wall),
+        short: short(words, event),
         gather: event.assemble_at.as_ref().map(|moment| clock_after(words, moment, starts)),
         place: place
             .map(|place| Cow::from(place.name.as_str()))
@@ -271,6 +271,17 @@ fn of_event<'a>(words: &Words, event: &'a Event) -> EventView<'a> {
         status_sentence: words.status_sentence(event.status),
         status_note: event.status_note.as_deref(),
     }
+}
+
+// Of several dates, that there are more.
+fn short(words: &Words, event: &Event) -> String {
+    let moment = words.moment_short(event.starts.wall);
+    let later = event.later_dates();
+    if later == 0 {
+        return moment;
+    }
+    let more = words.tell("and-more-dates", [("count", later.into())]);
+    words.tell("moment-and-more", [("moment", moment.into()), ("more", more.into())])
 }
 
 // The zone is said once when it is the same.

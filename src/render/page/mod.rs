@@ -11,7 +11,6 @@ use chrono::{DateTime, Datelike as _, Utc};
 use serde::Serialize;
 
 use crate::config::{List, Site, When};
-use crate::notice::date::Date;
 use crate::notice::shown::shown;
 use crate::notice::{Event, Image, KindName, Notice, Status, Tag};
 use crate::render::calendar;
@@ -597,8 +596,7 @@ fn entry(frame: &Frame<'_>, revision: &Revision, now: DateTime<Utc>) -> Entry {
 }
 
 fn event_entry(words: &Words, event: &Event) -> EventEntry {
-    let is_later = |date: &&Date| date.starts.at > event.starts.at && date.status.takes_place();
-    let later = event.dates.iter().filter(is_later).count();
+    let later = event.later_dates();
     let wall = event.starts.wall;
     EventEntry {
         starts: Time { machine: event.starts.rfc3339(), text: words.span(event) },
