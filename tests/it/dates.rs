@@ -590,7 +590,7 @@ fn world() -> World {
 #[test]
 fn a_reminder_is_kept_in_the_ledger_with_its_date() {
     let mut world = world();
-    world.check("ana: Action: A march — Tue Jul 10, 6:00 PM\n");
+    world.check("ana: Action: A march — Tue Jul 10, 6:00 PM and 1 more date\n");
     world.pass("2018-07-09T18:00Z");
     world.check("ana: Tomorrow, Tuesday, July 10, 2018: A march\n");
     world.pass("2018-07-09T19:00Z");
@@ -601,7 +601,7 @@ fn a_reminder_is_kept_in_the_ledger_with_its_date() {
 #[test]
 fn a_planned_reminder_falls_with_its_own_date_and_not_with_another() {
     let mut world = world();
-    world.check("ana: Action: A march — Tue Jul 10, 6:00 PM\n");
+    world.check("ana: Action: A march — Tue Jul 10, 6:00 PM and 1 more date\n");
     // Planned, and not yet sent when the late date is called off.
     world.look("2018-07-09T19:00Z");
     world.edit("kitchen", "key = \"late\"", "key = \"late\"\nstatus = \"cancelled\"");

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Timelike, Utc};
 
-use handbill::notice::{Event, Notice, NoticeId, Status};
+use handbill::notice::date::Date;
+use handbill::notice::{Notice, NoticeId, Place, Status};
 use handbill::revision::Draft;
 use handbill::schedule::zone::{Moment, Zone};
 
@@ -31,19 +32,31 @@ struct Known {
     /// When it came here, and the date that it bears.
     appeared: At,
     dated: At,
-    /// Since when it is known to take place at its time.
-    stands_since: At,
+    /// Since when each date is known to take place at its time; the only one is called "".
+    stand_since: BTreeMap<String, At>,
     was_ever_on: bool,
-    /// By outlet: when each reminder is due, how near it is to the start, and its key.
-    reminders: BTreeMap<String, Vec<(At, i64, String)>>,
+    /// By outlet and date: when each reminder is due, how near it is to the start, and its key.
+    reminders: BTreeMap<(String, String), Vec<(At, i64, String)>>,
+}
+
+/// One date as people go there.
+#[derive(Clone, PartialEq)]
+struct Gathering {
+    start: Moment,
+    ends: Option<At>,
+    over_at: At,
+    status: Status,
+    place: Option<(String, Option<String>)>,
+    is_elsewhere: bool,
 }
 
 struct News {
     id: NoticeId,
     at: At,
     is_news: bool,
-    old_start: Option<At>,
     is_material: bool,
+    /// The last start of what changed, said before or now.
+    last_start: Option<At>,
 }
 
 impl<'w> Model<'w> {
@@ -92,7 +105,7 @@ impl<'w> Model<'w> {
         for (id, draft) in drafts {
             let embargo = draft.notice.publish_at.as_ref().map(|moment| moment.at);
             let mut news =
-                News { id: id.clone(), at: now, is_news: true, old_start: None, is_material: false };
+                News { id: id.clone(), at: now, is_news: true, is_material: false, last_start: None };
             let on = status(&draft.notice) != Some(Status::Cancelled);
             match self.known.get_mut(id) {
                 None if embargo.is_some_and(|embargo| embargo > now) => continue,
@@ -104,7 +117,10 @@ impl<'w> Model<'w> {
                         sequence: 0,
                         appeared: news.at,
                         dated: embargo.map_or(news.at, |embargo| embargo.min(news.at)),
-                        stands_since: news.at,
+                        stand_since: gatherings(&draft.notice)
+                            .into_keys()
+                            .map(|key| (key, news.at))
+                            .collect(),
                         was_ever_on: on,
                         reminders: BTreeMap::new(),
                     };
@@ -112,12 +128,15 @@ impl<'w> Model<'w> {
                 }
                 Some(known) if known.draft.source == draft.source => continue,
                 Some(known) => {
-                    let (old, new) = (known.draft.notice.event(), draft.notice.event());
-                    news.is_material = old.zip(new).is_some_and(|(old, new)| is_material(old, new));
+                    let changed = changed(&known.draft.notice, &draft.notice, now);
+                    news.is_material = !changed.is_empty();
+                    news.last_start = changed.values().map(|change| change.last_start).max();
                     news.is_news = !known.was_ever_on && on;
-                    news.old_start = old.map(|event| event.starts.at);
-                    if old.zip(new).is_some_and(|(old, new)| stands_anew(old, new)) {
-                        known.stands_since = now;
+                    for (key, _) in changed.iter().filter(|(_, change)| change.is_anew) {
+                        known.stand_since.insert(key.clone(), now);
+                    }
+                    for key in gatherings(&draft.notice).into_keys() {
+                        known.stand_since.entry(key).or_insert(now);
                     }
                     known.number += 1;
                     known.sequence += u32::from(news.is_material);
@@ -146,7 +165,7 @@ impl<'w> Model<'w> {
         if known.dated <= self.world.from {
             return;
         }
-        let start = notice.event().map(|event| event.starts.at);
+        let last = gatherings(notice).values().map(|date| date.start.at).max();
         let member = format!("{}.{}", news.id, known.number);
         let mut found = Vec::new();
         for outlet in &self.world.lists {
@@ -157,13 +176,13 @@ impl<'w> Model<'w> {
                 && is_at_once
                 && takes(outlet, notice)
             {
-                let until = start.unwrap_or(news.at + TimeDelta::days(7));
+                let until = last.unwrap_or(news.at + TimeDelta::days(7));
                 let soonest = news.at.max(now);
                 let waits_until = self.awake(outlet, soonest, soonest, until);
                 let due = if waits_until == soonest { news.at } else { waits_until };
                 found.push((format!("alert/{name}/{}", news.id), name, due, until));
             } else if !news.is_news && news.is_material && told.contains(&(name.clone(), news.id.clone())) {
-                let until = start.max(news.old_start).unwrap();
+                let until = news.last_start.unwrap();
                 let key = format!("correction/{name}/{}/{}", news.id, known.sequence);
                 found.push((key, name, news.at, until));
             }
@@ -215,7 +234,7 @@ impl<'w> Model<'w> {
         let mut members: Vec<(At, &NoticeId, u32)> = Vec::new();
         for (id, known) in &self.known {
             let notice = &*known.draft.notice;
-            let is_over = notice.event().is_some_and(|event| over_at(event) <= goes);
+            let is_over = over_at(notice).is_some_and(|over_at| over_at <= goes);
             let is_cancelled = status(notice) == Some(Status::Cancelled);
             let is_in_time = known.appeared <= *at && known.appeared > self.since[name];
             let is_carried = self.carried.contains(&(name.clone(), id.clone()));
@@ -241,17 +260,30 @@ impl<'w> Model<'w> {
 
     fn remind(&mut self, outlet: &Outlet, id: &NoticeId, look: &Look, lines: &mut Vec<String>) {
         let known = &self.known[id];
-        let Some(event) = known.draft.notice.event() else { return };
-        let is_on = !matches!(event.status, Status::Cancelled | Status::Postponed);
-        if !is_on || known.dated <= self.world.from || !takes(outlet, &known.draft.notice) {
+        if known.dated <= self.world.from || !takes(outlet, &known.draft.notice) {
             return;
         }
-        let start = event.starts.at;
+        for (key, date) in gatherings(&known.draft.notice) {
+            if !matches!(date.status, Status::Cancelled | Status::Postponed) {
+                self.remind_of(outlet, id, (&key, date.start.at), look, lines);
+            }
+        }
+    }
+
+    fn remind_of(
+        &mut self,
+        outlet: &Outlet,
+        id: &NoticeId,
+        (date, start): (&str, At),
+        look: &Look,
+        lines: &mut Vec<String>,
+    ) {
+        let known = &self.known[id];
         let member = format!("{id}.{}", known.number);
         let is_open = |(at, _, key): &&(At, i64, String)| {
-            *at > look.planned_until && *at > known.stands_since && !self.settled.contains(key)
+            *at > look.planned_until && *at > known.stand_since[date] && !self.settled.contains(key)
         };
-        let of_outlet = known.reminders.get(&outlet.name).into_iter().flatten();
+        let of_outlet = known.reminders.get(&(outlet.name.clone(), date.to_owned())).into_iter().flatten();
         let mut open: Vec<(At, i64, String)> = of_outlet.filter(is_open).cloned().collect();
         open.sort();
         let mut due: Vec<_> = open.iter().filter(|(at, ..)| *at <= look.now).cloned().collect();
@@ -270,19 +302,24 @@ impl<'w> Model<'w> {
         }
     }
 
-    fn reminders(&self, id: &NoticeId) -> BTreeMap<String, Vec<(At, i64, String)>> {
+    fn reminders(&self, id: &NoticeId) -> BTreeMap<(String, String), Vec<(At, i64, String)>> {
         let known = &self.known[id];
-        let Some(event) = known.draft.notice.event() else { return BTreeMap::new() };
         let mut reminders = BTreeMap::new();
-        for outlet in &self.world.lists {
+        for (outlet, (key, date)) in
+            self.world.lists.iter().flat_map(|outlet| {
+                gatherings(&known.draft.notice).into_iter().map(move |date| (outlet, date))
+            })
+        {
+            let of = if key.is_empty() { String::new() } else { format!("/{key}") };
             let one = |span: &(i64, i64)| {
-                let asked = before(&event.starts, *span);
-                let at = self.awake(outlet, asked, known.stands_since, event.starts.at);
+                let asked = before(&date.start, *span);
+                let at = self.awake(outlet, asked, known.stand_since[&key], date.start.at);
                 // A day is farther than 24 hours, when both are the same.
                 let far = (span.0 * 86_400 + span.1) * 2 + i64::from(span.0 > 0);
-                (at, -far, format!("reminder/{}/{id}/{}", outlet.name, span_text(*span)))
+                (at, -far, format!("reminder/{}/{id}{of}/{}", outlet.name, span_text(*span)))
             };
-            reminders.insert(outlet.name.clone(), outlet.remind.iter().map(one).collect());
+            let all = outlet.remind.iter().map(one).collect();
+            reminders.insert((outlet.name.clone(), key), all);
         }
         reminders
     }
@@ -317,27 +354,117 @@ impl<'w> Model<'w> {
     }
 }
 
-fn status(notice: &Notice) -> Option<Status> {
-    notice.event().map(|event| event.status)
-}
-
-fn over_at(event: &Event) -> At {
-    event.ends.as_ref().map_or(event.starts.at + TimeDelta::hours(2), |ends| ends.at)
-}
-
-fn is_material(old: &Event, new: &Event) -> bool {
-    let facts = |event: &Event| {
-        let place = event.place.as_ref().map(|place| (place.name.clone(), place.meeting_point.clone()));
-        let end = event.ends.as_ref().map(|ends| ends.at);
-        (event.starts.at, event.starts.zone.name().to_owned(), event.status, end, place)
+// By the key of each date; the only one is called "".
+fn gatherings(notice: &Notice) -> BTreeMap<String, Gathering> {
+    let Some(event) = notice.event() else { return BTreeMap::new() };
+    let gathering = |starts: &Moment, ends: Option<&Moment>, status, place: Option<&Place>, is_elsewhere| {
+        let ends = ends.map(|ends| ends.at);
+        Gathering {
+            start: starts.clone(),
+            ends,
+            over_at: ends.unwrap_or(starts.at + TimeDelta::hours(2)),
+            status,
+            place: place.map(|place| (place.name.clone(), place.meeting_point.clone())),
+            is_elsewhere,
+        }
     };
-    facts(old) != facts(new)
+    if event.dates.is_empty() {
+        let only = gathering(&event.starts, event.ends.as_ref(), event.status, event.place.as_ref(), false);
+        return BTreeMap::from([(String::new(), only)]);
+    }
+    let one = |date: &Date| {
+        let place = date.place.as_ref();
+        let date_alone = gathering(&date.starts, date.ends.as_ref(), date.status, place, date.is_elsewhere);
+        (date.key.to_string(), date_alone)
+    };
+    event.dates.iter().map(one).collect()
 }
 
-fn stands_anew(old: &Event, new: &Event) -> bool {
-    let was_off = matches!(old.status, Status::Cancelled | Status::Postponed);
-    let moved = old.starts.at != new.starts.at || old.starts.zone.name() != new.starts.zone.name();
-    moved || was_off && old.status != new.status
+fn status(notice: &Notice) -> Option<Status> {
+    let statuses: Vec<Status> = gatherings(notice).values().map(|date| date.status).collect();
+    status_of(&statuses)
+}
+
+fn status_of(statuses: &[Status]) -> Option<Status> {
+    let first = *statuses.first()?;
+    let is_off = |status: &Status| matches!(status, Status::Cancelled | Status::Postponed);
+    Some(match statuses {
+        same if same.iter().all(|status| *status == first) => first,
+        off if off.iter().all(is_off) => Status::Postponed,
+        _ => Status::Scheduled,
+    })
+}
+
+// Of several dates the last that is not cancelled.
+fn over_at(notice: &Notice) -> Option<At> {
+    let dates = gatherings(notice);
+    let ends = |is_kept: fn(&Gathering) -> bool| {
+        dates.values().filter(|date| is_kept(date)).map(|date| date.over_at).max()
+    };
+    ends(|date| date.status != Status::Cancelled).or_else(|| ends(|_| true))
+}
+
+/// What became of a date.
+struct Changed {
+    last_start: At,
+    is_anew: bool,
+}
+
+// By date, those of which people have to be told. What is over, before and now, is not told; the only date of an
+// action that has no other is told whenever it changes.
+fn changed(old: &Notice, new: &Notice, now: At) -> BTreeMap<String, Changed> {
+    let (before, after) = (gatherings(old), gatherings(new));
+    let is_off = |date: &Gathering| matches!(date.status, Status::Cancelled | Status::Postponed);
+    let is_over = |date: Option<&Gathering>| date.is_none_or(|date| date.over_at <= now);
+    let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let mut changed = BTreeMap::new();
+    let facts = |date: &Gathering| {
+        let zone = date.start.zone.name().to_owned();
+        (date.start.at, zone, date.status, date.ends, date.place.clone())
+    };
+    for key in keys {
+        let (was, is) = (before.get(key), after.get(key));
+        if !key.is_empty() && is_over(was) && is_over(is) || was.map(facts) == is.map(facts) {
+            continue;
+        }
+        let last_start = was.into_iter().chain(is).map(|date| date.start.at).max().unwrap();
+        let is_anew = match (was, is) {
+            (Some(was), Some(is)) => {
+                let zones = (was.start.zone.name(), is.start.zone.name());
+                was.start.at != is.start.at || zones.0 != zones.1 || is_off(was) && was.status != is.status
+            }
+            (_, _) => true,
+        };
+        changed.insert(key.clone(), Changed { last_start, is_anew });
+    }
+    if is_of_all((old, &before), (new, &after), &changed, now) {
+        // Whoever goes to any of them is told.
+        let starts = before.values().chain(after.values()).map(|date| date.start.at);
+        let last = starts.max().unwrap();
+        changed.values_mut().for_each(|change| change.last_start = last);
+    }
+    changed
+}
+
+// Whether it is said of all of them at once: where those are that name no place, or that all are off, or on again.
+fn is_of_all(
+    (old, before): (&Notice, &BTreeMap<String, Gathering>),
+    (new, after): (&Notice, &BTreeMap<String, Gathering>),
+    changed: &BTreeMap<String, Changed>,
+    now: At,
+) -> bool {
+    let base = |notice: &Notice| {
+        let place = notice.event().and_then(|event| event.place.as_ref());
+        place.map(|place| (place.name.clone(), place.meeting_point.clone()))
+    };
+    let is_there = |date: &&Gathering| !date.is_elsewhere && date.over_at > now;
+    let at_base = after.values().find(is_there);
+    let is_moved = at_base.is_some() && base(old) != base(new);
+    let was = status_of(&before.values().map(|date| date.status).collect::<Vec<_>>());
+    let told = changed.keys().filter_map(|key| after.get(key));
+    let same = before.iter().filter(|(key, _)| !changed.contains_key(*key)).map(|(_, date)| date);
+    let is = status_of(&told.chain(same).map(|date| date.status).collect::<Vec<_>>());
+    is_moved || was != is
 }
 
 fn takes(outlet: &Outlet, notice: &Notice) -> bool {
