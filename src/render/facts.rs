@@ -184,8 +184,12 @@ fn of_event(words: &Words, event: &Event) -> Vec<Fact> {
     facts
 }
 
-// An action that takes place as first said needs no status, unless the author notes one.
+// An action that takes place as first said needs no status, unless the author notes one; a note of one date of several
+// stands among the dates.
 fn status_line(words: &Words, event: &Event) -> Option<String> {
+    if event.status == Status::Scheduled && !event.dates.is_empty() {
+        return None;
+    }
     let sentence = (event.status != Status::Scheduled).then(|| words.status_sentence(event.status));
     let parts: Vec<&str> = sentence.as_deref().into_iter().chain(event.status_note.as_deref()).collect();
     (!parts.is_empty()).then(|| parts.join(" "))

@@ -181,6 +181,9 @@ fn a_change_of_one_date_names_the_date_and_says_the_change() {
 fn what_is_true_of_all_dates_is_said_once() {
     let off = edited(&kitchen(), "tags =", "status = \"cancelled\"\ntags =", "2018-07-09T12:00:00Z");
     assert_eq!(sentences(&off, "en"), ["It is cancelled."]);
+    let because = edited(&off, "tags =", "status_note = \"The hall has burst pipes.\"\ntags =", EDITED);
+    assert!(page(&because, EDITED).contains("<p>The hall has burst pipes.</p>"));
+    assert_eq!(values(&feed(&because), "STATUS:"), ["CANCELLED"; 3]);
     assert_eq!(english().title(off.notice()), "CANCELLED: Evening kitchen");
     let on = edited(&off, "status = \"cancelled\"\n", "", "2018-07-09T13:00:00Z");
     assert_eq!(sentences(&on, "en"), ["It takes place after all."]);

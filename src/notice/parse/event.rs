@@ -28,7 +28,7 @@ pub(super) fn read(fields: &Fields<'_>, site_zone: &Zone) -> Option<Event> {
             let place = read_place(fields, starts, &reading_zone);
             (times, place, Vec::new())
         }
-        false => read_dates(fields, rows, status, &reading_zone),
+        false => read_dates(fields, rows, (status, status_note.as_deref()), &reading_zone),
     };
     let access = read_access(fields);
     let legal = read_legal(fields, &reading_zone);
@@ -95,7 +95,7 @@ fn read_times(fields: &Fields<'_>, zone: &Zone) -> Times {
 fn read_dates(
     fields: &Fields<'_>,
     rows: Vec<Fields<'_>>,
-    status: Status,
+    of_all: (Status, Option<&str>),
     zone: &Zone,
 ) -> (Times, Option<Place>, Vec<Date>) {
     for (key, is_there) in [
@@ -118,7 +118,7 @@ fn read_dates(
     let first = first.cloned();
     let place = read_place(fields, first.as_ref().map(|placed| &placed.value), zone);
     let mut dates: Vec<Date> =
-        read.into_iter().filter_map(|(times, row)| date_of(times, row, status, place.as_ref())).collect();
+        read.into_iter().filter_map(|(times, row)| date_of(times, row, of_all, place.as_ref())).collect();
     dates.sort_by(|a, b| (a.starts.at, &a.key).cmp(&(b.starts.at, &b.key)));
     let first = dates.first().filter(|_| dates.len() == rows.len());
     rows.into_iter().for_each(Fields::finish);
@@ -186,7 +186,12 @@ fn check_order(rows: &[Fields<'_>], read: &[(Times, RowOfDate)]) {
 }
 
 // Of an action that is off no date takes place, and one that says nothing of itself is as the action is.
-fn date_of(times: Times, row: RowOfDate, of_all: Status, place: Option<&Place>) -> Option<Date> {
+fn date_of(
+    times: Times,
+    row: RowOfDate,
+    (of_all, note_of_all): (Status, Option<&str>),
+    place: Option<&Place>,
+) -> Option<Date> {
     let is_off = row.status.takes_place() && !of_all.takes_place();
     let status = if row.status == Status::Scheduled || is_off { of_all } else { row.status };
     Some(Date {
@@ -195,7 +200,7 @@ fn date_of(times: Times, row: RowOfDate, of_all: Status, place: Option<&Place>) 
         ends: times.ends,
         assemble_at: times.assemble_at,
         status,
-        note: row.note,
+        note: row.note.or_else(|| note_of_all.map(str::to_owned)),
         is_elsewhere: row.place.is_some(),
         place: row.place.or_else(|| place.cloned()),
         has_place_to_come: false,

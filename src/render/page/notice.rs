@@ -243,7 +243,7 @@ fn notice_frame<'a>(frame: &Frame<'a>, notice: &Notice) -> FrameView<'a> {
 fn banner(frame: &Frame<'_>, revision: &Revision, notice: &Notice, event: &Event) -> Option<Banner> {
     let status = event.status_of_all();
     // What is said of one date stands at that date.
-    let note = event.status_note.clone().filter(|_| event.dates.is_empty());
+    let note = event.status_note.clone().filter(|_| event.dates.is_empty() || !status.takes_place());
     let is_changed = status != Status::Scheduled || !revision.changes.is_empty();
     if !is_changed && note.is_none() {
         return None;

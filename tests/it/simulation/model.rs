@@ -15,6 +15,9 @@ use crate::simulation::world::{Line, Outlet, World, span_text};
 
 type At = DateTime<Utc>;
 
+/// By outlet and date: when each reminder is due, how near it is to the start, and its key.
+type Reminders = BTreeMap<(String, String), Vec<(At, i64, String)>>;
+
 pub struct Model<'w> {
     world: &'w World,
     cuts: BTreeMap<String, BTreeMap<At, NaiveDateTime>>,
@@ -35,8 +38,7 @@ struct Known {
     /// Since when each date is known to take place at its time; the only one is called "".
     stand_since: BTreeMap<String, At>,
     was_ever_on: bool,
-    /// By outlet and date: when each reminder is due, how near it is to the start, and its key.
-    reminders: BTreeMap<(String, String), Vec<(At, i64, String)>>,
+    reminders: Reminders,
 }
 
 /// One date as people go there.
@@ -302,7 +304,7 @@ impl<'w> Model<'w> {
         }
     }
 
-    fn reminders(&self, id: &NoticeId) -> BTreeMap<(String, String), Vec<(At, i64, String)>> {
+    fn reminders(&self, id: &NoticeId) -> Reminders {
         let known = &self.known[id];
         let mut reminders = BTreeMap::new();
         for (outlet, (key, date)) in
