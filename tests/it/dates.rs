@@ -516,6 +516,11 @@ fn a_date_of_the_day_is_nowhere_before_its_own_day() {
     }
     assert!(page(&hidden, day).contains("Hidden Yard"));
     assert_eq!(hidden.reveals_at(), Some(sample::at(day)));
+    let revealed = hidden.next(hidden.draft.clone(), sample::at(day));
+    assert_eq!(
+        sentences(&revealed, "en"),
+        ["Tuesday, July 17, 2018, 6:00 PM EDT: The place is now known: Hidden Yard."]
+    );
 }
 
 fn member(revision: &Revision) -> Member {
