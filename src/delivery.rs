@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound as _, Utc};
 
 use crate::edition::Content;
-use crate::notice::Event;
+use crate::notice::date::Dated;
 use crate::revision::Revision;
 use crate::schedule::quiet::Quiet;
 
@@ -124,7 +124,7 @@ pub struct Standing<'q> {
 }
 
 /// Whether a later revision has taken from an edition what it was to say: a reminder of an action that does not take
-/// place any more, or not at the time for which the reminder fell due `at`; the plan would not make it now. Nothing
+/// place any more on that date, or not at the time for which the reminder fell due `at`; the plan would not make it now. Nothing
 /// is said of a notice that was taken back but that.
 ///
 /// An issue, an alert and a correction show their notices as they are now, whatever else that is. `expires_at` of a
@@ -138,10 +138,16 @@ pub fn is_superseded(
     let is_withdrawn = |revision: &Revision| revision.notice().withdrawn.is_some();
     match content {
         Content::Reminder(..) if revisions.iter().any(is_withdrawn) => true,
-        Content::Reminder(..) => !revisions.iter().all(|revision| {
-            let stands = |event: &Event| event.status.takes_place() && event.starts.at == expires_at;
+        Content::Reminder(_, date, _) => !revisions.iter().all(|revision| {
+            let event = revision.notice().event();
+            let stands = |dated: Dated<'_>| dated.status.takes_place() && dated.starts.at == expires_at;
             // One that was off, and on again since, has a start for which this reminder was never due.
-            revision.notice().event().is_some_and(stands) && revision.stands_since() < at
+            // One that was the only date may have become one of several; its start is the same.
+            let dated = event.and_then(|event| match date {
+                Some(key) => event.dated_of(Some(key)),
+                None => event.dated().find(|dated| dated.starts.at == expires_at),
+            });
+            dated.is_some_and(|dated| stands(dated) && revision.stands_since(dated.key) < at)
         }),
         Content::Issue { .. } | Content::Alert(_) => revisions.iter().all(is_withdrawn),
         Content::Correction(_, sequence) => revisions.iter().filter(|it| is_withdrawn(it)).any(|revision| {

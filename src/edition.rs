@@ -8,6 +8,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::notice::NoticeId;
+use crate::notice::date::DateKey;
 use crate::schedule::reminder::Before;
 
 /// An edition's name for ever, such as `alert/alerts/2018-07-10-abolish-ice`.
@@ -52,8 +53,8 @@ pub enum Content {
     },
     /// A notice that has just been published.
     Alert(Member),
-    /// An action that is near.
-    Reminder(Member, Before),
+    /// An action that is near; of several dates, which.
+    Reminder(Member, Option<DateKey>, Before),
     /// An action that is not any more as it was told.
     Correction(Member, Sequence),
     /// Mails to single people, of a day in UTC: nobody gets two of an occasion on one day.
@@ -99,7 +100,9 @@ impl EditionId {
         Self(match content {
             Content::Issue { cut, .. } => return Self::issue(name, *cut),
             Content::Alert(member) => format!("alert/{name}/{}", member.notice),
-            Content::Reminder(member, before) => return Self::reminder(name, &member.notice, before),
+            Content::Reminder(member, date, before) => {
+                return Self::reminder(name, &member.notice, date.as_ref(), before);
+            }
             Content::Correction(member, sequence) => {
                 format!("correction/{name}/{}/{sequence}", member.notice)
             }
@@ -112,9 +115,9 @@ impl EditionId {
         Self(format!("issue/{list}/{}", cut.format("%Y-%m-%dT%H:%M")))
     }
 
-    /// The id of a reminder.
-    pub fn reminder(audience: &str, notice: &NoticeId, before: &Before) -> Self {
-        Self(format!("reminder/{audience}/{notice}/{before}"))
+    /// The id of a reminder, of one of several dates with its key.
+    pub fn reminder(audience: &str, notice: &NoticeId, date: Option<&DateKey>, before: &Before) -> Self {
+        Self(format!("reminder/{audience}/{}/{before}", dated(notice, date)))
     }
 
     /// The id of the personal mails of a day in UTC, such as `confirmation/2018-07-08`.
@@ -166,10 +169,18 @@ impl Content {
     pub fn members(&self) -> &[Member] {
         match self {
             Self::Issue { members, .. } => members,
-            Self::Alert(member) | Self::Reminder(member, _) | Self::Correction(member, _) => {
+            Self::Alert(member) | Self::Reminder(member, ..) | Self::Correction(member, _) => {
                 std::slice::from_ref(member)
             }
             Self::Personal(..) => &[],
+        }
+    }
+
+    /// The one of several dates that it is of.
+    pub fn date(&self) -> Option<&DateKey> {
+        match self {
+            Self::Reminder(_, date, _) => date.as_ref(),
+            Self::Issue { .. } | Self::Alert(_) | Self::Correction(..) | Self::Personal(..) => None,
         }
     }
 
@@ -197,7 +208,9 @@ impl Content {
         match self {
             Self::Issue { cut, .. } => EditionId::issue(audience.name(), *cut).0,
             Self::Alert(member) => format!("alert/{}", member.notice),
-            Self::Reminder(member, before) => format!("reminder/{}/{before}", member.notice),
+            Self::Reminder(member, date, before) => {
+                format!("reminder/{}/{before}", dated(&member.notice, date.as_ref()))
+            }
             Self::Correction(member, sequence) => format!("correction/{}/{sequence}", member.notice),
             Self::Personal(occasion, day) => EditionId::personal(*occasion, *day).0,
         }
@@ -228,4 +241,8 @@ impl Lane {
             Self::Bulk => 1,
         }
     }
+}
+
+fn dated(notice: &NoticeId, date: Option<&DateKey>) -> String {
+    date.map_or_else(|| notice.to_string(), |date| format!("{notice}/{date}"))
 }

@@ -11,6 +11,7 @@ use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 
 use crate::config::{Config, List, Select, When};
 use crate::edition::{Audience, Content, Edition, EditionId, Member};
+use crate::notice::date::{DateKey, Dated};
 use crate::notice::{Event, Notice, NoticeId, Notify, Status};
 use crate::revision::{Change, Difference, Draft, Revision};
 use crate::schedule::cut::{Cut, Occurrence};
@@ -441,20 +442,25 @@ fn is_carried(
 // What is over or cancelled when the issue goes out, which after an outage or quiet hours is later than its cut,
 // would only send people to an empty street.
 fn is_over(revision: &Revision, goes_at: DateTime<Utc>) -> bool {
-    is_off(revision) || revision.notice().event().is_some_and(|event| event.ends_or_assumed_at() <= goes_at)
+    revision.is_off() || revision.notice().event().is_some_and(|event| over_at(event) <= goes_at)
 }
 
 fn reminders(config: &Config, history: &History, revision: &Revision, now: DateTime<Utc>) -> Vec<Entry> {
     if !history.may_send(revision) {
         return Vec::new();
     }
-    let mut by_audience: BTreeMap<Audience, Vec<Reminder<'_>>> = BTreeMap::new();
+    // One date's is not nearer to the start than another's.
+    let mut by_audience: BTreeMap<(Audience, Option<DateKey>), Vec<Reminder<'_>>> = BTreeMap::new();
     for reminder in reminders_of(config, revision, history.planned_until) {
         // One that was sent for an earlier start does not come again, so that it overtakes none.
-        let id = EditionId::reminder(reminder.audience.name(), revision.id(), reminder.before);
+        let id = reminder.id(revision);
         let is_open = !history.settled.contains(&id);
-        if is_open && reminder.at > history.planned_until && reminder.at > revision.stands_since() {
-            by_audience.entry(reminder.audience.clone()).or_default().push(reminder);
+        if is_open
+            && reminder.at > history.planned_until
+            && reminder.at > revision.stands_since(reminder.date)
+        {
+            let whose = (reminder.audience.clone(), reminder.date.cloned());
+            by_audience.entry(whose).or_default().push(reminder);
         }
     }
     by_audience.into_values().flat_map(|reminders| remind(reminders, revision, now)).collect()
@@ -467,7 +473,7 @@ fn remind(reminders: Vec<Reminder<'_>>, revision: &Revision, now: DateTime<Utc>)
     overdue.sort_by(|a, b| (a.at, b.before).cmp(&(b.at, a.before)));
     let Some(nearest) = overdue.pop() else { return Vec::new() };
     let miss = |reminder: &Reminder<'_>| {
-        let id = EditionId::reminder(reminder.audience.name(), revision.id(), reminder.before);
+        let id = reminder.id(revision);
         let why = "A later reminder was due by the time the service ran again.".to_owned();
         Entry { at: reminder.at, step: Step::Miss(id), why }
     };
@@ -477,8 +483,10 @@ fn remind(reminders: Vec<Reminder<'_>>, revision: &Revision, now: DateTime<Utc>)
         entries.push(miss(&nearest));
         return entries;
     }
-    let why = format!("{} is reminded {} the start.", nearest.audience.name(), nearest.before.describe());
-    let content = Content::Reminder(member_of(revision), *nearest.before);
+    let of = nearest.date.map_or(String::new(), |date| format!(" of {date}"));
+    let before = nearest.before.describe();
+    let why = format!("{} is reminded {before} the start{of}.", nearest.audience.name());
+    let content = Content::Reminder(member_of(revision), nearest.date.cloned(), *nearest.before);
     let edition = Edition::new(nearest.audience, content, due_at, nearest.starts_at);
     entries.push(send_or_miss(edition, nearest.at, why, now));
     entries
@@ -486,21 +494,33 @@ fn remind(reminders: Vec<Reminder<'_>>, revision: &Revision, now: DateTime<Utc>)
 
 struct Reminder<'c> {
     audience: Audience,
+    /// The one of several dates that it is of.
+    date: Option<&'c DateKey>,
     before: &'c Before,
     quiet: Option<&'c Quiet>,
     at: DateTime<Utc>,
     starts_at: DateTime<Utc>,
 }
 
+impl Reminder<'_> {
+    fn id(&self, revision: &Revision) -> EditionId {
+        EditionId::reminder(self.audience.name(), revision.id(), self.date, self.before)
+    }
+}
+
 // All the reminders of an action that takes place, at the times at which they are sent: out of quiet hours. None
 // is sent at the start or past it, so an action that began by `after` has none left; of years of actions that is
 // nearly every one.
-fn reminders_of<'c>(config: &'c Config, revision: &Revision, after: DateTime<Utc>) -> Vec<Reminder<'c>> {
+fn reminders_of<'c>(config: &'c Config, revision: &'c Revision, after: DateTime<Utc>) -> Vec<Reminder<'c>> {
     if revision.notice().withdrawn.is_some() {
         return Vec::new();
     }
-    let is_asked = |event: &&Event| event.status.takes_place() && event.starts.at > after;
-    let Some(event) = revision.notice().event().filter(is_asked) else { return Vec::new() };
+    let is_asked = |dated: &Dated<'_>| dated.status.takes_place() && dated.starts.at > after;
+    let dates = revision.notice().event().into_iter().flat_map(Event::dated);
+    let asked: Vec<Dated<'_>> = dates.filter(is_asked).collect();
+    if asked.is_empty() {
+        return Vec::new();
+    }
     let lists = config
         .lists
         .iter()
@@ -514,19 +534,23 @@ fn reminders_of<'c>(config: &'c Config, revision: &Revision, after: DateTime<Utc
         if !select.takes(revision.notice()) {
             continue;
         }
-        let (starts_at, stands_since) = (event.starts.at, revision.stands_since());
-        reminders.extend(remind.iter().map(|before| {
-            let asked = before.before(&event.starts);
-            let at = quiet.map_or(asked, |quiet| quiet.settle(asked, stands_since, Some(starts_at)));
-            Reminder { audience: audience.clone(), before, quiet, at, starts_at }
-        }));
+        for dated in &asked {
+            let (date, starts_at) = (dated.key, dated.starts.at);
+            let stands_since = revision.stands_since(date);
+            reminders.extend(remind.iter().map(|before| {
+                let asked = before.before(dated.starts);
+                let at = quiet.map_or(asked, |quiet| quiet.settle(asked, stands_since, Some(starts_at)));
+                Reminder { audience: audience.clone(), date, before, quiet, at, starts_at }
+            }));
+        }
     }
     reminders
 }
 
-fn is_off(revision: &Revision) -> bool {
-    let notice = revision.notice();
-    notice.withdrawn.is_some() || notice.event().is_some_and(|event| event.status == Status::Cancelled)
+// Of several dates when the last is that is not cancelled.
+fn over_at(event: &Event) -> DateTime<Utc> {
+    let stand = event.dated().filter(|dated| dated.status != Status::Cancelled);
+    stand.map(|dated| dated.ends_or_assumed_at()).max().unwrap_or(event.over_at())
 }
 
 fn send_or_miss(edition: Edition, at: DateTime<Utc>, why: String, now: DateTime<Utc>) -> Entry {
@@ -541,7 +565,8 @@ fn send_or_miss(edition: Edition, at: DateTime<Utc>, why: String, now: DateTime<
 const ALERT_LIFE: TimeDelta = TimeDelta::days(7);
 
 fn alert_expiry(notice: &Notice, at: DateTime<Utc>) -> DateTime<Utc> {
-    notice.event().map_or(at + ALERT_LIFE, |event| event.starts.at)
+    let starts = notice.event().into_iter().flat_map(Event::dated).map(|dated| dated.starts.at);
+    starts.max().unwrap_or(at + ALERT_LIFE)
 }
 
 // Who knows the old start has to hear until then, who goes to the new one until that. What its author says of an
@@ -552,7 +577,14 @@ fn correction_expiry(history: &History, revision: &Revision) -> DateTime<Utc> {
         return revision.revised_at + ALERT_LIFE;
     }
     let old = history.revisions.get(revision.id()).and_then(|old| old.notice().event());
-    let starts = [old, revision.notice().event()].into_iter().flatten().map(|event| event.starts.at);
+    let changes = revision.change().map_or(&[][..], |change| &change.differences);
+    // Of several dates those that it is of; whoever goes to another one is told nothing new.
+    let is_of = |dated: &Dated<'_>| {
+        dated.key.is_none()
+            || changes.iter().any(|it| it.date().is_none_or(|date| dated.key == Some(&date.key)))
+    };
+    let dates = [old, revision.notice().event()].into_iter().flatten().flat_map(Event::dated);
+    let starts = dates.filter(is_of).map(|dated| dated.starts.at);
     starts.max().unwrap_or(revision.revised_at + ALERT_LIFE)
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Pure.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::notice::shown::{revealed_at, shown, shown_since, without_links};
+use crate::notice::date::{Date, DateKey};
+use crate::notice::shown::{revealed_at, shown_since, without_links};
 use crate::notice::{Event, Notice, NoticeId, Notify, Place, Status};
 use crate::schedule::zone::{Moment, Zone};
 
@@ -53,7 +55,7 @@ pub struct Revision {
     /// Whether people who were told of the notice are told of what this revision changed: of what a gathering is and
     /// whether, unless its author decided otherwise.
     pub is_told: bool,
-    /// Whether an earlier revision was neither cancelled nor taken back.
+    /// Whether a revision before it was not off, so that people may have heard of it.
     pub was_on: bool,
 }
 
@@ -113,12 +115,27 @@ pub enum Difference {
         /// Now.
         is: Option<String>,
     },
+    /// What is different of one date of several.
+    Of(DateName, Box<Difference>),
+    /// A date that was not there.
+    Added(DateName),
+    /// A date that is not listed any more.
+    Removed(DateName),
     /// What its author says of the edit.
     Said(String),
     /// It was taken back, and why.
     Withdrawn(String),
     /// It had been taken back, and stands again.
     Restored,
+}
+
+/// One date of several, by the name that it keeps and the start by which people know it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DateName {
+    /// Its name within the notice.
+    pub key: DateKey,
+    /// The start that was said before the change; of a new date the one that is said now.
+    pub starts: Moment,
 }
 
 /// A place in the two parts of which one may change without the other.
@@ -190,7 +207,7 @@ impl Revision {
             Some(Notify::Alert) => !differences.is_empty(),
             None => differences.iter().any(Difference::is_of_facts),
         };
-        let was_on = self.was_on || self.is_on();
+        let was_on = self.was_on || !self.is_off();
         let mut next =
             Self { draft, number: self.number + 1, revised_at: at, is_told, was_on, ..self.clone() };
         if !differences.is_empty() {
@@ -255,31 +272,34 @@ impl Revision {
     /// When this very text shows more than when it was published, without an edit: its place is revealed.
     pub fn reveals_at(&self) -> Option<DateTime<Utc>> {
         let is_standing = self.notice().withdrawn.is_none();
-        revealed_at(self.notice()).filter(|at| is_standing && *at > self.revised_at)
+        revealed_at(self.notice()).filter(|at| is_standing && *at > self.revised_at).min()
     }
 
     /// Whether nobody can have heard of it yet: the first revision, or the first that holds of a notice that came
     /// cancelled.
     pub fn is_news(&self) -> bool {
-        self.is_on() && !self.was_on
+        !self.is_off() && !self.was_on
     }
 
-    fn is_on(&self) -> bool {
+    /// Whether it was taken back or is cancelled, on all of its dates.
+    pub fn is_off(&self) -> bool {
         let notice = self.notice();
-        let is_cancelled = notice.event().is_some_and(|event| event.status == Status::Cancelled);
-        notice.withdrawn.is_none() && !is_cancelled
+        let is_cancelled = |event: &Event| event.status_of_all() == Status::Cancelled;
+        notice.withdrawn.is_some() || notice.event().is_some_and(is_cancelled)
     }
 
     /// Since when it has been known here that it takes place at its start: what was due before that for this
-    /// start was never due.
-    pub fn stands_since(&self) -> DateTime<Utc> {
-        let is_anew = |change: &&Change| change.differences.iter().any(Difference::is_anew);
+    /// start was never due. The same of one of several dates by its key.
+    pub fn stands_since(&self, key: Option<&DateKey>) -> DateTime<Utc> {
+        let is_anew = |change: &&Change| change.differences.iter().any(|it| it.is_anew(key));
         self.changes.iter().rev().find(is_anew).map_or(self.appeared_at, |change| change.at)
     }
 
     /// The start that was said before the latest change of it (schema.org `previousStartDate`).
-    pub fn previous_start(&self) -> Option<&Moment> {
-        self.changes.iter().rev().flat_map(|change| &change.differences).find_map(Difference::start_before)
+    /// Of one of several dates by its key.
+    pub fn previous_start(&self, key: Option<&DateKey>) -> Option<&Moment> {
+        let differences = self.changes.iter().rev().flat_map(|change| &change.differences);
+        differences.filter_map(|difference| difference.of_date(key)).find_map(Difference::start_before)
     }
 
     /// The notice's tag URI (RFC 4151), its identity in every output for ever:
@@ -291,7 +311,18 @@ impl Revision {
 
     /// The UUIDv5 of the tag URI: iCalendar's UID.
     pub fn uid(&self, domain: &str, zone: &Zone) -> Uuid {
-        Uuid::new_v5(&Uuid::NAMESPACE_URL, self.tag_uri(domain, zone).as_bytes())
+        self.uid_of(None, domain, zone)
+    }
+
+    /// That of one of several dates, by its key: the UUIDv5 of `<tag URI>/<key>`.
+    pub fn uid_of(&self, key: Option<&DateKey>, domain: &str, zone: &Zone) -> Uuid {
+        Uuid::new_v5(&Uuid::NAMESPACE_URL, self.tag_uri_of(key, domain, zone).as_bytes())
+    }
+
+    /// The tag URI of one of several dates, by its key: `<tag URI>/<key>`.
+    pub fn tag_uri_of(&self, key: Option<&DateKey>, domain: &str, zone: &Zone) -> String {
+        let of_notice = self.tag_uri(domain, zone);
+        key.map_or(of_notice.clone(), |key| format!("{of_notice}/{key}"))
     }
 }
 
@@ -304,7 +335,10 @@ impl Difference {
             | Self::End { .. }
             | Self::Assembly { .. }
             | Self::Place { .. }
-            | Self::MeetingPoint { .. } => true,
+            | Self::MeetingPoint { .. }
+            | Self::Of(..)
+            | Self::Added(_)
+            | Self::Removed(_) => true,
             Self::Said(_) | Self::Withdrawn(_) | Self::Restored => false,
         }
     }
@@ -319,6 +353,9 @@ impl Difference {
             | Self::Assembly { .. }
             | Self::Place { .. }
             | Self::MeetingPoint { .. }
+            | Self::Of(..)
+            | Self::Added(_)
+            | Self::Removed(_)
             | Self::Said(_)
             | Self::Restored => false,
         }
@@ -326,7 +363,56 @@ impl Difference {
 
     /// Whether a reminder of what was said before would be of something else.
     pub fn overtakes_reminders(&self) -> bool {
-        self.says_it_is_off() || self.start_before().is_some()
+        match self {
+            Self::Of(_, of_date) => of_date.overtakes_reminders(),
+            Self::Removed(_) => true,
+            Self::Status { .. }
+            | Self::Time { .. }
+            | Self::End { .. }
+            | Self::Assembly { .. }
+            | Self::Place { .. }
+            | Self::MeetingPoint { .. }
+            | Self::Added(_)
+            | Self::Said(_)
+            | Self::Withdrawn(_)
+            | Self::Restored => self.says_it_is_off() || self.start_before().is_some(),
+        }
+    }
+
+    /// The one of several dates that it is of; none when it is of all of the notice.
+    pub fn date(&self) -> Option<&DateName> {
+        match self {
+            Self::Of(date, _) | Self::Added(date) | Self::Removed(date) => Some(date),
+            Self::Status { .. }
+            | Self::Time { .. }
+            | Self::End { .. }
+            | Self::Assembly { .. }
+            | Self::Place { .. }
+            | Self::MeetingPoint { .. }
+            | Self::Said(_)
+            | Self::Withdrawn(_)
+            | Self::Restored => None,
+        }
+    }
+
+    /// What it is to those who have that date alone in view; none when it is of another one. Without a key, of a
+    /// notice as a whole, it is what it is.
+    pub fn of_date(&self, key: Option<&DateKey>) -> Option<&Self> {
+        let Some(key) = key else { return Some(self) };
+        match self {
+            Self::Of(date, of_date) => (date.key == *key).then_some(&**of_date),
+            // That there is such a date says the date.
+            Self::Added(_) | Self::Removed(_) => None,
+            Self::Status { .. }
+            | Self::Time { .. }
+            | Self::End { .. }
+            | Self::Assembly { .. }
+            | Self::Place { .. }
+            | Self::MeetingPoint { .. }
+            | Self::Said(_)
+            | Self::Withdrawn(_)
+            | Self::Restored => Some(self),
+        }
     }
 
     /// The start that was said before it.
@@ -338,6 +424,9 @@ impl Difference {
             | Self::Assembly { .. }
             | Self::Place { .. }
             | Self::MeetingPoint { .. }
+            | Self::Of(..)
+            | Self::Added(_)
+            | Self::Removed(_)
             | Self::Said(_)
             | Self::Withdrawn(_)
             | Self::Restored => None,
@@ -353,6 +442,9 @@ impl Difference {
             | Self::Assembly { .. }
             | Self::Place { .. }
             | Self::MeetingPoint { .. }
+            | Self::Of(..)
+            | Self::Added(_)
+            | Self::Removed(_)
             | Self::Said(_)
             | Self::Withdrawn(_)
             | Self::Restored => None,
@@ -360,16 +452,21 @@ impl Difference {
     }
 
     // From it on it is known that it takes place at its start.
-    fn is_anew(&self) -> bool {
-        let was_off = self.status_before().is_some_and(|was| !was.takes_place());
-        was_off || self.start_before().is_some() || matches!(self, Self::Restored)
+    fn is_anew(&self, key: Option<&DateKey>) -> bool {
+        if let Self::Added(date) = self {
+            return key == Some(&date.key);
+        }
+        self.of_date(key).is_some_and(|it| {
+            let was_off = it.status_before().is_some_and(|was| !was.takes_place());
+            was_off || it.start_before().is_some() || matches!(it, Self::Restored)
+        })
     }
 }
 
 /// What differs materially between two states of a notice: the earlier one as people saw it when it was published,
 /// at `seen_at`, and the later as they see it at `now`. A place that is not shown yet can change without a word, and
-/// nobody is told that something is over; statements and archive entries have no material facts but what their
-/// authors say.
+/// nobody is told that something is over, nor of a date that is; statements and archive entries have no material facts
+/// but what their authors say.
 pub fn differences(
     before: &Notice,
     seen_at: DateTime<Utc>,
@@ -383,19 +480,110 @@ pub fn differences(
         (None, None) => {}
     }
     let said = after.changed.clone().filter(|_| before.changed != after.changed).map(Difference::Said);
-    let (before, after) = (shown_since(before, seen_at, now), shown(after, now));
+    let (before, after) = (shown_since(before, seen_at, now), shown_since(after, now, now));
     let facts = match (before.event(), after.event()) {
-        (Some(was), Some(is)) => [
-            status(was, is),
-            time(was, is),
-            end(was, is),
-            assembly(was, is),
-            place(was, is),
-            meeting_point(was, is),
-        ],
-        (_, _) => [const { None }; 6],
+        (Some(was), Some(is)) if was.dates.is_empty() && is.dates.is_empty() => of_event(was, is),
+        (Some(was), Some(is)) => of_dates(was, is, now),
+        (_, _) => Vec::new(),
     };
-    facts.into_iter().flatten().chain(said).collect()
+    facts.into_iter().chain(said).collect()
+}
+
+fn of_event(was: &Event, is: &Event) -> Vec<Difference> {
+    let differences = [
+        status(was, is),
+        time(was, is),
+        end(was, is),
+        assembly(was, is),
+        place(was, is),
+        meeting_point(was, is),
+    ];
+    differences.into_iter().flatten().collect()
+}
+
+// First what is of all of them, then each date by its name. A single date that becomes one of several is the one of
+// its day.
+fn of_dates(was: &Event, is: &Event, now: DateTime<Utc>) -> Vec<Difference> {
+    let (before, after) = (dates_of(was), dates_of(is));
+    let is_over = |date: &Date| date.dated().ends_or_assumed_at() <= now;
+    let known = |dates: &[Date], key: &DateKey| dates.iter().find(|date| date.key == *key).cloned();
+    // What is over stays as it was, whether it is still listed or not.
+    let mut told: Vec<Date> = after.iter().filter(|date| !is_over(date)).cloned().collect();
+    for date in before.iter() {
+        match known(&after, &date.key) {
+            Some(now_over) if is_over(&now_over) && !is_over(date) => told.push(now_over),
+            Some(_) | None if is_over(date) && told.iter().all(|it| it.key != date.key) => {
+                told.push(date.clone());
+            }
+            Some(_) | None => {}
+        }
+    }
+    let told = Event { dates: told, ..is.clone() };
+    let has_place = after.iter().any(|date| !date.is_elsewhere && !is_over(date));
+    let of_places = [place(was, is), meeting_point(was, is)].into_iter().flatten().filter(|_| has_place);
+    let mut differences: Vec<Difference> =
+        of_status_of_all(was, &told).into_iter().chain(of_places).collect();
+    for date in before.iter() {
+        match known(&told.dates, &date.key) {
+            Some(told_of) => differences.extend(of_date((was, date), (&told, &told_of))),
+            None => differences.push(Difference::Removed(DateName::of(date))),
+        }
+    }
+    let is_new = |date: &&Date| before.iter().all(|it| it.key != date.key);
+    differences.extend(told.dates.iter().filter(is_new).map(|date| Difference::Added(DateName::of(date))));
+    differences
+}
+
+fn of_status_of_all(was: &Event, is: &Event) -> Option<Difference> {
+    let (was, is) = (was.status_of_all(), is.status_of_all());
+    (was != is).then_some(Difference::Status { was, is })
+}
+
+fn dates_of(event: &Event) -> Cow<'_, [Date]> {
+    if !event.dates.is_empty() {
+        return Cow::Borrowed(&event.dates);
+    }
+    Cow::Owned(vec![Date {
+        key: DateKey::of_day(&event.starts),
+        starts: event.starts.clone(),
+        ends: event.ends.clone(),
+        assemble_at: event.assemble_at.clone(),
+        status: event.status,
+        note: event.status_note.clone(),
+        place: event.place.clone(),
+        has_place_to_come: event.has_place_to_come,
+        is_elsewhere: false,
+    }])
+}
+
+// What has been said of all dates is not said of each again.
+fn of_date((all_was, was): (&Event, &Date), (all_is, is): (&Event, &Date)) -> Vec<Difference> {
+    let is_said = |difference: &Difference| match difference {
+        Difference::Status { was, is } => {
+            let (was_all, is_all) = (all_was.status_of_all(), all_is.status_of_all());
+            let all_are = all_is.dates.iter().all(|date| date.status == is_all);
+            was_all != is_all && *is == is_all && all_are && (*was == was_all || !is_all.takes_place())
+        }
+        Difference::Place { .. } | Difference::MeetingPoint { .. } => !was.is_elsewhere && !is.is_elsewhere,
+        Difference::Time { .. }
+        | Difference::End { .. }
+        | Difference::Assembly { .. }
+        | Difference::Of(..)
+        | Difference::Added(_)
+        | Difference::Removed(_)
+        | Difference::Said(_)
+        | Difference::Withdrawn(_)
+        | Difference::Restored => false,
+    };
+    let mut differences = of_event(&all_was.at_date(was), &all_is.at_date(is));
+    differences.retain(|difference| !is_said(difference));
+    differences.into_iter().map(|it| Difference::Of(DateName::of(was), Box::new(it))).collect()
+}
+
+impl DateName {
+    fn of(date: &Date) -> Self {
+        Self { key: date.key.clone(), starts: date.starts.clone() }
+    }
 }
 
 fn status(was: &Event, is: &Event) -> Option<Difference> {

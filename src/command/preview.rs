@@ -274,7 +274,10 @@ impl Preview<'_> {
     // The one that goes out first comes first.
     fn mails(&self) -> anyhow::Result<Vec<MailView>> {
         let member = Member { notice: self.revision.id().clone(), number: self.revision.number };
-        let event = self.revision.notice().event().filter(|event| event.status.takes_place());
+        let ahead = self.revision.notice().event().and_then(|event| {
+            let mut dates = event.dated().filter(|dated| dated.status.takes_place());
+            dates.find(|dated| dated.starts.at > self.at || dated.key.is_none())
+        });
         let mut mails = Vec::new();
         for list in &self.installation.config.lists {
             let is_told = self.told().any(|audience| *audience == Audience::List(list.name.clone()));
@@ -296,8 +299,9 @@ impl Preview<'_> {
                     mails.push(self.mail("issue", list, content)?);
                 }
             }
-            if let Some(before) = list.remind.first().filter(|_| event.is_some()) {
-                mails.push(self.mail("reminder", list, Content::Reminder(member.clone(), *before))?);
+            if let Some((before, dated)) = list.remind.first().zip(ahead) {
+                let content = Content::Reminder(member.clone(), dated.key.cloned(), *before);
+                mails.push(self.mail("reminder", list, content)?);
             }
         }
         mails.sort_by_key(|mail| mail.what == "issue");

@@ -14,6 +14,7 @@ use crate::ledger::publishing::audience_of;
 use crate::ledger::returning::{is_refused, weigh_receipts};
 use crate::ledger::{BYTES, Dialect, Ledger, instant, millis, rows_text, small, unhex};
 use crate::notice::NoticeId;
+use crate::notice::date::DateKey;
 use crate::schedule::reminder::Before;
 use crate::subscriber::SubscriberId;
 
@@ -597,7 +598,14 @@ fn content_of(word: &str, detail: &str, mut members: Vec<Member>) -> Option<Cont
     let member = members.pop()?;
     match word {
         "alert" => Some(Content::Alert(member)),
-        "reminder" => Some(Content::Reminder(member, Before::parse(detail).ok()?)),
+        // `-P1D`, or of one of several dates `2018-07-17 -P1D`.
+        "reminder" => {
+            let (date, before) = match detail.split_once(' ') {
+                Some((date, before)) => (Some(DateKey::parse(date)?), before),
+                None => (None, detail),
+            };
+            Some(Content::Reminder(member, date, Before::parse(before).ok()?))
+        }
         "correction" => Some(Content::Correction(member, detail.parse().ok()?)),
         _ => None,
     }

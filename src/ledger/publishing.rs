@@ -11,7 +11,7 @@ use crate::edition::{Audience, Content, Edition, EditionId};
 use crate::ledger::{Ledger, instant, millis, small};
 use crate::notice::NoticeId;
 use crate::plan::{Entry, History, Step};
-use crate::revision::{Difference, Draft, Revision};
+use crate::revision::{Draft, Revision};
 
 /// The right to publish: whoever holds it with the highest fence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -347,18 +347,20 @@ async fn insert_revision(connection: &mut AnyConnection, revision: &Revision) ->
 // A reminder of a time that is not true any more must not go out; the correction tells the new one. One that
 // was planned in this commit already knows the new time.
 async fn drop_overtaken_reminders(connection: &mut AnyConnection, revision: &Revision) -> sqlx::Result<()> {
-    let overtaken = revision
-        .change()
-        .is_some_and(|change| change.differences.iter().any(Difference::overtakes_reminders));
-    if overtaken {
+    let changes = revision.change().map_or(&[][..], |change| &change.differences);
+    for difference in changes.iter().filter(|difference| difference.overtakes_reminders()) {
+        // A key holds nothing that means something in a pattern.
+        let of = difference.date().map_or("%".to_owned(), |date| format!("{} %", date.key));
         sqlx::query(
             "UPDATE delivery SET state = 7 WHERE state = 0 AND edition IN (
                  SELECT e.id FROM edition e JOIN edition_notice n ON n.edition = e.id
-                 WHERE n.notice = $1 AND n.number < $2 AND e.word = 'reminder' AND e.state = 'open')",
+                 WHERE n.notice = $1 AND n.number < $2 AND e.word = 'reminder' AND e.state = 'open'
+                     AND e.detail LIKE $3)",
         )
         .bind(revision.id().as_str())
         .bind(i64::from(revision.number))
-        .execute(connection)
+        .bind(of)
+        .execute(&mut *connection)
         .await?;
     }
     Ok(())
@@ -399,7 +401,8 @@ async fn insert_edition(
     let detail = match &edition.content {
         Content::Issue { cut, .. } => cut.format("%Y-%m-%dT%H:%M:%S").to_string(),
         Content::Alert(_) => String::new(),
-        Content::Reminder(_, before) => before.to_string(),
+        Content::Reminder(_, None, before) => before.to_string(),
+        Content::Reminder(_, Some(date), before) => format!("{date} {before}"),
         Content::Correction(_, sequence) => sequence.to_string(),
         Content::Personal(_, day) => day.format("%Y-%m-%d").to_string(),
     };

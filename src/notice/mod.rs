@@ -2,6 +2,7 @@
 //!
 //! Pure. `parse` is the only way to obtain one.
 
+pub mod date;
 pub mod lint;
 pub mod markdown;
 pub mod parse;
@@ -12,6 +13,7 @@ use std::fmt;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
+use crate::notice::date::Date;
 use crate::notice::markdown::Body;
 use crate::schedule::zone::Moment;
 
@@ -126,7 +128,8 @@ pub struct Link {
     pub url: String,
 }
 
-/// A gathering.
+/// A gathering. Of one with several dates, when and where are those of the date that it is shown for; as it was read,
+/// the first one's time and the place of those that name none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     /// When it begins, on the wall clock of its zone.
@@ -143,6 +146,8 @@ pub struct Event {
     pub place: Option<Place>,
     /// Whether it has a place that is not yet shown.
     pub has_place_to_come: bool,
+    /// Each of its dates in the order of their starts; none of a gathering that has one.
+    pub dates: Vec<Date>,
     /// How people get in, around and through the day.
     pub access: Access,
     /// Help for those who are arrested.

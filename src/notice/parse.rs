@@ -2,19 +2,21 @@
 //!
 //! Pure.
 
+mod event; // when an action is, on which dates, and where
+
 use std::collections::{HashMap, HashSet};
 
-use chrono::{Datelike, NaiveDate};
+use chrono::NaiveDate;
 use url::Url;
 
 use crate::fields::{self, Fields, Placed, Problems};
 use crate::notice::{
-    ACCESS_FIELDS, Access, Adoption, Call, Care, Confidence, Event, Image, Invitation, Issued, Kind,
-    KindName, Legal, Lineage, Link, Notice, NoticeId, Notify, Party, Place, Precision, Press, Provenance,
-    Relation, Signing, Site, Source, Status, Tag, Translation, Withdrawal, lint, markdown, picture, slug,
+    Adoption, Call, Care, Confidence, Image, Invitation, Issued, Kind, KindName, Lineage, Link, Notice,
+    NoticeId, Notify, Party, Precision, Provenance, Relation, Signing, Site, Source, Tag, Translation,
+    Withdrawal, lint, markdown, picture, slug,
 };
 use crate::problem::{Problem, Report};
-use crate::schedule::zone::{self, Moment, Zone};
+use crate::schedule::zone::Zone;
 
 /// What a notice takes from its site.
 #[derive(Debug, Clone)]
@@ -156,7 +158,7 @@ fn read(
     let kind = match kind_name {
         Some(KindName::Archive) => Some(Kind::Archive(read_provenance(&fields, references))),
         Some(KindName::Statement) => Some(Kind::Statement(read_signing(&fields, &defaults.zone, references))),
-        Some(KindName::Action) => read_event(&fields, &defaults.zone).map(Box::new).map(Kind::Action),
+        Some(KindName::Action) => event::read(&fields, &defaults.zone).map(Box::new).map(Kind::Action),
         None => None,
     };
     if kind_name.is_some() {
@@ -393,175 +395,6 @@ fn read_references(
         }
     }
     ids
-}
-
-fn read_event(fields: &Fields<'_>, site_zone: &Zone) -> Option<Event> {
-    fields.required("zone", &format!("\"{}\"", site_zone.name()));
-    fields.required("starts", "2018-07-10 09:00");
-    let zone = read_zone(fields);
-    // The other fields are read in any case, so that their problems show too.
-    let reading_zone = zone.clone().unwrap_or_else(|| site_zone.clone());
-    let starts = fields.moment("starts", &reading_zone);
-    let ends = fields.moment("ends", &reading_zone);
-    let assemble_at = fields.moment("assemble_at", &reading_zone);
-    if let Some(starts) = &starts {
-        check_weekday(fields, &starts.value);
-        if let Some(ends) = ends.as_ref().filter(|ends| ends.value.at <= starts.value.at) {
-            fields.error(ends.span.clone(), "the end is not after the start", "write a later time");
-        }
-        if let Some(assemble) = assemble_at.as_ref().filter(|assemble| assemble.value.at > starts.value.at) {
-            fields.error(
-                assemble.span.clone(),
-                "people would assemble after the start",
-                "write an earlier time",
-            );
-        }
-    } else {
-        fields.has("weekday");
-    }
-    let status = read_status(fields);
-    let status_note = fields.line("status_note").map(|line| line.value);
-    let place = read_place(fields, starts.as_ref().map(|placed| &placed.value), &reading_zone);
-    let access = read_access(fields);
-    let legal = read_legal(fields, &reading_zone);
-    let press = read_press(fields, &reading_zone);
-    let hosts = values(fields.lines("hosts"));
-    let cosponsors = read_parties(fields, "cosponsors");
-    let demands = values(fields.lines("demands"));
-    zone?;
-    Some(Event {
-        starts: starts?.value,
-        ends: ends.map(|placed| placed.value),
-        assemble_at: assemble_at.map(|placed| placed.value),
-        status,
-        status_note,
-        place,
-        has_place_to_come: false,
-        access,
-        legal,
-        press,
-        hosts,
-        cosponsors,
-        demands,
-    })
-}
-
-fn read_zone(fields: &Fields<'_>) -> Option<Zone> {
-    let line = fields.line("zone")?;
-    let zone = Zone::find(&line.value);
-    if zone.is_none() {
-        let help = zone::suggest(&line.value)
-            .map_or("write an IANA name such as America/New_York".to_owned(), |near| {
-                format!("did you mean {near}?")
-            });
-        fields.error(line.span, format!("no time zone is called {}", line.value), help);
-    }
-    zone
-}
-
-fn check_weekday(fields: &Fields<'_>, starts: &Moment) {
-    let Some(line) = fields.line("weekday") else { return };
-    let date = starts.wall.date();
-    let real = date.format("%A").to_string();
-    match line.value.parse::<chrono::Weekday>() {
-        Ok(weekday) if weekday == date.weekday() => {}
-        Ok(_) => {
-            let message = format!("{date} is a {real}, not a {}", line.value);
-            fields.error(
-                line.span,
-                message,
-                "correct the date or the weekday: one of them would send people on the wrong day",
-            );
-        }
-        Err(_) => {
-            fields.error(line.span, format!("{} is not a weekday", line.value), format!("write \"{real}\""))
-        }
-    }
-}
-
-fn read_status(fields: &Fields<'_>) -> Status {
-    let all = [Status::Scheduled, Status::Moved, Status::Rescheduled, Status::Postponed, Status::Cancelled];
-    let choices: Vec<(&str, Status)> = all.into_iter().map(|status| (status.as_str(), status)).collect();
-    fields.one_of("status", &choices).unwrap_or(Status::Scheduled)
-}
-
-fn read_place(fields: &Fields<'_>, starts: Option<&Moment>, zone: &Zone) -> Option<Place> {
-    let table = fields.table("place")?;
-    let name = table.required_line("name", "\"…\"");
-    let address = table.line("address").map(|line| line.value);
-    let geo = read_geo(&table);
-    let meeting_point = table.line("meeting_point").map(|line| line.value);
-    let meeting_point_expires = table.moment("meeting_point_expires", zone).map(|placed| placed.value);
-    let day_of = table.one_of("visibility", &[("public", false), ("day-of", true)]).unwrap_or(false);
-    let reveal_at = table.moment("reveal_at", zone);
-    if let Some(reveal_at) = reveal_at.as_ref().filter(|_| !day_of) {
-        table.error(
-            reveal_at.span.clone(),
-            "`reveal_at` goes with a place that is not public",
-            "add visibility = \"day-of\"",
-        );
-    }
-    table.finish();
-    // A place of the day shows from the day's first minute on, unless the author says when.
-    let midnight = || Some(Moment::new(starts?.wall.date().and_hms_opt(0, 0, 0)?, starts?.zone.clone()));
-    let shown_from = if day_of { reveal_at.map(|placed| placed.value).or_else(midnight) } else { None };
-    Some(Place { name: name?.value, address, geo, meeting_point, shown_from, meeting_point_expires })
-}
-
-fn read_geo(table: &Fields<'_>) -> Option<(f64, f64)> {
-    let numbers = table.numbers("geo")?;
-    match numbers.value[..] {
-        [latitude, longitude] if latitude.abs() <= 90.0 && longitude.abs() <= 180.0 => {
-            Some((latitude, longitude))
-        }
-        _ => {
-            table.error(
-                numbers.span,
-                "`geo` is not a place on Earth",
-                "write [degrees north, degrees east], such as [40.7625, -73.9817]",
-            );
-            None
-        }
-    }
-}
-
-fn read_access(fields: &Fields<'_>) -> Access {
-    let Some(table) = fields.table("access") else { return Access::default() };
-    let entries = ACCESS_FIELDS.iter().filter_map(|key| Some((*key, table.line(key)?.value))).collect();
-    table.finish();
-    Access { entries }
-}
-
-fn read_legal(fields: &Fields<'_>, zone: &Zone) -> Option<Legal> {
-    let table = fields.table("legal")?;
-    let legal = Legal {
-        jail_support: table.line("jail_support").map(|line| line.value),
-        know_your_rights: read_url(&table, "know_your_rights"),
-        legal_observers: table.line("legal_observers").map(|line| line.value),
-        expires: table.moment("expires", zone).map(|placed| placed.value),
-    };
-    table.finish();
-    Some(legal)
-}
-
-fn read_press(fields: &Fields<'_>, zone: &Zone) -> Option<Press> {
-    let table = fields.table("press")?;
-    let role = table.required_line("role", "\"press team\"");
-    let email = read_email(&table, "email");
-    let advisory = table.text("advisory").map(|text| text.value);
-    let embargo_until = table.moment("embargo_until", zone).map(|placed| placed.value);
-    let expires = table.moment("expires", zone).map(|placed| placed.value);
-    table.finish();
-    Some(Press { role: role?.value, email, advisory, embargo_until, expires })
-}
-
-fn read_email(fields: &Fields<'_>, key: &'static str) -> Option<String> {
-    let line = fields.line(key)?;
-    if line.value.parse::<lettre::Address>().is_ok() {
-        return Some(line.value);
-    }
-    fields.error(line.span, format!("`{key}` is not a mail address"), "write one such as press@example.org");
-    None
 }
 
 fn read_parties(fields: &Fields<'_>, key: &'static str) -> Vec<Party> {

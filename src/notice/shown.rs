@@ -7,18 +7,35 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use crate::notice::date::{Date, DateKey};
 use crate::notice::{
-    Access, Event, Kind, Lineage, Notice, NoticeId, Party, Provenance, Signing, Status, Withdrawal, markdown,
+    Access, Event, Kind, Lineage, Notice, NoticeId, Party, Place, Provenance, Signing, Status, Withdrawal,
+    markdown,
 };
 use crate::schedule::zone::Moment;
 
 /// The notice without what is hidden at `now`: a place before its time, what has expired, the names of those who
-/// have not confirmed, and of one that was taken back everything but its title, its time and why.
+/// have not confirmed, and of one that was taken back everything but its title, its time and why. Of an action with
+/// several dates, when and where are those of the date at hand.
 pub fn shown(notice: &Notice, now: DateTime<Utc>) -> Cow<'_, Notice> {
-    shown_since(notice, now, now)
+    shown_for(notice, None, now)
 }
 
-/// The same, with what is revealed at a time as it was at `seen_at`: what people had been told by then.
+/// The same, with when and where of that date, if the action has it.
+pub fn shown_for<'n>(notice: &'n Notice, key: Option<&DateKey>, now: DateTime<Utc>) -> Cow<'n, Notice> {
+    let mut visible = shown_since(notice, now, now);
+    let at_date = visible.event().and_then(|event| {
+        let date = key.and_then(|key| event.date(key)).or_else(|| event.date_at_hand(now))?;
+        Some(event.at_date(date))
+    });
+    if let Some(event) = at_date {
+        visible.to_mut().kind = Kind::Action(Box::new(event));
+    }
+    visible
+}
+
+/// The notice without what is hidden, whatever date is at hand, with what is revealed at a time as it was at `seen_at`:
+/// what people had been told by then.
 pub fn shown_since(notice: &Notice, seen_at: DateTime<Utc>, now: DateTime<Utc>) -> Cow<'_, Notice> {
     if let Some(withdrawal) = &notice.withdrawn {
         return Cow::Owned(taken_back(notice, withdrawal));
@@ -46,6 +63,7 @@ fn taken_back(notice: &Notice, withdrawal: &Withdrawal) -> Notice {
             assemble_at: None,
             place: None,
             has_place_to_come: false,
+            dates: event.dates.iter().map(date_taken_back).collect(),
             access: Access::default(),
             legal: None,
             press: None,
@@ -69,10 +87,22 @@ fn taken_back(notice: &Notice, withdrawal: &Withdrawal) -> Notice {
     }
 }
 
-/// When something of the notice that was hidden is first shown: its place.
-pub fn revealed_at(notice: &Notice) -> Option<DateTime<Utc>> {
-    let place = notice.event()?.place.as_ref()?;
-    place.shown_from.as_ref().map(|moment| moment.at)
+fn date_taken_back(date: &Date) -> Date {
+    Date {
+        status: Status::Cancelled,
+        assemble_at: None,
+        note: None,
+        place: None,
+        has_place_to_come: false,
+        is_elsewhere: false,
+        ..date.clone()
+    }
+}
+
+/// When something of the notice that was hidden is shown: its place, or that of one of its dates.
+pub fn revealed_at(notice: &Notice) -> impl Iterator<Item = DateTime<Utc>> {
+    let places = notice.event().into_iter().flat_map(places);
+    places.filter_map(|place| place.shown_from.as_ref().map(|moment| moment.at))
 }
 
 /// The ids of the notices that this one leads to.
@@ -114,22 +144,29 @@ pub fn without_links(notice: &Notice, hidden: &BTreeMap<String, String>) -> Noti
 
 /// The first moment after `after` at which `shown` answers something else.
 pub fn next_change(notice: &Notice, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let is_here = notice.withdrawn.is_none();
+    let next_date = notice.event().filter(|_| is_here).and_then(|event| event.next_date_at(after));
+    next_disclosure(notice, after).into_iter().chain(next_date).min()
+}
+
+/// The first moment after `after` at which something is hidden or shown, whatever date is at hand.
+pub fn next_disclosure(notice: &Notice, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
     if notice.withdrawn.is_some() {
         return None;
     }
     let changes = match &notice.kind {
-        Kind::Action(event) => changes(event).to_vec(),
-        Kind::Statement(signing) => vec![closes(signing)],
+        Kind::Action(event) => changes(event).collect(),
+        Kind::Statement(signing) => Vec::from_iter(closes(signing)),
         Kind::Archive(_) => return None,
     };
-    changes.into_iter().flatten().map(|moment| moment.at).filter(|at| *at > after).min()
+    changes.into_iter().map(|moment| moment.at).filter(|at| *at > after).min()
 }
 
 // Most notices hide nothing ever, and a copy of each of ten thousand would be felt.
 fn may_hide(kind: &Kind) -> bool {
     match kind {
         Kind::Action(event) => {
-            changes(event).iter().any(Option::is_some) || !event.cosponsors.iter().all(Party::is_shown)
+            changes(event).next().is_some() || !event.cosponsors.iter().all(Party::is_shown)
         }
         Kind::Statement(signing) => {
             closes(signing).is_some() || !signing.signatories.iter().all(Party::is_shown)
@@ -149,30 +186,42 @@ fn closes(signing: &Signing) -> Option<&Moment> {
 }
 
 fn hide_in_event(event: &mut Event, seen_at: DateTime<Utc>, now: DateTime<Utc>) {
-    if let Some(place) = &mut event.place {
-        if past(&place.meeting_point_expires, now) {
-            place.meeting_point = None;
-        }
-        if ahead(&place.shown_from, seen_at) {
-            event.place = None;
-            event.has_place_to_come = true;
-        }
+    event.has_place_to_come |= hide_place(&mut event.place, seen_at, now);
+    for date in &mut event.dates {
+        date.has_place_to_come |= hide_place(&mut date.place, seen_at, now);
     }
     event.legal.take_if(|legal| past(&legal.expires, now));
     event.press.take_if(|press| past(&press.expires, now) || ahead(&press.embargo_until, now));
     event.cosponsors.retain(Party::is_shown);
 }
 
-fn changes(event: &Event) -> [Option<&Moment>; 5] {
-    let place = event.place.as_ref();
+// Whether the place is one that is shown later.
+fn hide_place(place: &mut Option<Place>, seen_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    if let Some(place) = place
+        && past(&place.meeting_point_expires, now)
+    {
+        place.meeting_point = None;
+    }
+    place.take_if(|place| ahead(&place.shown_from, seen_at)).is_some()
+}
+
+fn places(event: &Event) -> impl Iterator<Item = &Place> {
+    let own = event.dates.iter().filter(|date| date.is_elsewhere).filter_map(|date| date.place.as_ref());
+    event.place.iter().chain(own)
+}
+
+fn changes(event: &Event) -> impl Iterator<Item = &Moment> {
     let press = event.press.as_ref();
-    [
-        place.and_then(|place| place.shown_from.as_ref()),
-        place.and_then(|place| place.meeting_point_expires.as_ref()),
-        event.legal.as_ref().and_then(|legal| legal.expires.as_ref()),
-        press.and_then(|press| press.embargo_until.as_ref()),
-        press.and_then(|press| press.expires.as_ref()),
-    ]
+    let of_places = places(event).flat_map(|place| [&place.shown_from, &place.meeting_point_expires]);
+    of_places.filter_map(Option::as_ref).chain(
+        [
+            event.legal.as_ref().and_then(|legal| legal.expires.as_ref()),
+            press.and_then(|press| press.embargo_until.as_ref()),
+            press.and_then(|press| press.expires.as_ref()),
+        ]
+        .into_iter()
+        .flatten(),
+    )
 }
 
 fn past(moment: &Option<Moment>, now: DateTime<Utc>) -> bool {

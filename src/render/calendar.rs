@@ -15,12 +15,13 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike, 
 use uuid::Uuid;
 
 use crate::config::Site;
-use crate::notice::shown::{next_change, shown};
-use crate::notice::{Event, Notice, Status};
+use crate::notice::date::{Date, DateKey, Dated};
+use crate::notice::shown::{next_disclosure, shown};
+use crate::notice::{Event, Notice, NoticeId, Status};
 use crate::render::facts;
 use crate::render::words::Words;
 use crate::render::xml::xml_clean;
-use crate::revision::Revision;
+use crate::revision::{Change, Difference, Revision};
 use crate::schedule::zone::{Moment, Zone};
 
 /// What the path of a calendar ends in, without the dot.
@@ -59,10 +60,13 @@ pub fn calendar(
     let mut actions: Vec<Action<'_>> = revisions
         .iter()
         // Asked first: of years of actions nearly all are past, and each would be a copy.
-        .filter(|revision| revision.notice().event().is_some_and(|event| is_kept(event, now)))
-        .filter_map(|revision| Action::of(revision, now))
+        .filter(|revision| {
+            revision.notice().event().is_some_and(|event| event.dated().any(|dated| is_kept(&dated, now)))
+        })
+        .flat_map(|revision| Action::all_of(revision, now))
+        .filter(|action| action.is_kept(now))
         .collect();
-    actions.sort_by(|a, b| (a.event.starts.at, a.revision.id()).cmp(&(b.event.starts.at, b.revision.id())));
+    actions.sort_by(|a, b| a.order().cmp(&b.order()));
 
     let mut properties = head();
     properties.extend(calendar_properties(site, title, path, page));
@@ -71,27 +75,34 @@ pub fn calendar(
     write(site, words, properties, &actions, Alarms::None)
 }
 
-/// One action alone, with alarms; empty when the notice is none. There is no METHOD, as in any file that is
-/// opened by hand.
+/// One action alone with each of its dates, with alarms; empty when the notice is none. There is no METHOD, as in any
+/// file that is opened by hand.
 pub fn single(site: &Site, words: &Words, revision: &Revision, now: DateTime<Utc>) -> Vec<u8> {
-    match Action::of(revision, now) {
-        Some(action) => write(site, words, head(), &[action], Alarms::BeforeStart),
-        None => Vec::new(),
+    let actions = Action::all_of(revision, now);
+    if actions.is_empty() {
+        return Vec::new();
     }
+    write(site, words, head(), &actions, Alarms::BeforeStart)
 }
 
 /// One action as it is attached to a mail, `ATTACHMENT_TYPE`; empty when the notice is none. METHOD:PUBLISH
 /// asks nobody for an answer, and RFC 5546 §3.2.1 wants an ORGANIZER with it: the site.
 pub fn attachment(site: &Site, words: &Words, revision: &Revision, now: DateTime<Utc>) -> Vec<u8> {
-    let Some(action) = Action::of(revision, now) else { return Vec::new() };
+    let mut actions = Action::all_of(revision, now);
+    if actions.is_empty() {
+        return Vec::new();
+    }
+    actions.iter_mut().for_each(|action| action.is_published = true);
     let mut properties = head();
     properties.push(property(ICalendarProperty::Method, ICalendarValue::Method(ICalendarMethod::Publish)));
-    write(site, words, properties, &[Action { is_published: true, ..action }], Alarms::BeforeStart)
+    write(site, words, properties, &actions, Alarms::BeforeStart)
 }
 
-/// An action as it may be seen now.
+/// An action, or one of its dates, as it may be seen now.
 struct Action<'a> {
     revision: &'a Revision,
+    /// Which of several dates.
+    date: Option<&'a Date>,
     notice: Notice,
     event: Event,
     /// When it became what can be seen: at its revision, or when a place was shown since.
@@ -109,14 +120,51 @@ enum Alarms {
 type Entry = calcard::icalendar::ICalendarEntry;
 
 impl<'a> Action<'a> {
-    fn of(revision: &'a Revision, now: DateTime<Utc>) -> Option<Self> {
+    // One alone, or each of several dates.
+    fn all_of(revision: &'a Revision, now: DateTime<Utc>) -> Vec<Self> {
+        let Some(event) = revision.notice().event() else { return Vec::new() };
         let notice = shown(revision.notice(), now).into_owned();
-        let event = notice.event()?.clone();
         let mut stamp = revision.revised_at;
-        while let Some(at) = next_change(revision.notice(), stamp).filter(|at| *at <= now) {
+        while let Some(at) = next_disclosure(revision.notice(), stamp).filter(|at| *at <= now) {
             stamp = at;
         }
-        Some(Self { revision, notice, event, stamp, is_published: false })
+        let one = |date: Option<&'a Date>, notice: Notice| {
+            let event = notice.event()?.clone();
+            Some(Self { revision, date, notice, event, stamp, is_published: false })
+        };
+        match &event.dates[..] {
+            [] => one(None, notice).into_iter().collect(),
+            dates => dates.iter().filter_map(|date| one(Some(date), notice.of_date(&date.key)?)).collect(),
+        }
+    }
+
+    // As it was written: what was taken back is kept as long as it would have been.
+    fn is_kept(&self, now: DateTime<Utc>) -> bool {
+        let of_all = self.revision.notice().event().and_then(|event| event.dated_of(None));
+        self.date.map(Date::dated).or(of_all).is_some_and(|dated| is_kept(&dated, now))
+    }
+
+    fn order(&self) -> (DateTime<Utc>, &NoticeId, Option<&DateKey>) {
+        (self.event.starts.at, self.revision.id(), self.key())
+    }
+
+    fn key(&self) -> Option<&'a DateKey> {
+        self.date.map(|date| &date.key)
+    }
+
+    // Of a change what is of this date; the place of the others is not this one's.
+    fn differences(&self, change: &Change) -> Vec<Difference> {
+        let is_elsewhere = self.date.is_some_and(|date| date.is_elsewhere);
+        let mut differences = Vec::new();
+        for difference in &change.differences {
+            let is_of_all = difference.date().is_none();
+            let is_of_place =
+                matches!(difference, Difference::Place { .. } | Difference::MeetingPoint { .. });
+            if !(is_elsewhere && is_of_all && is_of_place) {
+                differences.extend(difference.of_date(self.key()).cloned());
+            }
+        }
+        facts::visible_differences(&Change { differences, ..change.clone() }, &self.notice)
     }
 
     fn stamp(&self) -> DateTime<Utc> {
@@ -132,12 +180,12 @@ impl<'a> Action<'a> {
     }
 }
 
-fn is_kept(event: &Event, now: DateTime<Utc>) -> bool {
-    let kept = match event.status {
+fn is_kept(dated: &Dated<'_>, now: DateTime<Utc>) -> bool {
+    let kept = match dated.status {
         Status::Cancelled => CANCELLED_KEPT,
         Status::Scheduled | Status::Moved | Status::Rescheduled | Status::Postponed => KEPT,
     };
-    now < event.ends_or_assumed_at() + kept
+    now < dated.ends_or_assumed_at() + kept
 }
 
 fn head() -> Vec<Entry> {
@@ -213,7 +261,10 @@ fn event_properties(site: &Site, words: &Words, action: &Action<'_>) -> Vec<Entr
         .map(|name| ICalendarValue::Text(one_line(name)))
         .collect();
     let mut properties = vec![
-        text(ICalendarProperty::Uid, &revision.uid(&site.tag_domain, &site.zone).to_string()),
+        text(
+            ICalendarProperty::Uid,
+            &revision.uid_of(action.key(), &site.tag_domain, &site.zone).to_string(),
+        ),
         utc(ICalendarProperty::Dtstamp, action.stamp),
         utc(ICalendarProperty::Created, revision.published_at),
         utc(ICalendarProperty::LastModified, action.stamp),
@@ -279,7 +330,7 @@ fn description(site: &Site, words: &Words, action: &Action<'_>) -> String {
         .changes
         .iter()
         .rev()
-        .flat_map(|change| facts::visible_differences(change, notice))
+        .flat_map(|change| action.differences(change))
         .map(|difference| words.difference(&difference))
         .collect();
     let assumed = event.ends.is_none().then(|| words.say("end-assumed"));

@@ -136,7 +136,7 @@ pub fn letter(
     if members.len() != revisions.len() || !revisions.iter().zip(members).all(fits) {
         return Err(Error::Members);
     }
-    let notices = view::visible(revisions, now);
+    let notices = view::visible(revisions, edition.content.date(), now);
     let mut view = view::view(sender, edition, revisions, &notices)?;
     let marker = marker(edition, &notices);
     view.has_calendar = calendar.is_some();

@@ -3,6 +3,7 @@
 //! Pure. Feeds, mail and pages share it, so none of them leaves out what another one tells.
 
 use crate::config::Site;
+use crate::notice::date::Date;
 use crate::notice::markdown::plain::{COLUMNS, wrap_as_one};
 use crate::notice::{
     self, Adoption, Event, Kind, Legal, Lineage, Notice, NoticeId, Party, Place, Press, Provenance, Signing,
@@ -100,27 +101,59 @@ pub fn facts_lines(site: &Site, words: &Words, notice: &Notice) -> String {
 /// The differences of a change that `notice`, which `notice::shown` has been through, lets people see: a place
 /// or a meeting point that is hidden now has changed, and no more is said of it.
 pub fn visible_differences(change: &Change, notice: &Notice) -> Vec<Difference> {
-    let place = notice.event().and_then(|event| event.place.as_ref());
+    change.differences.iter().map(|difference| visible(difference, notice.event())).collect()
+}
+
+fn visible(difference: &Difference, event: Option<&Event>) -> Difference {
+    let date = difference.date().and_then(|date| event?.date(&date.key));
+    // That of those dates that name none.
+    let of_all = event.and_then(|event| match &event.dates[..] {
+        [] => event.place.as_ref(),
+        dates => dates.iter().find(|date| !date.is_elsewhere)?.place.as_ref(),
+    });
+    visible_at(
+        difference,
+        if difference.date().is_some() { date.and_then(|it| it.place.as_ref()) } else { of_all },
+    )
+}
+
+fn visible_at(difference: &Difference, place: Option<&Place>) -> Difference {
     let has_meeting_point = place.is_some_and(|place| place.meeting_point.is_some());
-    change
-        .differences
-        .iter()
-        .map(|difference| match difference {
-            Difference::Place { .. } if place.is_none() => Difference::Place { was: None, is: None },
-            Difference::MeetingPoint { .. } if !has_meeting_point => {
-                Difference::MeetingPoint { was: None, is: None }
-            }
-            Difference::Status { .. }
-            | Difference::Time { .. }
-            | Difference::End { .. }
-            | Difference::Assembly { .. }
-            | Difference::Place { .. }
-            | Difference::MeetingPoint { .. }
-            | Difference::Said(_)
-            | Difference::Withdrawn(_)
-            | Difference::Restored => difference.clone(),
-        })
-        .collect()
+    match difference {
+        Difference::Of(date, of_date) => Difference::Of(date.clone(), Box::new(visible_at(of_date, place))),
+        Difference::Place { .. } if place.is_none() => Difference::Place { was: None, is: None },
+        Difference::MeetingPoint { .. } if !has_meeting_point => {
+            Difference::MeetingPoint { was: None, is: None }
+        }
+        Difference::Status { .. }
+        | Difference::Time { .. }
+        | Difference::End { .. }
+        | Difference::Assembly { .. }
+        | Difference::Place { .. }
+        | Difference::MeetingPoint { .. }
+        | Difference::Added(_)
+        | Difference::Removed(_)
+        | Difference::Said(_)
+        | Difference::Withdrawn(_)
+        | Difference::Restored => difference.clone(),
+    }
+}
+
+/// One date of several in a line: whether, when, where if that is not where `event` is, and what is to be known of it.
+pub fn date_line(words: &Words, event: &Event, date: &Date) -> String {
+    let at_date = event.at_date(date);
+    let mut line = words.span(&at_date);
+    if let Some(status) = words.status_prefix(date.status) {
+        line = words.tell("title-with-status", [("status", status.into()), ("title", line.into())]);
+    }
+    let place = place_line(words, &at_date);
+    if let Some(place) = place.filter(|_| date.place != event.place) {
+        line = words.tell("date-at", [("date", line.into()), ("place", place.into())]);
+    }
+    match &date.note {
+        Some(note) => words.tell("date-with-note", [("date", line.into()), ("note", note.as_str().into())]),
+        None => line,
+    }
 }
 
 /// Name and address of the place, or that it will be announced; none of an action without a place, such as a
@@ -138,6 +171,7 @@ fn of_event(words: &Words, event: &Event) -> Vec<Fact> {
         fact("fact-meeting-point", meeting_point.map(value)),
         fact("fact-gather", event.assemble_at.as_ref().map(|moment| value(words.moment(moment)))),
         fact("fact-status", status_line(words, event).map(value)),
+        fact("fact-dates", event.dates.iter().map(|date| value(date_line(words, event, date)))),
     ];
     facts.extend(
         event.access.entries.iter().map(|(key, text)| fact(access_label(key), [value(text.as_str())])),
@@ -150,8 +184,12 @@ fn of_event(words: &Words, event: &Event) -> Vec<Fact> {
     facts
 }
 
-// An action that takes place as first said needs no status, unless the author notes one.
+// An action that takes place as first said needs no status, unless the author notes one; a note of one date of several
+// stands among the dates.
 fn status_line(words: &Words, event: &Event) -> Option<String> {
+    if event.status == Status::Scheduled && !event.dates.is_empty() {
+        return None;
+    }
     let sentence = (event.status != Status::Scheduled).then(|| words.status_sentence(event.status));
     let parts: Vec<&str> = sentence.as_deref().into_iter().chain(event.status_note.as_deref()).collect();
     (!parts.is_empty()).then(|| parts.join(" "))

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::config::Site;
 use crate::edition::Content;
-use crate::notice::shown::shown;
+use crate::notice::date::Date;
+use crate::notice::shown::shown_for;
 use crate::notice::{Event, Notice, Place, Status};
 use crate::render::facts;
 use crate::render::words::Words;
@@ -28,7 +29,7 @@ pub fn body(
     at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Vec<u8> {
-    let notice = shown(revision.notice(), now);
+    let notice = shown_for(revision.notice(), content.date(), now);
     let body = Body {
         kind: event_type(content, &notice),
         timestamp: rfc3339(at),
@@ -39,7 +40,7 @@ pub fn body(
 
 /// `notice.published`, `notice.corrected`, `notice.cancelled`, `notice.withdrawn` or `notice.reminder`.
 fn event_type(content: &Content, notice: &Notice) -> &'static str {
-    let status = notice.event().map(|event| event.status);
+    let status = notice.event().map(|event| event.status_of_all());
     match content {
         Content::Reminder(..) => "notice.reminder",
         Content::Alert(_) | Content::Correction(..) if notice.withdrawn.is_some() => "notice.withdrawn",
@@ -81,6 +82,9 @@ struct Data {
     changes: Vec<Changed>,
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<String>,
+    /// Of a reminder of one of several dates: which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<Gathering>,
 }
@@ -89,6 +93,20 @@ struct Data {
 struct Gathering {
     status: &'static str,
     status_note: Option<String>,
+    starts: Time,
+    ends: Option<Time>,
+    assemble_at: Option<Time>,
+    place: Option<Venue>,
+    /// Each of several; what stands above is of the next, or of that which a reminder is of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    dates: Vec<OneDate>,
+}
+
+#[derive(Serialize)]
+struct OneDate {
+    key: String,
+    status: &'static str,
+    note: Option<String>,
     starts: Time,
     ends: Option<Time>,
     assemble_at: Option<Time>,
@@ -114,6 +132,9 @@ struct Venue {
 #[derive(Serialize)]
 struct Changed {
     what: &'static str,
+    /// Which of several dates it is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date: Option<String>,
     was: Option<String>,
     is: Option<String>,
     text: String,
@@ -138,11 +159,12 @@ fn data(site: &Site, words: &Words, content: &Content, revision: &Revision, noti
         updated_at: rfc3339(revision.updated_at),
         changes: changes(words, content, revision, notice),
         before: match content {
-            Content::Reminder(_, before) => Some(before.to_string()),
+            Content::Reminder(_, _, before) => Some(before.to_string()),
             Content::Issue { .. } | Content::Alert(_) | Content::Correction(..) | Content::Personal(..) => {
                 None
             }
         },
+        date: content.date().map(ToString::to_string),
         event: event.map(gathering),
     }
 }
@@ -174,8 +196,14 @@ fn changes(words: &Words, content: &Content, revision: &Revision, notice: &Notic
 }
 
 fn changed(words: &Words, difference: &Difference) -> Changed {
+    let date = difference.date().map(|date| date.key.to_string());
+    let (what, was, is) = values(difference);
+    Changed { what, date, was, is, text: words.difference(difference) }
+}
+
+fn values(difference: &Difference) -> (&'static str, Option<String>, Option<String>) {
     let moment = |moment: &Option<Moment>| moment.as_ref().map(Moment::rfc3339);
-    let (what, was, is) = match difference {
+    match difference {
         Difference::Status { was, is } => {
             ("status", Some(was.as_str().to_owned()), Some(is.as_str().to_owned()))
         }
@@ -186,11 +214,13 @@ fn changed(words: &Words, difference: &Difference) -> Changed {
             ("place", was.as_ref().map(Spot::one_line), is.as_ref().map(Spot::one_line))
         }
         Difference::MeetingPoint { was, is } => ("meeting_point", was.clone(), is.clone()),
+        Difference::Of(_, of_date) => values(of_date),
+        Difference::Added(date) => ("date", None, Some(date.starts.rfc3339())),
+        Difference::Removed(date) => ("date", Some(date.starts.rfc3339()), None),
         Difference::Said(_) => ("text", None, None),
         Difference::Withdrawn(why) => ("withdrawn", None, Some(why.clone())),
         Difference::Restored => ("withdrawn", None, None),
-    };
-    Changed { what, was, is, text: words.difference(difference) }
+    }
 }
 
 fn gathering(event: &Event) -> Gathering {
@@ -201,6 +231,19 @@ fn gathering(event: &Event) -> Gathering {
         ends: event.ends.as_ref().map(time),
         assemble_at: event.assemble_at.as_ref().map(time),
         place: event.place.as_ref().map(venue),
+        dates: event.dates.iter().map(one_date).collect(),
+    }
+}
+
+fn one_date(date: &Date) -> OneDate {
+    OneDate {
+        key: date.key.to_string(),
+        status: date.status.as_str(),
+        note: date.note.clone(),
+        starts: time(&date.starts),
+        ends: date.ends.as_ref().map(time),
+        assemble_at: date.assemble_at.as_ref().map(time),
+        place: date.place.as_ref().map(venue),
     }
 }
 

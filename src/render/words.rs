@@ -18,7 +18,7 @@ use crate::notice::{
 };
 use crate::render::words::file::File;
 use crate::render::xml::escape_html;
-use crate::revision::{Difference, Spot};
+use crate::revision::{DateName, Difference, Spot};
 use crate::schedule::cut::Cut;
 use crate::schedule::meaning::{Days, Meaning, Times, clock};
 use crate::schedule::reminder::Before;
@@ -160,7 +160,7 @@ impl Words {
     pub fn title(&self, notice: &Notice) -> String {
         let status = match &notice.withdrawn {
             Some(_) => Some(self.say("status-withdrawn")),
-            None => notice.event().and_then(|event| self.status_prefix(event.status)),
+            None => notice.event().and_then(|event| self.status_prefix(event.status_of_all())),
         };
         match status {
             Some(status) => self.tell(
@@ -329,10 +329,43 @@ impl Words {
             Difference::Assembly { was, is } => self.changed("assembly", said(was), said(is)),
             Difference::Place { was, is } => self.place(was.as_ref(), is.as_ref()),
             Difference::MeetingPoint { was, is } => self.changed("meeting-point", was.clone(), is.clone()),
+            Difference::Of(date, of_date) => self.of_date(date, of_date),
+            Difference::Added(date) => self.tell("date-added", [("date", self.moment(&date.starts).into())]),
+            Difference::Removed(date) => {
+                self.tell("date-removed", [("date", self.moment(&date.starts).into())])
+            }
             // Its author's own words, in the language of the notice.
             Difference::Said(sentence) => sentence.clone(),
             Difference::Withdrawn(why) => self.tell("withdrawn-because", [("why", why.clone().into())]),
             Difference::Restored => self.say("restored-sentence"),
+        }
+    }
+
+    // Of two dates on one day only the hour says which.
+    fn of_date(&self, date: &DateName, difference: &Difference) -> String {
+        let date = ("date", Value::from(self.moment(&date.starts)));
+        match difference {
+            Difference::Time { is, .. } => self.tell("date-is-now", [date, ("is", self.moment(is).into())]),
+            Difference::Status { was, is } => match is {
+                Status::Scheduled if !was.takes_place() => self.tell("date-after-all", [date]),
+                Status::Scheduled => self.tell("date-as-now-announced", [date]),
+                Status::Moved => self.tell("date-moved", [date]),
+                Status::Rescheduled => self.tell("date-rescheduled", [date]),
+                Status::Postponed => self.tell("date-postponed", [date]),
+                Status::Cancelled => self.tell("date-cancelled", [date]),
+            },
+            Difference::End { .. }
+            | Difference::Assembly { .. }
+            | Difference::Place { .. }
+            | Difference::MeetingPoint { .. }
+            | Difference::Of(..)
+            | Difference::Added(_)
+            | Difference::Removed(_)
+            | Difference::Said(_)
+            | Difference::Withdrawn(_)
+            | Difference::Restored => {
+                self.tell("of-date", [date, ("change", self.difference(difference).into())])
+            }
         }
     }
 

@@ -111,6 +111,8 @@ before = { $span } before
 today = Today
 tomorrow = Tomorrow
 in-time = In { $span }
+# The same of one date of several.
+lead-of-date = { $lead }, { $date }
 
 ## When a list goes out
 
@@ -218,6 +220,18 @@ changed-untold = The { $what ->
     [address] address
    *[meeting-point] meeting point
 } has changed.
+# One date of several; $date is a day and a time, and so is $is.
+date-cancelled = { $date } is cancelled.
+date-postponed = { $date } is postponed; a new date is not known yet.
+date-moved = { $date } takes place somewhere else.
+date-rescheduled = { $date } takes place at another time.
+date-after-all = { $date } takes place after all.
+date-as-now-announced = { $date } takes place as now announced.
+date-is-now = { $date } is now { $is }.
+date-added = There is a new date: { $date }.
+date-removed = { $date } is not among the dates any more.
+# $change is a sentence from above.
+of-date = { $date }: { $change }
 # At the head of a correction.
 change-cancelled = Cancelled
 change-postponed = Postponed
@@ -234,6 +248,12 @@ change-place-withdrawn = Place withdrawn
 change-meeting-point-announced = Meeting point announced
 change-meeting-point-withdrawn = Meeting point withdrawn
 change-meeting-point = New meeting point
+change-date-added = New date
+change-date-removed = Date taken out
+# More than one date of several.
+change-dates = Dates changed
+# One date of several: $change is one of these, $date a short day and time.
+change-of-date = { $change } ({ $date })
 change-withdrawn = Taken back
 change-restored = Stands again
 change-other = Changed
@@ -251,6 +271,7 @@ fact-when = When
 fact-where = Where
 fact-meeting-point = Meeting point
 fact-gather = Gather
+fact-dates = Dates
 fact-status = Status
 fact-hosts = Hosts
 fact-with = With
@@ -283,6 +304,9 @@ access-transit = Transit
 access-childcare = Childcare
 access-masks = Masks
 access-contact = Access contact
+# A date of several: where, when that is somewhere else, and a sentence about it.
+date-at = { $date }, { $place }
+date-with-note = { $date }. { $note }
 no-place = Place to be announced
 place-in-year = { $place }, { $from }
 place-in-years = { $place }, { $from } to { $to }
@@ -393,6 +417,15 @@ tags-about = All the tags. { $about }
 superseded = There is a newer notice in place of this one:
 everything-that-changed = Everything that has changed
 when-and-where = When and where
+# Behind the next date of several.
+and-more-dates = { $count ->
+    [one] and { $count } more date
+   *[other] and { $count } more dates
+}
+# $moment is a short day and time, $more is and-more-dates.
+moment-and-more = { $moment } { $more }
+next-date = Next date
+date-is-over = over
 action-is-over = This action is over.
 add-to-calendar = Add to your calendar
 clock-of = Times on the clock of { $zone }

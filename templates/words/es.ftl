@@ -97,6 +97,7 @@ before = { $span } antes
 today = Hoy
 tomorrow = Mañana
 in-time = Dentro de { $span }
+lead-of-date = { $lead }, { $date }
 
 ## Cuándo sale una lista
 
@@ -202,6 +203,17 @@ changed-untold = Ha cambiado { $what ->
     [address] la dirección
    *[meeting-point] el punto de encuentro
 }.
+# Una de varias fechas; $date es un día y una hora, y también $is.
+date-cancelled = { $date }: se cancela.
+date-postponed = { $date }: se aplaza; todavía no hay nueva fecha.
+date-moved = { $date }: se hará en otro lugar.
+date-rescheduled = { $date }: se hará en otro momento.
+date-after-all = { $date }: al final sí se hace.
+date-as-now-announced = { $date }: se hace como se anuncia ahora.
+date-is-now = { $date }: ahora es { $is }.
+date-added = Hay una nueva fecha: { $date }.
+date-removed = Ya no está entre las fechas: { $date }.
+of-date = { $date }: { $change }
 change-cancelled = Se cancela
 change-postponed = Se aplaza
 change-after-all = Al final sí se hace
@@ -217,6 +229,10 @@ change-place-withdrawn = Se retira el lugar
 change-meeting-point-announced = Se anuncia el punto de encuentro
 change-meeting-point-withdrawn = Se retira el punto de encuentro
 change-meeting-point = Nuevo punto de encuentro
+change-date-added = Nueva fecha
+change-date-removed = Fecha retirada
+change-dates = Cambian las fechas
+change-of-date = { $change } ({ $date })
 change-withdrawn = Retirado
 change-restored = Vuelve a valer
 change-other = Cambios
@@ -233,6 +249,7 @@ fact-when = Cuándo
 fact-where = Dónde
 fact-meeting-point = Punto de encuentro
 fact-gather = Encuentro previo
+fact-dates = Fechas
 fact-status = Estado
 fact-hosts = Convoca
 fact-with = Con
@@ -265,6 +282,8 @@ access-transit = Transporte público
 access-childcare = Cuidado infantil
 access-masks = Mascarillas
 access-contact = Contacto para accesibilidad
+date-at = { $date }, { $place }
+date-with-note = { $date }. { $note }
 no-place = Lugar por anunciar
 place-in-year = { $place }, { $from }
 place-in-years = { $place }, de { $from } a { $to }
@@ -371,6 +390,13 @@ tags-about = Todas las etiquetas. { $about }
 superseded = Hay un aviso más nuevo en lugar de este:
 everything-that-changed = Todo lo que ha cambiado
 when-and-where = Cuándo y dónde
+and-more-dates = { $count ->
+    [one] y { $count } fecha más
+   *[other] y { $count } fechas más
+}
+moment-and-more = { $moment } { $more }
+next-date = Próxima fecha
+date-is-over = ya pasó
 action-is-over = Esta acción ya pasó.
 add-to-calendar = Agregar al calendario
 clock-of = Según la hora de { $zone }

@@ -192,7 +192,7 @@ fn what_is_late_waits_for_the_morning_unless_it_is_of_no_use_then_or_a_correctio
     let cut = at("2018-07-09T09:00Z").naive_utc();
     for content in [
         Content::Alert(member.clone()),
-        Content::Reminder(member.clone(), Before::parse("-PT2H").unwrap()),
+        Content::Reminder(member.clone(), None, Before::parse("-PT2H").unwrap()),
         Content::Issue { cut, members: vec![member.clone()] },
     ] {
         assert_eq!((goes_at(&content, week), goes_at(&content, early)), (morning, night), "{content:?}");

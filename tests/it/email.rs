@@ -147,7 +147,7 @@ fn list(title: &str) -> List {
     }
 }
 
-fn stamp() -> Stamp {
+pub fn stamp() -> Stamp {
     Stamp {
         recipient: "robin@example.net".to_owned(),
         message_id: "k3v9q2m8@example.org".to_owned(),
@@ -212,7 +212,7 @@ fn write_from(list: &List, content: Content, revisions: &[Revision], due_at: &st
     letter(&sender, &edition, &members, calendar, edition.due_at)
 }
 
-fn write(content: Content, revisions: &[Revision], due_at: &str) -> Letter {
+pub fn write(content: Content, revisions: &[Revision], due_at: &str) -> Letter {
     write_from(&list("Alerts"), content, revisions, due_at).unwrap()
 }
 
@@ -226,7 +226,7 @@ fn correction(revision: &Revision) -> Letter {
 }
 
 fn reminder(revision: &Revision, before: &str, due_at: &str) -> Letter {
-    let content = Content::Reminder(member(revision), Before::parse(before).unwrap());
+    let content = Content::Reminder(member(revision), None, Before::parse(before).unwrap());
     write(content, std::slice::from_ref(revision), due_at)
 }
 

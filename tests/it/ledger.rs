@@ -662,7 +662,7 @@ async fn an_edition_is_read_back_with_each_notice_at_its_latest_revision(place: 
         let kind = match (&edition.content, &edition.audience) {
             (Content::Issue { cut, .. }, Audience::List(list)) => format!("issue {list} {cut}"),
             (Content::Alert(_), audience) => format!("alert {}", audience.name()),
-            (Content::Reminder(_, before), audience) => format!("reminder {} {before}", audience.name()),
+            (Content::Reminder(_, _, before), audience) => format!("reminder {} {before}", audience.name()),
             (Content::Correction(_, number), audience) => format!("correction {} {number}", audience.name()),
             (Content::Issue { .. }, Audience::Target(_) | Audience::People) => panic!("an issue for no list"),
             (Content::Personal(..), _) => panic!("nobody asked for mail"),

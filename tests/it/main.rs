@@ -14,6 +14,7 @@ mod changes;
 mod chaos;
 mod corpora;
 mod crash;
+mod dates;
 mod deliver;
 mod delivery;
 mod demo;

@@ -187,7 +187,7 @@ fn a_correction_a_reminder_and_an_issue_speak_the_readers_language() {
     let correction = mail("es", content, &[&moved], "2018-07-09T12:00:00Z");
     check_mail("es-correction", &correction, "Nuevo lugar: Caminata por el derecho a quedarse");
     let action = action();
-    let content = Content::Reminder(member(&action), Before::parse("-P1D").unwrap());
+    let content = Content::Reminder(member(&action), None, Before::parse("-P1D").unwrap());
     let reminder = mail("es", content, &[&action], "2018-07-09T13:00:00Z");
     check_mail("es-reminder", &reminder, "Mañana: Caminata por el derecho a quedarse");
     let statement = spanish("huelga", STATEMENT);

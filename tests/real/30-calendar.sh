@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The calendars of the seeds and of the collective: libical finds nothing that its rules forbid, and calcurse takes
-# every event in.
+# The calendars of the seeds and of the collective: libical finds nothing that its rules forbid, calcurse takes every
+# event in, and icalendar (PyPI) finds each date of an action that has several, with a UID and a status of its own.
 # Needs: libical-dev calcurse
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -25,4 +25,30 @@ for file in $(find "$folder/built" -path '*/notices/*.ics'); do
     echo "ok   ${file#"$folder/built/"}: calcurse takes it in"
   fi
 done
+python3 - "$folder/built/notices/2018-07-11-wednesday-kitchen/event.ics" tests/golden/calendar/dates.ics <<'PYTHON' || failed=1
+import sys
+
+import icalendar
+
+EXPECTED = [
+    ["2018-07-11 CONFIRMED", "2018-07-18 CANCELLED", "2018-07-25 CONFIRMED", "2018-08-01 CONFIRMED"],
+    ["2018-07-10 CONFIRMED", "2018-07-17 CANCELLED", "2018-07-24 CONFIRMED"],
+]
+failed = False
+for file, expected in zip(sys.argv[1:], EXPECTED, strict=True):
+    with open(file, "rb") as opened:
+        calendar = icalendar.Calendar.from_ical(opened.read())
+    events = calendar.walk("VEVENT")
+    found = [f"{event['DTSTART'].dt:%Y-%m-%d} {event['STATUS']}" for event in events]
+    errors = [error for event in events for error in event.errors]
+    missing = calendar.get_missing_tzids()
+    uids = {str(event["UID"]) for event in events}
+    rules = [event["UID"] for event in events if "RRULE" in event or "RECURRENCE-ID" in event]
+    if found == expected and len(uids) == len(expected) and not (errors or missing or rules):
+        print(f"ok   {file}: icalendar finds {len(found)} dates, each with a UID of its own")
+    else:
+        print(f"FAIL {file}: icalendar finds {found}, {len(uids)} UIDs, {errors}, {missing}, {rules}")
+        failed = True
+sys.exit(failed)
+PYTHON
 exit $failed

@@ -205,8 +205,9 @@ fn said(words: &Words, committed: &Committed, history: &History) -> (What, Strin
         Content::Alert(member) => (What::Alert, format!("“{}”", titled(member))),
         // Its audience is no list: it is told nowhere.
         Content::Personal(occasion, _) => (What::Alert, occasion.word().to_owned()),
-        Content::Reminder(member, before) => {
-            (What::Reminder, format!("{}, “{}”", before.describe(), titled(member)))
+        Content::Reminder(member, date, before) => {
+            let of = date.as_ref().map_or(String::new(), |date| format!(" {date}"));
+            (What::Reminder, format!("{}{of}, “{}”", before.describe(), titled(member)))
         }
         Content::Correction(member, sequence) => {
             let changed = history

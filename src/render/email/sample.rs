@@ -53,7 +53,7 @@ fn try_in(templates: &Templates, words: &Words, samples: &Samples) -> Result<(),
     write(Content::Alert(member(action)), &[action], Some(b""))?;
     write(Content::Alert(member(cancelled)), &[cancelled], Some(b""))?;
     write(Content::Alert(member(statement)), &[statement], None)?;
-    write(Content::Reminder(member(action), *before), &[action], None)?;
+    write(Content::Reminder(member(action), None, *before), &[action], None)?;
     write(Content::Correction(member(moved), moved.sequence), &[moved], Some(b""))?;
     write(Content::Correction(member(cancelled), cancelled.sequence), &[cancelled], Some(b""))?;
     let members = vec![member(action), member(statement)];

@@ -10,12 +10,13 @@ use url::Url;
 
 use crate::config::Site;
 use crate::edition::{Content, Edition};
-use crate::notice::shown::shown;
+use crate::notice::date::DateKey;
+use crate::notice::shown::shown_for;
 use crate::notice::{Event, Kind, Notice, Status, markdown};
 use crate::render::email::{Error, Sender};
 use crate::render::facts::{self, Fact, Piece};
 use crate::render::words::{Words, upper_first};
-use crate::revision::{Change, Difference, Revision};
+use crate::revision::{Change, DateName, Difference, Revision};
 use crate::schedule::reminder::Before;
 use crate::schedule::zone::Moment;
 
@@ -107,7 +108,7 @@ pub struct EventView<'a> {
     date: String,
     /// `9:00 AM to 11:00 AM EDT`, each time held together.
     time: String,
-    /// `Tue Jul 10, 9:00 AM`
+    /// `Tue Jul 10, 9:00 AM`, and how many more dates there are.
     short: String,
     /// `8:30 AM EDT`, or a whole date when that is on another day.
     gather: Option<String>,
@@ -180,9 +181,13 @@ pub fn view<'a>(
     })
 }
 
-/// Each member's notice with what may be seen of it at `now`.
-pub fn visible<'r>(revisions: &[&'r Revision], now: DateTime<Utc>) -> Vec<Cow<'r, Notice>> {
-    revisions.iter().map(|revision| shown(revision.notice(), now)).collect()
+/// Each member's notice with what may be seen of it at `now`; of one of several dates when and where of that.
+pub fn visible<'r>(
+    revisions: &[&'r Revision],
+    date: Option<&DateKey>,
+    now: DateTime<Utc>,
+) -> Vec<Cow<'r, Notice>> {
+    revisions.iter().map(|revision| shown_for(revision.notice(), date, now)).collect()
 }
 
 /// `rtl` for a language that is written from right to left, else `ltr`; a script subtag decides.
@@ -257,7 +262,7 @@ fn of_event<'a>(words: &Words, event: &'a Event) -> EventView<'a> {
         weekday: words.weekday(starts.wall.weekday()).to_owned(),
         date: words.date_held(starts.wall),
         time: upper_first(&time(words, starts, event.ends.as_ref())),
-        short: words.moment_short(starts.wall),
+        short: short(words, event),
         gather: event.assemble_at.as_ref().map(|moment| clock_after(words, moment, starts)),
         place: place
             .map(|place| Cow::from(place.name.as_str()))
@@ -269,6 +274,17 @@ fn of_event<'a>(words: &Words, event: &'a Event) -> EventView<'a> {
         status_sentence: words.status_sentence(event.status),
         status_note: event.status_note.as_deref(),
     }
+}
+
+// Of several dates, that there are more.
+fn short(words: &Words, event: &Event) -> String {
+    let moment = words.moment_short(event.starts.wall);
+    let later = event.later_dates();
+    if later == 0 {
+        return moment;
+    }
+    let more = words.tell("and-more-dates", [("count", later.into())]);
+    words.tell("moment-and-more", [("moment", moment.into()), ("more", more.into())])
 }
 
 // The zone is said once when it is the same.
@@ -305,7 +321,14 @@ fn of_fact(fact: Fact) -> FactView {
 
 fn of_reminder(words: &Words, edition: &Edition, notice: &Notice) -> String {
     match (&edition.content, notice.event()) {
-        (Content::Reminder(_, before), Some(event)) => lead(words, before, edition.due_at, &event.starts),
+        (Content::Reminder(_, date, before), Some(event)) => {
+            let lead = lead(words, before, edition.due_at, &event.starts);
+            let day = words.day(event.starts.wall);
+            match date {
+                Some(_) => words.tell("lead-of-date", [("lead", lead.into()), ("date", day.into())]),
+                None => lead,
+            }
+        }
         (
             Content::Reminder(..)
             | Content::Issue { .. }
@@ -347,10 +370,31 @@ fn of_change(words: &Words, change: &Change) -> ChangeView {
     let differences = &change.differences;
     let is_off = differences.iter().any(Difference::says_it_is_off);
     ChangeView {
-        label: words.say(change_label(differences)),
+        label: label_of(words, differences),
         sentences: differences.iter().map(|difference| words.difference(difference)).collect(),
         is_off,
-        is_of_time: !is_off && differences.iter().any(|difference| label(difference) == NEW_TIME),
+        is_of_time: !is_off && differences.iter().any(|it| it.date().is_none() && label(it) == NEW_TIME),
+    }
+}
+
+// Which of several dates it is of has to be said, or who goes to another one stays at home.
+fn label_of(words: &Words, differences: &[Difference]) -> String {
+    let dates: Vec<&DateName> = differences.iter().filter_map(Difference::date).collect();
+    let facts = differences.iter().filter(|difference| difference.is_of_facts());
+    match dates[..] {
+        [] => words.say(change_label(differences)),
+        [first, ..] if dates.len() == facts.clone().count() && dates.iter().all(|date| *date == first) => {
+            let of_date: Vec<Difference> =
+                facts.map(|it| it.of_date(Some(&first.key)).unwrap_or(it).clone()).collect();
+            let change = words.say(change_label(&of_date));
+            let date = words.moment_short(first.starts.wall);
+            words.tell("change-of-date", [("change", change.into()), ("date", date.into())])
+        }
+        // What is of all of them is said before what is of some.
+        _ => match differences.iter().find(|difference| difference.says_it_is_off()) {
+            Some(difference) => words.say(label(difference)),
+            None => words.say("change-dates"),
+        },
     }
 }
 
@@ -393,6 +437,9 @@ fn label(difference: &Difference) -> &'static str {
         Difference::MeetingPoint { was: None, is: Some(_) } => "change-meeting-point-announced",
         Difference::MeetingPoint { is: None, .. } => "change-meeting-point-withdrawn",
         Difference::MeetingPoint { .. } => "change-meeting-point",
+        Difference::Of(_, of_date) => label(of_date),
+        Difference::Added(_) => "change-date-added",
+        Difference::Removed(_) => "change-date-removed",
         Difference::Said(_) => "change-other",
         Difference::Withdrawn(_) => "change-withdrawn",
         Difference::Restored => "change-restored",

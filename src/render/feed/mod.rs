@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::config::Site;
 use crate::notice::shown::shown;
-use crate::notice::{KindName, Notice, NoticeId, picture};
+use crate::notice::{Event, KindName, Notice, NoticeId, picture};
 use crate::render::facts;
 use crate::render::site::Picture;
 use crate::render::words::Words;
@@ -369,7 +369,7 @@ fn categories(site: &Site, words: &Words, notice: &Notice) -> Vec<Category> {
     let kind = notice.kind_name();
     let mut categories = vec![category("kinds/", kind.as_str(), &words.kind_singular(kind))];
     // A filter in a reader can wait for a change that way.
-    let status = notice.event().map(|event| event.status);
+    let status = notice.event().map(Event::status_of_all);
     if let Some((status, prefix)) = status.and_then(|status| Some((status, words.status_prefix(status)?))) {
         categories.push(category("status/", status.as_str(), &prefix));
     }

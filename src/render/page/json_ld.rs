@@ -5,6 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::config::Site;
+use crate::notice::date::Date;
 use crate::notice::{Event, Kind, Notice, Place, Status};
 use crate::render::page::image_address;
 use crate::revision::Revision;
@@ -20,21 +21,50 @@ pub fn of(site: &Site, revision: &Revision, notice: &Notice) -> String {
 }
 
 fn of_event(site: &Site, revision: &Revision, notice: &Notice, event: &Event) -> Value {
-    let mut it = common(site, revision, notice, "Event");
+    let mut it = common(site, revision, notice, if event.dates.is_empty() { "Event" } else { "EventSeries" });
     it.insert("name".to_owned(), json!(notice.title));
-    it.insert("startDate".to_owned(), json!(event.starts.rfc3339()));
-    it.insert("eventStatus".to_owned(), json!(format!("https://schema.org/{}", event_status(event.status))));
-    it.insert("eventAttendanceMode".to_owned(), json!("https://schema.org/OfflineEventAttendanceMode"));
-    insert(&mut it, "endDate", event.ends.as_ref().map(|end| json!(end.rfc3339())));
-    let previous = revision.previous_start().filter(|_| is_at_another_time(event.status));
-    insert(&mut it, "previousStartDate", previous.map(|start| json!(start.rfc3339())));
-    insert(&mut it, "location", event.place.as_ref().map(place));
+    let (starts, ends, status) = match (&event.dates[..], event.dates.last()) {
+        ([first, ..], Some(last)) => (&first.starts, last.ends.as_ref(), event.status_of_all()),
+        (_, _) => (&event.starts, event.ends.as_ref(), event.status),
+    };
+    let times = (starts, ends, status, event.place.as_ref());
+    insert_times(&mut it, times, revision.previous_start(None));
+    let dates: Vec<Value> = event.dates.iter().map(|date| of_date(site, revision, notice, date)).collect();
+    insert(&mut it, "subEvent", filled(dates));
     insert(&mut it, "organizer", filled(organizers(notice, event)));
     let sponsors: Vec<Value> = event.cosponsors.iter().map(|party| organization(&party.name)).collect();
     insert(&mut it, "sponsor", filled(sponsors));
     let series = notice.campaign.as_ref().map(|name| json!({ "@type": "EventSeries", "name": name }));
     insert(&mut it, "superEvent", series);
     Value::Object(it)
+}
+
+// schema.org knows an event within a series by its own identity, name and place.
+fn of_date(site: &Site, revision: &Revision, notice: &Notice, date: &Date) -> Value {
+    let mut it = Map::new();
+    let key = Some(&date.key);
+    it.insert("@type".to_owned(), json!("Event"));
+    it.insert("@id".to_owned(), json!(revision.tag_uri_of(key, &site.tag_domain, &site.zone)));
+    it.insert("name".to_owned(), json!(notice.title));
+    it.insert("url".to_owned(), json!(site.notice_address(&notice.id)));
+    insert(&mut it, "description", date.note.as_ref().map(|note| json!(note)));
+    let times = (&date.starts, date.ends.as_ref(), date.status, date.place.as_ref());
+    insert_times(&mut it, times, revision.previous_start(key));
+    Value::Object(it)
+}
+
+fn insert_times(
+    it: &mut Map<String, Value>,
+    (starts, ends, status, at): (&Moment, Option<&Moment>, Status, Option<&Place>),
+    previous: Option<&Moment>,
+) {
+    it.insert("startDate".to_owned(), json!(starts.rfc3339()));
+    it.insert("eventStatus".to_owned(), json!(format!("https://schema.org/{}", event_status(status))));
+    it.insert("eventAttendanceMode".to_owned(), json!("https://schema.org/OfflineEventAttendanceMode"));
+    insert(it, "endDate", ends.map(|end| json!(end.rfc3339())));
+    let previous = previous.filter(|_| is_at_another_time(status));
+    insert(it, "previousStartDate", previous.map(|start| json!(start.rfc3339())));
+    insert(it, "location", at.map(place));
 }
 
 fn of_article(site: &Site, revision: &Revision, notice: &Notice) -> Value {

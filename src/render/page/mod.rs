@@ -347,7 +347,7 @@ fn error_page(frame: &Frame<'_>, template: &str, title: &str) -> Result<String, 
 }
 
 fn is_postponed(revision: &Revision) -> bool {
-    revision.notice().event().is_some_and(|event| event.status == Status::Postponed)
+    revision.notice().event().is_some_and(|event| event.status_of_all() == Status::Postponed)
 }
 
 impl Index<'_> {
@@ -440,6 +440,8 @@ struct EventEntry {
     status: &'static str,
     status_prefix: Option<String>,
     takes_place: bool,
+    /// `and 3 more dates`, of one with several.
+    more_dates: Option<String>,
 }
 
 /// A moment for machines and for people.
@@ -594,6 +596,7 @@ fn entry(frame: &Frame<'_>, revision: &Revision, now: DateTime<Utc>) -> Entry {
 }
 
 fn event_entry(words: &Words, event: &Event) -> EventEntry {
+    let later = event.later_dates();
     let wall = event.starts.wall;
     EventEntry {
         starts: Time { machine: event.starts.rfc3339(), text: words.span(event) },
@@ -607,6 +610,7 @@ fn event_entry(words: &Words, event: &Event) -> EventEntry {
         status: event.status.as_str(),
         status_prefix: words.status_prefix(event.status),
         takes_place: event.status.takes_place(),
+        more_dates: (later > 0).then(|| words.tell("and-more-dates", [("count", later.into())])),
     }
 }
 

@@ -5,6 +5,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::notice::date::Date;
 use crate::notice::shown::shown;
 use crate::notice::{Event, Kind, KindName, Lineage, Notice, Provenance, Status};
 use crate::render::facts::{self, Fact, Piece, Value};
@@ -38,8 +39,9 @@ const LINEAGE: &str = "fact-lineage";
 /// The fact whose links are named by their languages.
 const TRANSLATIONS: &str = "fact-translations";
 
-/// The facts that stand in the panel of an action, or in its banner.
-const IN_PANEL: [&str; 5] = ["fact-when", "fact-where", "fact-meeting-point", "fact-gather", "fact-status"];
+/// The facts that stand in the panel of an action, in its banner or among its dates.
+const IN_PANEL: [&str; 6] =
+    ["fact-when", "fact-where", "fact-meeting-point", "fact-gather", "fact-status", "fact-dates"];
 
 /// The page of a notice.
 pub fn page(
@@ -132,6 +134,25 @@ struct EventView<'a> {
     takes_place: bool,
     is_over: bool,
     calendar: String,
+    /// Each of several; what stands above is of the one at hand.
+    dates: Vec<DateView<'a>>,
+}
+
+/// One of several dates.
+#[derive(Serialize)]
+struct DateView<'a> {
+    uid: String,
+    starts: Time,
+    ends: Option<Time>,
+    /// `CANCELLED`; none when it is as first said.
+    status: Option<String>,
+    note: Option<&'a str>,
+    gather: Option<String>,
+    /// Where, when that is not where the date at hand is.
+    place: Option<String>,
+    meeting_point: Option<&'a str>,
+    takes_place: bool,
+    is_over: bool,
 }
 
 #[derive(Serialize)]
@@ -198,7 +219,7 @@ fn view<'a>(
         updated: (revision.sequence > 0)
             .then(|| time(words, &Moment::from_instant(revision.updated_at, site.zone.clone()))),
         banner: notice.event().and_then(|event| banner(frame, revision, notice, event)),
-        event: notice.event().map(|event| event_view(frame, notice, event, now)),
+        event: notice.event().map(|event| event_view(frame, revision, event, now)),
         facts: fact_views(frame, notice, related),
         history: history(frame, revision, notice),
         next: links(frame, &related.next),
@@ -234,8 +255,11 @@ fn notice_frame<'a>(frame: &Frame<'a>, notice: &Notice) -> FrameView<'a> {
 
 // An action that takes place as first said needs none, unless the author notes something.
 fn banner(frame: &Frame<'_>, revision: &Revision, notice: &Notice, event: &Event) -> Option<Banner> {
-    let is_changed = event.status != Status::Scheduled || !revision.changes.is_empty();
-    if !is_changed && event.status_note.is_none() {
+    let status = event.status_of_all();
+    // What is said of one date stands at that date.
+    let note = event.status_note.clone().filter(|_| event.dates.is_empty() || !status.takes_place());
+    let is_changed = status != Status::Scheduled || !revision.changes.is_empty();
+    if !is_changed && note.is_none() {
         return None;
     }
     let words = frame.words;
@@ -244,10 +268,10 @@ fn banner(frame: &Frame<'_>, revision: &Revision, notice: &Notice, event: &Event
         .changes
         .last()
         .and_then(|change| change.differences.iter().find_map(Difference::status_before));
-    let sentence = status_was
-        .map_or_else(|| words.status_sentence(event.status), |was| words.status_change(was, event.status));
+    let sentence =
+        status_was.map_or_else(|| words.status_sentence(status), |was| words.status_change(was, status));
     let changes: Vec<String> = latest.into_iter().filter(|line| *line != sentence).collect();
-    let headline = match event.status {
+    let headline = match status {
         // Whoever changed the time need not have called it rescheduled.
         Status::Scheduled if !changes.is_empty() && status_was.is_none() => {
             words.say("what-was-announced-has-changed")
@@ -255,16 +279,16 @@ fn banner(frame: &Frame<'_>, revision: &Revision, notice: &Notice, event: &Event
         Status::Scheduled | Status::Postponed => sentence,
         Status::Cancelled => words.say("status-cancelled"),
         Status::Moved | Status::Rescheduled => {
-            let status = words.status_prefix(event.status).unwrap_or_default();
+            let status = words.status_prefix(status).unwrap_or_default();
             words.tell("status-and-sentence", [("status", status.into()), ("sentence", sentence.into())])
         }
     };
-    Some(Banner { status: event.status.as_str(), headline, note: event.status_note.clone(), changes })
+    Some(Banner { status: status.as_str(), headline, note, changes })
 }
 
 fn event_view<'a>(
     frame: &Frame<'_>,
-    notice: &'a Notice,
+    revision: &Revision,
     event: &'a Event,
     now: DateTime<Utc>,
 ) -> EventView<'a> {
@@ -294,7 +318,32 @@ fn event_view<'a>(
         no_place: event.has_place_to_come,
         takes_place: event.status.takes_place(),
         is_over: event.ends_or_assumed_at() <= now,
-        calendar: frame.href(&format!("notices/{}/event.ics", notice.id)),
+        calendar: frame.href(&format!("notices/{}/event.ics", revision.id())),
+        dates: event.dates.iter().map(|date| date_view(frame, revision, event, date, now)).collect(),
+    }
+}
+
+fn date_view<'a>(
+    frame: &Frame<'_>,
+    revision: &Revision,
+    event: &Event,
+    date: &'a Date,
+    now: DateTime<Utc>,
+) -> DateView<'a> {
+    let (site, words, at_date) = (frame.site, frame.words, event.at_date(date));
+    let is_there = date.place == event.place;
+    let meeting_point = date.place.as_ref().and_then(|place| place.meeting_point.as_deref());
+    DateView {
+        uid: revision.tag_uri_of(Some(&date.key), &site.tag_domain, &site.zone),
+        starts: Time { machine: date.starts.rfc3339(), text: words.span(&at_date) },
+        ends: date.ends.as_ref().map(|ends| time(words, ends)),
+        status: words.status_prefix(date.status),
+        note: date.note.as_deref(),
+        gather: date.assemble_at.as_ref().map(|moment| words.clock(moment)),
+        place: facts::place_line(words, &at_date).filter(|_| !is_there),
+        meeting_point: meeting_point.filter(|_| !is_there),
+        takes_place: date.status.takes_place(),
+        is_over: date.dated().ends_or_assumed_at() <= now,
     }
 }
 

@@ -168,7 +168,7 @@ impl Card {
             changes_at: next_change_of(revision, now),
             key: key(revision, now),
             kind: notice.kind_name(),
-            span: event.map(|event| Span { starts_at: event.starts.at, ahead_until: ahead(event) }),
+            span: event.map(|event| Span { starts_at: starts_at(event, now), ahead_until: ahead(event) }),
             tags: distinct(&notice.tags).cloned().collect(),
             references,
             named,
@@ -214,10 +214,9 @@ impl Times {
 
 pub(super) fn next_change_of(revision: &Revision, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let notice = revision.notice();
-    let phases = notice.event().map(|event| PHASES.map(|phase| event.ends_or_assumed_at() + phase));
+    let dates = notice.event().into_iter().flat_map(Event::dated);
+    let phases = dates.flat_map(|dated| PHASES.map(|phase| dated.ends_or_assumed_at() + phase));
     phases
-        .into_iter()
-        .flatten()
         .chain([revision.updated_at + feed::RECENT])
         .chain(revision.withdrawn_at().into_iter().flat_map(|at| [at + feed::RECENT, at + TOMBSTONE_KEPT]))
         .filter(|at| *at > after)
@@ -236,10 +235,12 @@ fn key(revision: &Revision, now: DateTime<Utc>) -> u64 {
     leads_to(notice).count().hash(&mut hasher);
     // Between two changes by itself a notice shows the same, and the next one names the span between.
     if let Some(event) = notice.event() {
-        let end = event.ends_or_assumed_at();
-        PHASES.iter().filter(|phase| end + **phase <= now).count().hash(&mut hasher);
-        // A newer version of the zones may move what a person wrote.
-        (event.starts.at, end).hash(&mut hasher);
+        for dated in event.dated() {
+            let end = dated.ends_or_assumed_at();
+            PHASES.iter().filter(|phase| end + **phase <= now).count().hash(&mut hasher);
+            // A newer version of the zones may move what a person wrote.
+            (dated.starts.at, end).hash(&mut hasher);
+        }
     }
     (shown::next_change(notice, now), withdrawn(revision, now)).hash(&mut hasher);
     hasher.finish()
@@ -258,11 +259,17 @@ fn withdrawn(revision: &Revision, now: DateTime<Utc>) -> Option<Withdrawn> {
 }
 
 fn ahead_until(event: &Event) -> DateTime<Utc> {
-    let end = event.ends_or_assumed_at();
-    match event.status {
-        Status::Postponed => end + POSTPONED_KEPT,
-        Status::Scheduled | Status::Moved | Status::Rescheduled | Status::Cancelled => end,
-    }
+    let until = event.dated().map(|dated| match dated.status {
+        Status::Postponed => dated.ends_or_assumed_at() + POSTPONED_KEPT,
+        Status::Scheduled | Status::Moved | Status::Rescheduled | Status::Cancelled => {
+            dated.ends_or_assumed_at()
+        }
+    });
+    until.max().unwrap_or(event.starts.at)
+}
+
+fn starts_at(event: &Event, now: DateTime<Utc>) -> DateTime<Utc> {
+    event.date_at_hand(now).map_or(event.starts.at, |date| date.starts.at)
 }
 
 fn distinct(tags: &[Tag]) -> impl Iterator<Item = &Tag> {

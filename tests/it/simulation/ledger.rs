@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use handbill::delivery::{Next, State};
 use handbill::edition::{Audience, Content, Edition, EditionId, Lane};
 use handbill::notice::NoticeId;
+use handbill::notice::date::DateKey;
 use handbill::plan::{Entry, History, Step};
 use handbill::revision::{Difference, Draft, Revision};
 
@@ -137,27 +138,20 @@ impl Ledger {
             revised_at: revision.revised_at,
         };
         self.revisions.entry((revision.id().clone(), revision.number)).or_insert(stored);
-        let overtaken = revision.change().is_some_and(|change| {
-            change.differences.iter().any(|difference| match difference {
-                Difference::Status { is, .. } => !is.takes_place(),
-                Difference::Time { .. } => true,
-                Difference::End { .. }
-                | Difference::Assembly { .. }
-                | Difference::Place { .. }
-                | Difference::MeetingPoint { .. }
-                | Difference::Said(_)
-                | Difference::Restored => false,
-                Difference::Withdrawn(_) => true,
-            })
-        });
-        if !overtaken {
-            return;
+        let differences = revision.change().map_or(&[][..], |change| &change.differences);
+        for difference in differences.iter().filter(|difference| overtakes(difference)) {
+            self.drop_reminders(revision, difference.date().map(|date| &date.key));
         }
+    }
+
+    // Of one date of several, or of all of the notice.
+    fn drop_reminders(&mut self, revision: &Revision, date: Option<&DateKey>) {
         for (key, delivery) in &mut self.deliveries {
             let edition = self.editions[key.0].sent.as_ref();
             let is_reminder = edition.is_some_and(|edition| match &edition.content {
-                Content::Reminder(member, _) => {
-                    member.notice == *revision.id() && member.number < revision.number
+                Content::Reminder(member, of, _) => {
+                    let is_of_it = date.is_none() || of.as_ref() == date;
+                    member.notice == *revision.id() && member.number < revision.number && is_of_it
                 }
                 Content::Issue { .. }
                 | Content::Alert(_)
@@ -338,3 +332,18 @@ pub fn is_open(state: State) -> bool {
 }
 
 pub const LANES: [(i64, Option<Lane>); 3] = [(0, Some(Lane::Urgent)), (1, Some(Lane::Bulk)), (2, None)];
+
+fn overtakes(difference: &Difference) -> bool {
+    match difference {
+        Difference::Status { is, .. } => !is.takes_place(),
+        Difference::Time { .. } | Difference::Withdrawn(_) | Difference::Removed(_) => true,
+        Difference::Of(_, of_date) => overtakes(of_date),
+        Difference::End { .. }
+        | Difference::Assembly { .. }
+        | Difference::Place { .. }
+        | Difference::MeetingPoint { .. }
+        | Difference::Added(_)
+        | Difference::Said(_)
+        | Difference::Restored => false,
+    }
+}

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Timelike, Utc};
 
-use handbill::notice::{Event, Notice, NoticeId, Notify, Status};
+use handbill::notice::date::Date;
+use handbill::notice::{Notice, NoticeId, Notify, Place, Status};
 use handbill::revision::Draft;
 use handbill::schedule::zone::{Moment, Zone};
 
@@ -13,6 +14,9 @@ use crate::simulation::service::Look;
 use crate::simulation::world::{Line, Outlet, World, span_text};
 
 type At = DateTime<Utc>;
+
+/// By outlet and date: when each reminder is due, how near it is to the start, and its key.
+type Reminders = BTreeMap<(String, String), Vec<(At, i64, String)>>;
 
 pub struct Model<'w> {
     world: &'w World,
@@ -31,24 +35,35 @@ struct Known {
     /// When it came here, and the date that it bears.
     appeared: At,
     dated: At,
-    /// Since when it is known to take place at its time.
-    stands_since: At,
+    /// Since when each date is known to take place at its time; the only one is called "".
+    stand_since: BTreeMap<String, At>,
     was_ever_on: bool,
     /// When this state of it came here, a reveal included.
     revised: At,
-    /// By outlet: when each reminder is due, how near it is to the start, and its key.
-    reminders: BTreeMap<String, Vec<(At, i64, String)>>,
+    reminders: Reminders,
+}
+
+/// One date as people go there.
+#[derive(Clone, PartialEq)]
+struct Gathering {
+    start: Moment,
+    ends: Option<At>,
+    over_at: At,
+    status: Status,
+    place: Option<(String, Option<String>)>,
+    is_elsewhere: bool,
 }
 
 struct News {
     id: NoticeId,
     at: At,
     is_news: bool,
-    old_start: Option<At>,
     /// Whether lists hear of the change, and whether targets do.
     hear: (bool, bool),
     /// Whether it is of what people go by, which is of no use after the start.
     is_of_facts: bool,
+    /// The last start of what changed, said before or now.
+    last_start: Option<At>,
 }
 
 impl<'w> Model<'w> {
@@ -103,9 +118,9 @@ impl<'w> Model<'w> {
                 id: id.clone(),
                 at: now,
                 is_news: true,
-                old_start: None,
                 hear: (false, false),
                 is_of_facts: false,
+                last_start: None,
             };
             let is_withdrawn = draft.notice.withdrawn.is_some();
             let on = status(&draft.notice) != Some(Status::Cancelled) && !is_withdrawn;
@@ -121,7 +136,10 @@ impl<'w> Model<'w> {
                         sequence: 0,
                         appeared: news.at,
                         dated: embargo.map_or(news.at, |embargo| embargo.min(news.at)),
-                        stands_since: news.at,
+                        stand_since: gatherings(&draft.notice)
+                            .into_keys()
+                            .map(|key| (key, news.at))
+                            .collect(),
                         was_ever_on: on,
                         revised: if is_revealed { now } else { news.at },
                         reminders: BTreeMap::new(),
@@ -136,30 +154,36 @@ impl<'w> Model<'w> {
                         continue;
                     }
                     news.at = revealed.filter(|at| *at > planned_until).unwrap_or(now);
-                    let (old, new) = (known.draft.notice.event(), draft.notice.event());
                     let was_withdrawn = known.draft.notice.withdrawn.is_some();
                     let turns = was_withdrawn != is_withdrawn;
                     let stands = !was_withdrawn && !is_withdrawn;
-                    let seen = known.revised;
-                    news.is_of_facts = stands
-                        && old.zip(new).is_some_and(|(old, new)| facts(old, seen) != facts(new, news.at));
+                    let before = gatherings_at(&known.draft.notice, known.revised);
+                    let changed = match stands {
+                        true => changed((&known.draft.notice, before), &draft.notice, news.at, known.revised),
+                        false => BTreeMap::new(),
+                    };
                     let said = stands
                         && draft.notice.changed.is_some()
                         && draft.notice.changed != known.draft.notice.changed;
-                    let is_material = turns || news.is_of_facts || said;
+                    let is_material = turns || !changed.is_empty() || said;
                     let wish = draft.notice.notify.filter(|_| is_edited);
                     let is_told = match wish {
                         Some(Notify::Silent) => false,
                         Some(Notify::Alert) => is_material,
-                        None => news.is_of_facts,
+                        None => !changed.is_empty(),
                     };
                     news.hear = (is_told, is_told || turns);
-                    news.is_of_facts &= !said;
+                    news.is_of_facts = !changed.is_empty() && !said;
+                    news.last_start = changed.values().map(|change| change.last_start).max();
                     news.is_news = !known.was_ever_on && on;
-                    news.old_start = old.map(|event| event.starts.at);
-                    let restarts = stands && old.zip(new).is_some_and(|(old, new)| stands_anew(old, new));
-                    if restarts || was_withdrawn && !is_withdrawn {
-                        known.stands_since = news.at;
+                    for (key, _) in changed.iter().filter(|(_, change)| change.is_anew) {
+                        known.stand_since.insert(key.clone(), news.at);
+                    }
+                    for key in gatherings(&draft.notice).into_keys() {
+                        if was_withdrawn && !is_withdrawn {
+                            known.stand_since.insert(key.clone(), news.at);
+                        }
+                        known.stand_since.entry(key).or_insert(news.at);
                     }
                     known.number += 1;
                     known.sequence += u32::from(is_material);
@@ -189,7 +213,7 @@ impl<'w> Model<'w> {
         if known.dated <= self.world.from {
             return;
         }
-        let start = notice.event().map(|event| event.starts.at);
+        let last = gatherings(notice).values().map(|date| date.start.at).max();
         let member = format!("{}.{}", news.id, known.number);
         let mut found = Vec::new();
         for outlet in &self.world.lists {
@@ -201,14 +225,14 @@ impl<'w> Model<'w> {
                 && is_at_once
                 && takes(outlet, notice)
             {
-                let until = start.unwrap_or(news.at + TimeDelta::days(7));
+                let until = last.unwrap_or(news.at + TimeDelta::days(7));
                 let soonest = news.at.max(now);
                 let waits_until = self.awake(outlet, soonest, soonest, until);
                 let due = if waits_until == soonest { news.at } else { waits_until };
                 found.push((format!("alert/{name}/{}", news.id), name, due, until));
             } else if !news.is_news && hears && told.contains(&(name.clone(), news.id.clone())) {
                 let week = news.at + TimeDelta::days(7);
-                let until = if news.is_of_facts { start.max(news.old_start).unwrap() } else { week };
+                let until = if news.is_of_facts { news.last_start.unwrap() } else { week };
                 let key = format!("correction/{name}/{}/{}", news.id, known.sequence);
                 found.push((key, name, news.at, until));
             }
@@ -260,7 +284,7 @@ impl<'w> Model<'w> {
         let mut members: Vec<(At, &NoticeId, u32)> = Vec::new();
         for (id, known) in &self.known {
             let notice = &*known.draft.notice;
-            let is_over = notice.event().is_some_and(|event| over_at(event) <= goes);
+            let is_over = over_at(notice).is_some_and(|over_at| over_at <= goes);
             let is_cancelled = status(notice) == Some(Status::Cancelled) || notice.withdrawn.is_some();
             let is_in_time = known.appeared <= *at && known.appeared > self.since[name];
             let is_carried = self.carried.contains(&(name.clone(), id.clone()));
@@ -286,18 +310,31 @@ impl<'w> Model<'w> {
 
     fn remind(&mut self, outlet: &Outlet, id: &NoticeId, look: &Look, lines: &mut Vec<String>) {
         let known = &self.known[id];
-        let Some(event) = known.draft.notice.event() else { return };
         let is_withdrawn = known.draft.notice.withdrawn.is_some();
-        let is_on = !matches!(event.status, Status::Cancelled | Status::Postponed) && !is_withdrawn;
-        if !is_on || known.dated <= self.world.from || !takes(outlet, &known.draft.notice) {
+        if is_withdrawn || known.dated <= self.world.from || !takes(outlet, &known.draft.notice) {
             return;
         }
-        let start = event.starts.at;
+        for (key, date) in gatherings(&known.draft.notice) {
+            if !matches!(date.status, Status::Cancelled | Status::Postponed) {
+                self.remind_of(outlet, id, (&key, date.start.at), look, lines);
+            }
+        }
+    }
+
+    fn remind_of(
+        &mut self,
+        outlet: &Outlet,
+        id: &NoticeId,
+        (date, start): (&str, At),
+        look: &Look,
+        lines: &mut Vec<String>,
+    ) {
+        let known = &self.known[id];
         let member = format!("{id}.{}", known.number);
         let is_open = |(at, _, key): &&(At, i64, String)| {
-            *at > look.planned_until && *at > known.stands_since && !self.settled.contains(key)
+            *at > look.planned_until && *at > known.stand_since[date] && !self.settled.contains(key)
         };
-        let of_outlet = known.reminders.get(&outlet.name).into_iter().flatten();
+        let of_outlet = known.reminders.get(&(outlet.name.clone(), date.to_owned())).into_iter().flatten();
         let mut open: Vec<(At, i64, String)> = of_outlet.filter(is_open).cloned().collect();
         open.sort();
         let mut due: Vec<_> = open.iter().filter(|(at, ..)| *at <= look.now).cloned().collect();
@@ -316,19 +353,24 @@ impl<'w> Model<'w> {
         }
     }
 
-    fn reminders(&self, id: &NoticeId) -> BTreeMap<String, Vec<(At, i64, String)>> {
+    fn reminders(&self, id: &NoticeId) -> Reminders {
         let known = &self.known[id];
-        let Some(event) = known.draft.notice.event() else { return BTreeMap::new() };
         let mut reminders = BTreeMap::new();
-        for outlet in &self.world.lists {
+        for (outlet, (key, date)) in
+            self.world.lists.iter().flat_map(|outlet| {
+                gatherings(&known.draft.notice).into_iter().map(move |date| (outlet, date))
+            })
+        {
+            let of = if key.is_empty() { String::new() } else { format!("/{key}") };
             let one = |span: &(i64, i64)| {
-                let asked = before(&event.starts, *span);
-                let at = self.awake(outlet, asked, known.stands_since, event.starts.at);
+                let asked = before(&date.start, *span);
+                let at = self.awake(outlet, asked, known.stand_since[&key], date.start.at);
                 // A day is farther than 24 hours, when both are the same.
                 let far = (span.0 * 86_400 + span.1) * 2 + i64::from(span.0 > 0);
-                (at, -far, format!("reminder/{}/{id}/{}", outlet.name, span_text(*span)))
+                (at, -far, format!("reminder/{}/{id}{of}/{}", outlet.name, span_text(*span)))
             };
-            reminders.insert(outlet.name.clone(), outlet.remind.iter().map(one).collect());
+            let all = outlet.remind.iter().map(one).collect();
+            reminders.insert((outlet.name.clone(), key), all);
         }
         reminders
     }
@@ -363,33 +405,136 @@ impl<'w> Model<'w> {
     }
 }
 
-fn status(notice: &Notice) -> Option<Status> {
-    notice.event().map(|event| event.status)
+// By the key of each date; the only one is called "".
+fn gatherings(notice: &Notice) -> BTreeMap<String, Gathering> {
+    gatherings_at(notice, At::MAX_UTC)
 }
 
-fn over_at(event: &Event) -> At {
-    event.ends.as_ref().map_or(event.starts.at + TimeDelta::hours(2), |ends| ends.at)
+fn is_shown(place: &Place, at: At) -> bool {
+    place.shown_from.as_ref().is_none_or(|from| from.at <= at)
 }
 
-type Facts = (At, String, Status, Option<At>, Option<(String, Option<String>)>);
-
-// What people go by, as it was shown at a moment.
-fn facts(event: &Event, at: At) -> Facts {
-    let place =
-        event.place.as_ref().filter(|place| place.shown_from.as_ref().is_none_or(|from| from.at <= at));
-    let place = place.map(|place| (place.name.clone(), place.meeting_point.clone()));
-    let end = event.ends.as_ref().map(|ends| ends.at);
-    (event.starts.at, event.starts.zone.name().to_owned(), event.status, end, place)
+fn place_at(place: Option<&Place>, at: At) -> Option<(String, Option<String>)> {
+    place.filter(|place| is_shown(place, at)).map(|place| (place.name.clone(), place.meeting_point.clone()))
 }
 
 fn hidden_until(notice: &Notice) -> Option<At> {
     notice.event()?.place.as_ref()?.shown_from.as_ref().map(|from| from.at)
 }
 
-fn stands_anew(old: &Event, new: &Event) -> bool {
-    let was_off = matches!(old.status, Status::Cancelled | Status::Postponed);
-    let moved = old.starts.at != new.starts.at || old.starts.zone.name() != new.starts.zone.name();
-    moved || was_off && old.status != new.status
+// The same with the places that were shown at a moment.
+fn gatherings_at(notice: &Notice, at: At) -> BTreeMap<String, Gathering> {
+    let Some(event) = notice.event() else { return BTreeMap::new() };
+    let gathering = |starts: &Moment, ends: Option<&Moment>, status, place: Option<&Place>, is_elsewhere| {
+        let ends = ends.map(|ends| ends.at);
+        Gathering {
+            start: starts.clone(),
+            ends,
+            over_at: ends.unwrap_or(starts.at + TimeDelta::hours(2)),
+            status,
+            place: place_at(place, at),
+            is_elsewhere,
+        }
+    };
+    if event.dates.is_empty() {
+        let only = gathering(&event.starts, event.ends.as_ref(), event.status, event.place.as_ref(), false);
+        return BTreeMap::from([(String::new(), only)]);
+    }
+    let one = |date: &Date| {
+        let place = date.place.as_ref();
+        let date_alone = gathering(&date.starts, date.ends.as_ref(), date.status, place, date.is_elsewhere);
+        (date.key.to_string(), date_alone)
+    };
+    event.dates.iter().map(one).collect()
+}
+
+fn status(notice: &Notice) -> Option<Status> {
+    let statuses: Vec<Status> = gatherings(notice).values().map(|date| date.status).collect();
+    status_of(&statuses)
+}
+
+fn status_of(statuses: &[Status]) -> Option<Status> {
+    let first = *statuses.first()?;
+    let is_off = |status: &Status| matches!(status, Status::Cancelled | Status::Postponed);
+    Some(match statuses {
+        same if same.iter().all(|status| *status == first) => first,
+        off if off.iter().all(is_off) => Status::Postponed,
+        _ => Status::Scheduled,
+    })
+}
+
+// Of several dates the last that is not cancelled.
+fn over_at(notice: &Notice) -> Option<At> {
+    let dates = gatherings(notice);
+    let ends = |is_kept: fn(&Gathering) -> bool| {
+        dates.values().filter(|date| is_kept(date)).map(|date| date.over_at).max()
+    };
+    ends(|date| date.status != Status::Cancelled).or_else(|| ends(|_| true))
+}
+
+/// What became of a date.
+struct Changed {
+    last_start: At,
+    is_anew: bool,
+}
+
+// By date, those of which people have to be told. What is over, before and now, is not told; the only date of an
+// action that has no other is told whenever it changes.
+fn changed(
+    (old, before): (&Notice, BTreeMap<String, Gathering>),
+    new: &Notice,
+    now: At,
+    seen: At,
+) -> BTreeMap<String, Changed> {
+    let after = gatherings_at(new, now);
+    let is_off = |date: &Gathering| matches!(date.status, Status::Cancelled | Status::Postponed);
+    let is_over = |date: Option<&Gathering>| date.is_none_or(|date| date.over_at <= now);
+    let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let mut changed = BTreeMap::new();
+    let facts = |date: &Gathering| {
+        let zone = date.start.zone.name().to_owned();
+        (date.start.at, zone, date.status, date.ends, date.place.clone())
+    };
+    for key in keys {
+        let (was, is) = (before.get(key), after.get(key));
+        if !key.is_empty() && is_over(was) && is_over(is) || was.map(facts) == is.map(facts) {
+            continue;
+        }
+        let last_start = was.into_iter().chain(is).map(|date| date.start.at).max().unwrap();
+        let is_anew = match (was, is) {
+            (Some(was), Some(is)) => {
+                let zones = (was.start.zone.name(), is.start.zone.name());
+                was.start.at != is.start.at || zones.0 != zones.1 || is_off(was) && was.status != is.status
+            }
+            (_, _) => true,
+        };
+        changed.insert(key.clone(), Changed { last_start, is_anew });
+    }
+    if is_of_all((old, &before, seen), (new, &after), &changed, now) {
+        // Whoever goes to any of them is told.
+        let starts = before.values().chain(after.values()).map(|date| date.start.at);
+        let last = starts.max().unwrap();
+        changed.values_mut().for_each(|change| change.last_start = last);
+    }
+    changed
+}
+
+// Whether it is said of all of them at once: where those are that name no place, or that all are off, or on again.
+fn is_of_all(
+    (old, before, seen): (&Notice, &BTreeMap<String, Gathering>, At),
+    (new, after): (&Notice, &BTreeMap<String, Gathering>),
+    changed: &BTreeMap<String, Changed>,
+    now: At,
+) -> bool {
+    let base = |notice: &Notice, at: At| place_at(notice.event().and_then(|event| event.place.as_ref()), at);
+    let is_there = |date: &&Gathering| !date.is_elsewhere && date.over_at > now;
+    let at_base = after.values().find(is_there);
+    let is_moved = at_base.is_some() && base(old, seen) != base(new, now);
+    let was = status_of(&before.values().map(|date| date.status).collect::<Vec<_>>());
+    let told = changed.keys().filter_map(|key| after.get(key));
+    let same = before.iter().filter(|(key, _)| !changed.contains_key(*key)).map(|(_, date)| date);
+    let is = status_of(&told.chain(same).map(|date| date.status).collect::<Vec<_>>());
+    is_moved || was != is
 }
 
 fn takes(outlet: &Outlet, notice: &Notice) -> bool {

@@ -209,15 +209,18 @@ pub fn corrections_reach_those_who_were_told(service: &Service<'_>) {
         for member in mail.numbers.iter().filter(|_| matches!(edition.content, Content::Reminder(..))) {
             assert!(!is_withdrawn(revisions[member]), "{} went to {}", edition.id, mail.person);
             let event = revisions[member].notice().event().unwrap();
+            let (status, starts) = match edition.content.date() {
+                Some(key) => event.date(key).map(|date| (date.status, &date.starts)).unwrap(),
+                None => (event.status, &event.starts),
+            };
             assert!(
-                event.status.takes_place(),
-                "{} went to {} for an action that is {:?}",
+                status.takes_place(),
+                "{} went to {} for an action that is {status:?}",
                 edition.id,
-                mail.person,
-                event.status
+                mail.person
             );
             assert_eq!(
-                event.starts.at, edition.expires_at,
+                starts.at, edition.expires_at,
                 "{} went to {} for another start",
                 edition.id, mail.person
             );

@@ -159,11 +159,19 @@ impl World {
             withdrawn: chance.one_in(25),
             said: 0,
             notify: None,
+            dates: Vec::new(),
+            dates_ever: 0,
         };
         if chance.one_in(2) {
             // Soon after it was written.
             let soon = at + TimeDelta::minutes(15 * chance.between(1, 600));
             facts.starts = floor(self.zone.to_wall(soon));
+        }
+        // Drawn last, so that a seed from before there were dates is nearly the same world.
+        if kind == "action" && chance.one_in(3) {
+            for _ in 0..chance.between(1, 4) {
+                facts.add_date(chance, self);
+            }
         }
         self.script.push((at, Happening::File(id.clone(), Some(self.draft(&id, &facts)))));
         for _ in 0..chance.pick(&[0, 0, 1, 2, 3, 6]) {
@@ -243,12 +251,68 @@ struct Facts {
     /// What is said of the latest edit; nothing at 0.
     said: i64,
     notify: Option<&'static str>,
+    /// Of an action that has several; each keeps its number as its key.
+    dates: Vec<DateFacts>,
+    /// How many it has ever had.
+    dates_ever: i64,
+}
+
+#[derive(Clone)]
+struct DateFacts {
+    key: i64,
+    starts: NaiveDateTime,
+    status: &'static str,
+    /// Of its own when not 0.
+    place: i64,
 }
 
 impl Facts {
+    fn add_date(&mut self, chance: &mut Chance, world: &World) {
+        let starts = if chance.one_in(2) {
+            world.wall(chance)
+        } else {
+            self.starts + TimeDelta::days(chance.between(0, 3))
+        };
+        let status = chance.pick(&["scheduled", "scheduled", "scheduled", "postponed", "cancelled"]);
+        let place = chance.pick(&[0, 0, 1]);
+        self.dates.push(DateFacts { key: self.dates_ever, starts, status, place });
+        self.dates_ever += 1;
+    }
+
+    fn edit_dates(&mut self, chance: &mut Chance, world: &World) {
+        let last = i64::try_from(self.dates.len()).unwrap() - 1;
+        let at = usize::try_from(chance.between(0, last)).unwrap();
+        match chance.between(0, 6) {
+            0 => self.add_date(chance, world),
+            1 if last > 0 => {
+                self.dates.remove(at);
+            }
+            2 => {
+                self.dates[at].starts = world.wall(chance);
+                self.dates[at].status = "rescheduled";
+            }
+            3 => self.dates[at].starts += TimeDelta::minutes(15 * chance.between(-200, 200)),
+            4 => self.dates[at].place = chance.between(0, 2),
+            _ => {
+                self.dates[at].status = chance.pick(&[
+                    "scheduled",
+                    "moved",
+                    "rescheduled",
+                    "postponed",
+                    "cancelled",
+                    "cancelled",
+                ]);
+            }
+        }
+    }
+
     fn edit(&mut self, chance: &mut Chance, world: &World) {
         // What was said of one edit is seldom left for the next.
         self.notify = self.notify.filter(|_| chance.one_in(4));
+        if !self.dates.is_empty() && chance.one_in(2) {
+            self.edit_dates(chance, world);
+            return;
+        }
         match chance.between(0, 13) {
             10 => self.withdrawn = !self.withdrawn,
             11 => {
@@ -305,11 +369,14 @@ impl Facts {
             text += &format!("notify = \"{notify}\"\n");
         }
         if self.kind == "action" {
-            text += &format!("starts = {}\nzone = \"{}\"\n", stamp(self.starts), self.zone);
-            text += &format!("status = \"{}\"\n", self.status);
-            if let Some(hours) = self.hours {
+            let times = |starts: NaiveDateTime| {
                 // An end that the clocks may skip or repeat, and yet after the start.
-                text += &format!("ends = {}\n", stamp(self.starts + TimeDelta::hours(hours + 1)));
+                let ends = |hours| format!("ends = {}\n", stamp(starts + TimeDelta::hours(hours + 1)));
+                format!("starts = {}\n{}", stamp(starts), self.hours.map_or(String::new(), ends))
+            };
+            text += &format!("zone = \"{}\"\nstatus = \"{}\"\n", self.zone, self.status);
+            if self.dates.is_empty() {
+                text += &times(self.starts);
             }
             text += &format!("[place]\nname = \"Square {}\"\n", self.place);
             if let Some(reveal_at) = self.reveal_at {
@@ -317,6 +384,13 @@ impl Facts {
             }
             if self.point > 0 {
                 text += &format!("meeting_point = \"Gate {}\"\n", self.point);
+            }
+            for date in &self.dates {
+                text += &format!("[[occurrence]]\nkey = \"d{}\"\nstatus = \"{}\"\n", date.key, date.status);
+                text += &times(date.starts);
+                if date.place > 0 {
+                    text += &format!("[occurrence.place]\nname = \"Yard {}\"\n", date.place);
+                }
             }
         }
         format!("{text}+++\nText {}.\n", self.text)
