@@ -365,7 +365,13 @@ impl Desk {
         let (answer, said) = self.get(&url, &guard).await;
         let now = self.courier.clock.now();
         let verdict = websub::verdict(&answer, &said, &challenge, request.attempts, now);
-        info!(topic = request.topic, mode = request.mode.word(), code = answer.code, ?verdict, "Verified.");
+        info!(
+            topic = request.topic,
+            mode = request.mode.word(),
+            code = answer.code,
+            ?verdict,
+            "Who asked was asked back."
+        );
         match verdict {
             Verdict::Confirmed => Done::Confirmed(request),
             Verdict::Refused => Done::Refused(request),
