@@ -16,7 +16,7 @@ use axum::http::Method;
 use axum::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Notify, watch};
-use tokio::task::{Id, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use url::Url;
@@ -30,7 +30,7 @@ use crate::deliver::{Counts, POSTS, REPAIR, RETRY};
 use crate::delivery::{self, Answer, Next, Outcome, Standing};
 use crate::ledger::Ledger;
 use crate::ledger::hex;
-use crate::ledger::hub::{Behind, Health, Untold, Unverified};
+use crate::ledger::hub::{Behind, Health, Taken, Untold, Unverified};
 use crate::subscriber::Key;
 use crate::websub::{self, After, Place, Verdict};
 
@@ -83,8 +83,8 @@ pub fn topics(manifest: &Manifest) -> Topics {
 
 // Under way at once. Those who failed before have places of their own, so that who never answers delays nobody else.
 const MOST_REQUESTS: usize = 8;
-const MOST_UPDATES: usize = 24;
-const MOST_FAILING: usize = 8;
+const MOST_UPDATES: usize = 48;
+const MOST_FAILING: usize = 16;
 const MOST_PINGS: usize = 4;
 
 // How soon a request that another process took is seen, and what is to be tried again.
@@ -159,7 +159,7 @@ impl Round {
                 }
             };
             tokio::select! {
-                Some(done) = self.works.join_next_with_id() => self.settle(done).await,
+                Some(first) = self.works.join_next_with_id() => self.settle(first).await,
                 Ok(()) = self.topics.changed() => {}
                 () = self.desk.courier.wake.notified() => {}
                 () = tokio::time::sleep(wait) => {}
@@ -278,19 +278,26 @@ impl Round {
         !self.hands.values().any(|other| other == hand)
     }
 
-    async fn settle(&mut self, done: Result<(Id, Done), tokio::task::JoinError>) {
-        let (id, done) = match done {
-            Ok((id, done)) => (id, Some(done)),
-            Err(err) => (err.id(), None),
-        };
-        if let Some(done) = done {
-            self.record(&done).await;
+    // With all the others that have ended: they share a commit.
+    async fn settle(&mut self, first: Result<(Id, Done), JoinError>) {
+        let mut ended = vec![first];
+        ended.extend(std::iter::from_fn(|| self.works.try_join_next_with_id()));
+        let (mut ids, mut done) = (Vec::new(), Vec::new());
+        for one in ended {
+            match one {
+                Ok((id, one)) => {
+                    ids.push(id);
+                    done.push(one);
+                }
+                Err(err) => ids.push(err.id()),
+            }
         }
-        self.hands.remove(&id);
+        self.record(&done).await;
+        self.hands.retain(|id, _| !ids.contains(id));
     }
 
     // Until it stands in the ledger: what is not written down would be sent again, and again.
-    async fn record(&self, done: &Done) {
+    async fn record(&self, done: &[Done]) {
         let courier = &self.desk.courier;
         while let Err(err) = self.try_to_record(done).await {
             error!(error = format!("{err:#}"), "What a subscriber answered could not be written down.");
@@ -301,27 +308,33 @@ impl Round {
         }
     }
 
-    async fn try_to_record(&self, done: &Done) -> anyhow::Result<()> {
+    // What stands there already is written once more without harm.
+    async fn try_to_record(&self, done: &[Done]) -> anyhow::Result<()> {
         let (ledger, now) = (&self.desk.courier.ledger, self.desk.courier.clock.now());
-        match done {
-            Done::Confirmed(request) => {
-                let due_at = self.has_changed(&request.topic, &request.etag, &request.etag).then_some(now);
-                ledger.verified(request, due_at, now).await
+        let mut taken = Vec::new();
+        for one in done {
+            match one {
+                Done::Confirmed(request) => {
+                    let due_at =
+                        self.has_changed(&request.topic, &request.etag, &request.etag).then_some(now);
+                    ledger.verified(request, due_at, now).await?;
+                }
+                Done::Refused(request) => ledger.refused(request).await?,
+                Done::VerifyAgain(request, at) => ledger.verify_again(request, *at).await?,
+                Done::Taken { behind, sent, seen } => {
+                    let due_at = self.has_changed(&behind.topic, sent, seen).then_some(now);
+                    taken.push(Taken { behind: behind.clone(), etag: sent.clone(), due_at });
+                }
+                Done::DeliverAgain(behind, at) => ledger.deliver_again(behind, *at).await?,
+                Done::Ended(behind) => ledger.end_subscription(behind).await?,
+                Done::Told { untold, seen } => {
+                    let due_at = self.has_changed(&untold.topic, seen, seen).then_some(now);
+                    ledger.told(untold, seen, due_at).await?;
+                }
+                Done::TellAgain(untold, at) => ledger.tell_again(untold, *at).await?,
             }
-            Done::Refused(request) => ledger.refused(request).await,
-            Done::VerifyAgain(request, at) => ledger.verify_again(request, *at).await,
-            Done::Taken { behind, sent, seen } => {
-                let due_at = self.has_changed(&behind.topic, sent, seen).then_some(now);
-                ledger.delivered(behind, sent, due_at).await
-            }
-            Done::DeliverAgain(behind, at) => ledger.deliver_again(behind, *at).await,
-            Done::Ended(behind) => ledger.end_subscription(behind).await,
-            Done::Told { untold, seen } => {
-                let due_at = self.has_changed(&untold.topic, seen, seen).then_some(now);
-                ledger.told(untold, seen, due_at).await
-            }
-            Done::TellAgain(untold, at) => ledger.tell_again(untold, *at).await,
         }
+        if taken.is_empty() { Ok(()) } else { ledger.delivered(&taken).await }
     }
 
     // Whether what is published is neither what was sent nor what was known when it was. Bytes that were newer than
@@ -352,7 +365,13 @@ impl Desk {
         let (answer, said) = self.get(&url, &guard).await;
         let now = self.courier.clock.now();
         let verdict = websub::verdict(&answer, &said, &challenge, request.attempts, now);
-        info!(topic = request.topic, mode = request.mode.word(), code = answer.code, ?verdict, "Verified.");
+        info!(
+            topic = request.topic,
+            mode = request.mode.word(),
+            code = answer.code,
+            ?verdict,
+            "Who asked was asked back."
+        );
         match verdict {
             Verdict::Confirmed => Done::Confirmed(request),
             Verdict::Refused => Done::Refused(request),

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use crate::ledger::{Ledger, instant, millis, rows_text, small};
+use crate::ledger::{BYTES, Ledger, hex, instant, millis, rows_text, small};
 use crate::websub::{Caps, Mode};
 
 /// A request to be written down.
@@ -65,6 +65,17 @@ pub struct Behind {
     pub delivered: String,
     /// Tries that failed since they last took something.
     pub failures: u32,
+}
+
+/// A subscriber took a document.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// Whose subscription.
+    pub behind: Behind,
+    /// The ETag of what they took.
+    pub etag: String,
+    /// When they are to be told of another that has come since.
+    pub due_at: Option<DateTime<Utc>>,
 }
 
 /// Another hub that has not been told that a document is another.
@@ -294,24 +305,23 @@ impl Ledger {
         rows.iter().map(behind).collect()
     }
 
-    /// They took the document of that ETag; `due_at` is when they are to be told of another that has come since.
-    pub async fn delivered(
-        &self,
-        behind: &Behind,
-        etag: &str,
-        due_at: Option<DateTime<Utc>>,
-    ) -> anyhow::Result<()> {
-        sqlx::query(
-            "UPDATE hub_subscription SET delivered = $3, due_at = $4, failures = 0
-             WHERE id = $1 AND sealed = $2",
-        )
-        .bind(behind.id)
-        .bind(behind.sealed.clone())
-        .bind(etag)
-        .bind(due_at.map_or(NEVER, millis))
-        .execute(&self.write)
-        .await
-        .context("write down who was told")?;
+    /// They took their documents, written down in one commit.
+    pub async fn delivered(&self, taken: &[Taken]) -> anyhow::Result<()> {
+        let rows: Vec<_> = taken
+            .iter()
+            .map(|one| (one.behind.id, hex(&one.behind.sealed), &one.etag, one.due_at.map_or(NEVER, millis)))
+            .collect();
+        let source =
+            self.dialect.rows(&[("id", "BIGINT"), ("sealed", BYTES), ("etag", "TEXT"), ("due_at", "BIGINT")]);
+        let statement = format!(
+            "UPDATE hub_subscription SET delivered = v.etag, due_at = v.due_at, failures = 0 FROM {source} v
+             WHERE hub_subscription.id = v.id AND hub_subscription.sealed = v.sealed"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(statement))
+            .bind(rows_text(&rows)?)
+            .execute(&self.write)
+            .await
+            .context("write down who was told")?;
         Ok(())
     }
 
@@ -356,7 +366,7 @@ impl Ledger {
         rows.iter().map(untold).collect()
     }
 
-    /// A hub has been told that the document is of that ETag now; `due_at` as in `delivered`.
+    /// A hub has been told that the document is of that ETag now; `due_at` as in `Taken`.
     pub async fn told(
         &self,
         untold: &Untold,

@@ -852,3 +852,43 @@ fn no_file_names_a_subscriber() {
         }
     }
 }
+
+#[test]
+fn a_process_that_stands_by_tells_nobody_until_it_takes_over() {
+    let town = Town::new(OWN);
+    let first = town.start(ALL, NOW);
+    let second = town.start(PUBLISH, NOW);
+    let reader = town.receiver(yes_and(204));
+    town.subscribe(&first, &reader.url("/"));
+    town.wait_for_counts(NOW, (1, 0, 0));
+    town.write("rent", "Rent strike");
+    town.wait("an update", || updates(&reader).len() == 1);
+    town.wait_for_counts(NOW, (1, 0, 0));
+    town.stop(first);
+    town.write("water", "Water for all");
+    town.wait("an update of the other", || updates(&reader).len() == 2);
+    town.wait_for_counts(NOW, (1, 0, 0));
+    town.stop(second);
+    assert_eq!(reader.seen().len(), 3, "one question and two updates");
+}
+
+#[test]
+#[ignore = "measures"]
+fn measure_five_hundred_subscribers() {
+    let town = Town::new(&format!("{OWN}[subscribe]\nper_network_per_hour = 1000\n"));
+    let running = town.start(ALL, NOW);
+    let reader = town.receiver(yes_and(204));
+    for number in 0..500 {
+        town.subscribe(&running, &reader.url(&format!("/{number}")));
+    }
+    town.wait_for_counts(NOW, (500, 0, 0));
+    let before = town.document();
+    town.write("rent", "Rent strike");
+    town.wait("a new document", || town.document() != before);
+    let began = Instant::now();
+    town.wait("all", || updates(&reader).len() == 500);
+    println!("500 told in {:?}", began.elapsed());
+    town.wait_for_counts(NOW, (500, 0, 0));
+    town.stop(running);
+    assert_eq!(updates(&reader).len(), 500);
+}

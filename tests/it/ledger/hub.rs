@@ -1,8 +1,8 @@
 //! Hub: what the ledger keeps of subscribers to feeds and of other hubs, on both databases.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use handbill::ledger::Ledger;
-use handbill::ledger::hub::{Asked, Health, HubCounts};
+use handbill::ledger::hub::{Asked, Behind, Health, HubCounts, Taken};
 use handbill::subscriber::Key;
 use handbill::websub::{CAPS, Caps, LEASE, Mode};
 
@@ -57,6 +57,11 @@ async fn subscribe(ledger: &Ledger, callback: &str, topic: &str) {
 
 async fn mark(ledger: &Ledger, topics: &[(&str, &str)]) {
     ledger.mark_behind(topics, &[], at(NOW)).await.unwrap();
+}
+
+async fn take(ledger: &Ledger, behind: &Behind, etag: &str, due_at: Option<DateTime<Utc>>) {
+    let taken = Taken { behind: behind.clone(), etag: etag.to_owned(), due_at };
+    ledger.delivered(&[taken]).await.unwrap();
 }
 
 /// How many are behind, well and failing.
@@ -129,7 +134,7 @@ async fn who_renews_keeps_what_they_have(place: Place) {
     // Who renews is there: it is tried at once.
     let renewed = ledger.behind(Health::Well, 9, at(NOW)).await.unwrap().remove(0);
     assert_eq!((renewed.id, renewed.delivered.as_str(), renewed.failures), (old.id, "e1", 0));
-    ledger.delivered(&renewed, "e2", None).await.unwrap();
+    take(&ledger, &renewed, "e2", None).await;
     subscribe(&ledger, "https://a.example.org/in", ALL).await;
     mark(&ledger, &[(ALL, "e2")]).await;
     check(&ledger, (1, 0, 0)).await;
@@ -144,13 +149,13 @@ async fn who_has_another_document_than_there_is_is_behind(place: Place) {
     mark(&ledger, &[(ALL, "e1"), (RENT, "e2")]).await;
     let [one] = &ledger.behind(Health::Well, 9, at(NOW)).await.unwrap()[..] else { panic!("one") };
     assert_eq!((one.topic.as_str(), one.until), (RENT, at(NOW) + LEASE));
-    ledger.delivered(one, "e2", None).await.unwrap();
+    take(&ledger, one, "e2", None).await;
     assert_eq!(behind(&ledger, NOW).await, (0, 0));
     // What changed while it went out.
-    ledger.delivered(one, "e2", Some(at(NOW))).await.unwrap();
+    take(&ledger, one, "e2", Some(at(NOW))).await;
     assert_eq!(behind(&ledger, NOW).await, (1, 0));
     // A feed that is no more: they are told so.
-    ledger.delivered(one, "e2", None).await.unwrap();
+    take(&ledger, one, "e2", None).await;
     mark(&ledger, &[(ALL, "e1")]).await;
     assert_eq!(behind(&ledger, NOW).await, (1, 0));
     let one = ledger.behind(Health::Well, 9, at(NOW)).await.unwrap().remove(0);
@@ -170,7 +175,7 @@ async fn who_failed_waits_and_is_among_the_failing(place: Place) {
     assert_eq!(behind(&ledger, NOW).await, (0, 0));
     assert_eq!(behind(&ledger, LATER).await, (0, 1));
     assert_eq!(ledger.behind(Health::Failing, 9, at(LATER)).await.unwrap()[0].failures, 1);
-    ledger.delivered(&one, "e3", None).await.unwrap();
+    take(&ledger, &one, "e3", None).await;
     mark(&ledger, &[(ALL, "e4")]).await;
     assert_eq!(behind(&ledger, NOW).await, (1, 0));
 }
@@ -182,7 +187,7 @@ async fn an_answer_to_who_has_renewed_meanwhile_changes_nothing(place: Place) {
     let old = ledger.behind(Health::Well, 9, at(NOW)).await.unwrap().remove(0);
     subscribe(&ledger, "https://a.example.org/in", ALL).await;
     ledger.end_subscription(&old).await.unwrap();
-    ledger.delivered(&old, "e2", None).await.unwrap();
+    take(&ledger, &old, "e2", None).await;
     ledger.deliver_again(&old, at(LATER)).await.unwrap();
     assert_eq!(behind(&ledger, NOW).await, (1, 0));
 }
