@@ -200,10 +200,13 @@ fn lease(asked: Option<&str>) -> Result<TimeDelta, Wrong> {
     Ok(TimeDelta::try_seconds(seconds).unwrap_or(TimeDelta::MAX).clamp(SHORTEST_LEASE, LONGEST_LEASE))
 }
 
-/// Whether one can subscribe to what stands at a path under the site: a feed in any of its formats.
+/// Whether one can subscribe to what stands at a path under the site: a feed in any of its formats, and no month of
+/// its archive, which is closed.
 pub fn is_topic(path: &str) -> bool {
     let ends = [".atom", ".rss", ".json"];
-    path.starts_with("feeds/") && ends.iter().any(|end| path.ends_with(end))
+    path.starts_with("feeds/")
+        && !path.starts_with("feeds/all/")
+        && ends.iter().any(|end| path.ends_with(end))
 }
 
 /// The header `Link` of a topic and of its updates (§4, §7): where its hubs are, and its own address.

@@ -119,7 +119,14 @@ fn one_can_subscribe_to_feeds_alone() {
     for path in ["feeds/all.atom", "feeds/tag/rent.rss", "feeds/kind/action.json"] {
         assert!(websub::is_topic(path), "{path}");
     }
-    for path in ["index.html", "feeds/index.html", "feeds.opml", "calendar/actions.ics", "a/feeds/all.atom"] {
+    for path in [
+        "index.html",
+        "feeds/index.html",
+        "feeds.opml",
+        "feeds/all/2018-07.atom",
+        "calendar/actions.ics",
+        "a/feeds/all.atom",
+    ] {
         assert!(!websub::is_topic(path), "{path}");
     }
 }
