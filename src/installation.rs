@@ -218,6 +218,13 @@ fn read_revision_signer(path: &Path) -> anyhow::Result<Option<signing::Signer>> 
     Ok(Some(signer))
 }
 
+/// Writes a file beside its place, under another ending, and renames it into it: nobody reads half of it.
+pub fn write_whole(file: &Path, text: &str) -> anyhow::Result<()> {
+    let beside = file.with_added_extension("new");
+    fs::write(&beside, text).with_context(|| format!("write {}", beside.display()))?;
+    fs::rename(&beside, file).with_context(|| format!("write {}", file.display()))
+}
+
 /// Writes a file that only its owner can read, unless it is there.
 pub fn write_secret(file: &Path, bytes: impl AsRef<[u8]>) -> anyhow::Result<()> {
     if let Some(folder) = file.parent() {

@@ -302,7 +302,7 @@ impl<'a> Writing<'a> {
 
     fn over(
         folder: &'a Path,
-        manifest: Manifest,
+        mut manifest: Manifest,
         mut standing: Standing,
         catalog: &'a Catalog<'a>,
         now: DateTime<Utc>,
@@ -310,7 +310,6 @@ impl<'a> Writing<'a> {
         if !manifest.suspects.is_empty() {
             standing.0.clear();
         }
-        let mut manifest = manifest;
         // A folder that is written anew has not seen them go.
         for path in catalog.gone() {
             manifest.gone.entry(path).or_insert(now.timestamp());

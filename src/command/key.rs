@@ -12,7 +12,7 @@ use crate::installation::Installation;
 use crate::installation::key::{self, KeyFile};
 use crate::ledger::Ledger;
 use crate::ledger::resealing::Resealed;
-use crate::ledger::subscribing::seal;
+use crate::ledger::subscribing::{nonce, seal};
 use crate::subscriber::Key;
 
 /// Options of `key`.
@@ -137,9 +137,7 @@ async fn reseal_callbacks(ledger: &Ledger, key: &Key) -> anyhow::Result<()> {
     let found = ledger.sealed_callbacks().await?;
     for (lookup, sealed) in found.iter().filter(|(lookup, sealed)| !key.is_sealed_anew(lookup, sealed)) {
         let text = key.open_text(lookup, sealed).context("open a subscription to the hub")?;
-        let mut nonce = [0; 24];
-        getrandom::fill(&mut nonce).context("draw random bytes")?;
-        ledger.reseal_callback(sealed, &key.seal_text(lookup, &text, nonce)).await?;
+        ledger.reseal_callback(sealed, &key.seal_text(lookup, &text, nonce()?)).await?;
     }
     Ok(())
 }

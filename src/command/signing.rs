@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::command::Ended;
 use crate::command::dkim::ed25519_pem;
 use crate::command::terminal::{complain, say};
-use crate::installation::{Installation, write_secret};
+use crate::installation::{Installation, write_secret, write_whole};
 use crate::signing::{Link, Public, Signer, chain_text, follow, read_chain, verify};
 
 /// Options of `signing`.
@@ -99,10 +99,7 @@ fn rotate(installation: &Installation) -> anyhow::Result<()> {
 }
 
 fn write_chain(installation: &Installation, chain: &[Link]) -> anyhow::Result<()> {
-    let path = installation.signing_chain();
-    let beside = path.with_extension("new");
-    fs::write(&beside, chain_text(chain)).with_context(|| format!("write {}", beside.display()))?;
-    fs::rename(&beside, &path).with_context(|| format!("write {}", path.display()))
+    write_whole(&installation.signing_chain(), &chain_text(chain))
 }
 
 /// `verify`, in an installation or anywhere else.

@@ -84,3 +84,11 @@ fn may_be_logged(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
     target == "handbill" || target.starts_with("handbill::") || *metadata.level() <= Level::INFO
 }
+
+// Below this a count names people to whoever knows who could be among them.
+const FEW: i64 = 10;
+
+/// A count of people as people and machines read it: of a few it says no more than that they are few.
+pub fn few_untold(count: i64) -> String {
+    if (1..FEW).contains(&count) { format!("<{FEW}") } else { count.to_string() }
+}

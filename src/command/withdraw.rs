@@ -1,12 +1,10 @@
 //! Withdraw: takes a notice back. Its file says so, and the next look carries it everywhere.
 
-use std::fs;
-
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 use crate::command::Ended;
 use crate::command::terminal::{complain, is_colored, say};
-use crate::installation::Installation;
+use crate::installation::{Installation, write_whole};
 use crate::notice::parse::parse;
 
 /// Options of `withdraw`.
@@ -38,9 +36,7 @@ pub fn run(installation: &Installation, arguments: &Arguments) -> anyhow::Result
         return Ok(Ended::WithProblems);
     }
     let path = installation.root.join(&*draft.path);
-    let beside = path.with_extension("md.new");
-    fs::write(&beside, source).with_context(|| format!("write {}", beside.display()))?;
-    fs::rename(&beside, &path).with_context(|| format!("write {}", path.display()))?;
+    write_whole(&path, &source)?;
     say(format_args!("{} says so. It is carried out by the service, or by `handbill publish`.", draft.path))?;
     say(match arguments.mail {
         true => "Page, feeds, calendars and targets take it back; those who were told get a mail.",

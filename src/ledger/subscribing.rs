@@ -47,9 +47,14 @@ const BATCH: usize = 1_000;
 
 /// The address, sealed with random bytes of its own.
 pub fn seal(key: &Key, address: &Address) -> anyhow::Result<Vec<u8>> {
+    Ok(key.seal(address, nonce()?))
+}
+
+/// A nonce to seal with, drawn anew.
+pub fn nonce() -> anyhow::Result<[u8; 24]> {
     let mut nonce = [0; 24];
     getrandom::fill(&mut nonce).context("draw random bytes")?;
-    Ok(key.seal(address, nonce))
+    Ok(nonce)
 }
 
 impl Ledger {

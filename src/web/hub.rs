@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Site};
 use crate::ledger::Ledger;
 use crate::ledger::hub::Asked;
+use crate::ledger::subscribing::nonce;
 use crate::subscriber::Key;
 use crate::web::networks::{self, Networks};
 use crate::web::shelf::Shelf;
@@ -140,8 +141,7 @@ async fn write_down(hub: &Hub, checked: &Checked) -> anyhow::Result<bool> {
     let key = hub.key.as_ref().context("nobody can subscribe without the key")?;
     let Checked { request, callback, path, etag } = checked;
     let lookup = key.callback(callback.as_str());
-    let mut nonce = [0; 24];
-    getrandom::fill(&mut nonce).context("draw random bytes")?;
+    let nonce = nonce()?;
     let sealed = websub::Place { callback: callback.clone(), secret: request.secret.clone() };
     let asked = Asked {
         mode: request.mode,

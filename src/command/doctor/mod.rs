@@ -13,7 +13,7 @@ use crate::channel::smtp::Connection;
 use crate::clock::Clock;
 use crate::command::Ended;
 use crate::command::doctor::finding::{Finding, State};
-use crate::command::terminal::{say, say_json};
+use crate::command::terminal::{few_untold, say, say_json};
 use crate::config::{self, Security, Smtp, Transport};
 use crate::deliver::hub::origin;
 use crate::deliver::mail::relay;
@@ -216,7 +216,6 @@ fn targets(installation: &Installation) -> Vec<Finding> {
     targets.iter().map(|target| Finding::of("target", try_one(target))).collect()
 }
 
-// Few subscribers may be told apart: of fewer than ten it says no more.
 async fn hubs(installation: &Installation, clock: &Clock) -> Vec<Finding> {
     if installation.config.site.hubs.is_empty() {
         return Vec::new();
@@ -224,8 +223,7 @@ async fn hubs(installation: &Installation, clock: &Clock) -> Vec<Finding> {
     let look = async || -> anyhow::Result<Vec<String>> {
         let ledger = installation.ledger().await?;
         let counts = ledger.hub_counts(clock.now()).await?;
-        let about = |count: i64| if (1..10).contains(&count) { "<10".to_owned() } else { count.to_string() };
-        let (subscriptions, behind) = (about(counts.subscriptions), about(counts.behind));
+        let (subscriptions, behind) = (few_untold(counts.subscriptions), few_untold(counts.behind));
         let own = installation.config.websub.own.then(|| {
             let address = installation.config.site.address(config::HUB);
             format!("{address} has {subscriptions} subscriptions, of which {behind} wait for an update")

@@ -9,7 +9,7 @@ use clap::Subcommand;
 
 use crate::clock::Clock;
 use crate::command::Ended;
-use crate::command::terminal::{say, say_json, table};
+use crate::command::terminal::{few_untold, say, say_json, table};
 use crate::config::Config;
 use crate::fields;
 use crate::installation::Installation;
@@ -90,23 +90,15 @@ async fn stats(installation: &Installation, json: bool) -> anyhow::Result<Ended>
             .unwrap_or("unknown")
     };
     if json {
-        let rows: Vec<_> = counts.iter().map(|(list, standing, count)| serde_json::json!({ "list": list, "standing": word(*standing), "count": told(*count) })).collect();
+        let rows: Vec<_> = counts.iter().map(|(list, standing, count)| serde_json::json!({ "list": list, "standing": word(*standing), "count": few_untold(*count) })).collect();
         say_json(&rows)?;
         return Ok(Ended::Well);
     }
     say(table(
         &["list", "standing", "subscribers"],
-        counts
-            .iter()
-            .map(|(list, standing, count)| vec![list.clone(), word(*standing).to_owned(), told(*count)]),
+        counts.iter().map(|(list, standing, count)| {
+            vec![list.clone(), word(*standing).to_owned(), few_untold(*count)]
+        }),
     ))?;
     Ok(Ended::Well)
-}
-
-// Below this a count names people to whoever knows who could be among them.
-const FEW: i64 = 10;
-
-// As people and machines read a count.
-fn told(count: i64) -> String {
-    if count < FEW { format!("<{FEW}") } else { count.to_string() }
 }
