@@ -207,7 +207,6 @@ async fn published(installation: &Installation, now: DateTime<Utc>) -> anyhow::R
 
 impl Preview<'_> {
     fn outputs(&self, now: DateTime<Utc>) -> anyhow::Result<Outputs> {
-        let site = &self.installation.config.site;
         let notice = self.revision.notice();
         Ok(Outputs {
             id: notice.id.to_string(),
@@ -215,12 +214,18 @@ impl Preview<'_> {
             state: self.state(now),
             mails: self.mails()?,
             entry: self.entry()?,
-            calendar: String::from_utf8_lossy(&calendar::single(site, self.words(), &self.revision, self.at))
-                .into_owned(),
+            calendar: self.calendar(),
             posts: self.posts()?,
             page_path: format!("notices/{}/", notice.id),
             page: self.page()?,
         })
+    }
+
+    fn calendar(&self) -> String {
+        let standing = self.history.revisions.iter().filter(|(_, it)| it.notice().withdrawn.is_none());
+        let site = &self.installation.config.site;
+        let bytes = calendar::single(site, self.words(), &self.revision, &standing.collect(), self.at);
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     // Everything is shown in the site's language; what this command says of it is in English.

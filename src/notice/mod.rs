@@ -44,7 +44,7 @@ pub struct Notice {
     /// Further reading.
     pub more: Vec<Link>,
     /// What it belongs to.
-    pub campaign: Option<String>,
+    pub campaign: Option<Tag>,
     /// Notices that follow it.
     pub next: Vec<NoticeId>,
     /// The notice that it replaces.
@@ -79,7 +79,7 @@ pub struct Withdrawal {
     pub body: Body,
 }
 
-/// A tag as the author wrote it, and as it stands in addresses.
+/// A tag, or a campaign's name, as the author wrote it, and as it stands in addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag {
     /// `AbolishICE`
@@ -566,9 +566,13 @@ impl Lineage {
 impl Tag {
     /// A tag from what the author wrote, with or without `#`; `None` when nothing is left of it.
     pub fn parse(text: &str) -> Option<Self> {
-        let name = text.trim().trim_start_matches('#').to_owned();
-        let slug = slug(&name);
-        (!slug.is_empty()).then_some(Self { name, slug })
+        Self::named(text.trim().trim_start_matches('#'))
+    }
+
+    /// A name as it is; `None` when nothing of it can stand in an address.
+    pub fn named(name: &str) -> Option<Self> {
+        let slug = slug(name);
+        (!slug.is_empty()).then_some(Self { name: name.to_owned(), slug })
     }
 }
 

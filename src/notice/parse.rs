@@ -148,7 +148,7 @@ fn read(
     let tags = read_tags(&fields);
     let image = read_image(&fields, pictures);
     let more = fields.tables("more").into_iter().filter_map(read_link).collect();
-    let campaign = fields.line("campaign").map(|line| line.value);
+    let campaign = read_campaign(&fields);
     let next = read_references(&fields, "next", references);
     let supersedes = read_references(&fields, "supersedes", references).pop();
     let changed = fields.line("changed").map(|line| line.value);
@@ -320,6 +320,15 @@ fn read_tags(fields: &Fields<'_>) -> Vec<Tag> {
         }
     }
     tags
+}
+
+fn read_campaign(fields: &Fields<'_>) -> Option<Tag> {
+    let line = fields.line("campaign")?;
+    let campaign = Tag::named(&line.value);
+    if campaign.is_none() {
+        fields.error(line.span, "a campaign without a letter or digit", "write its name");
+    }
+    campaign
 }
 
 fn read_image(fields: &Fields<'_>, pictures: &mut Vec<Placed<String>>) -> Option<Image> {

@@ -10,6 +10,7 @@
 
 mod archive;
 mod calendar;
+mod campaign;
 mod changes;
 mod chaos;
 mod corpora;

@@ -10,7 +10,7 @@ use crate::notice::shown::shown;
 use crate::notice::{Event, Kind, KindName, Lineage, Notice, Provenance, Status};
 use crate::render::facts::{self, Fact, Piece, Value};
 use crate::render::page::{
-    Frame, FrameView, LinkView, Nav, Time, Topic, clock, day, image_address, json_ld, time,
+    Frame, FrameView, LinkView, Nav, Scheme, Time, Topic, clock, day, image_address, json_ld, time,
 };
 use crate::render::signed;
 use crate::render::templates::Error;
@@ -25,8 +25,8 @@ pub struct Related<'a> {
     pub next: Vec<&'a Revision>,
     /// The one that it replaces.
     pub supersedes: Option<&'a Revision>,
-    /// Those that replace it.
-    pub superseded_by: Vec<&'a Revision>,
+    /// The newest in place of it: what replaces it, or what replaces that in turn.
+    pub newest: Option<&'a Revision>,
     /// Those that its lineage names, in its order; none for a name that is no notice's.
     pub lineage: Vec<Option<&'a Revision>>,
     /// Those that refer to it in any other way.
@@ -71,17 +71,18 @@ struct View<'a> {
     body: &'a str,
     authors: &'a [String],
     tags: Vec<LinkView>,
-    campaign: Option<&'a str>,
+    campaign: Option<LinkView>,
     image: Option<ImageView<'a>>,
     published: Time,
     updated: Option<Time>,
     banner: Option<Banner>,
+    onward: Option<Onward>,
     event: Option<EventView<'a>>,
     facts: Vec<FactView>,
     history: Vec<ChangeView>,
     next: Vec<LinkView>,
     supersedes: Option<LinkView>,
-    superseded_by: Vec<LinkView>,
+    newest: Option<LinkView>,
     referrers: Vec<LinkView>,
     /// The same notice in other languages.
     translations: Vec<TranslationView>,
@@ -117,6 +118,22 @@ struct Banner {
     note: Option<String>,
     /// The latest change, one sentence a difference.
     changes: Vec<String>,
+}
+
+/// Where to go instead, when nobody can go there any more.
+#[derive(Serialize)]
+struct Onward {
+    is_over: bool,
+    next: Vec<NextView>,
+}
+
+/// A notice that follows.
+#[derive(Serialize)]
+struct NextView {
+    link: LinkView,
+    /// Its day; none of what has no time.
+    day: Option<Time>,
+    is_over: bool,
 }
 
 /// When and where.
@@ -210,8 +227,8 @@ fn view<'a>(
         summary: notice.summary.as_deref(),
         body: &notice.body.html,
         authors: &notice.authors,
-        tags: notice.tags.iter().map(|tag| frame.tag_link(tag)).collect(),
-        campaign: notice.campaign.as_deref(),
+        tags: notice.tags.iter().map(|tag| frame.link_of(Scheme::Tag, tag)).collect(),
+        campaign: notice.campaign.as_ref().map(|name| frame.link_of(Scheme::Campaign, name)),
         image: notice.image.as_ref().and_then(|image| {
             Some(ImageView { href: frame.local(&image_address(site, image)?), alt: &image.alt })
         }),
@@ -219,12 +236,13 @@ fn view<'a>(
         updated: (revision.sequence > 0)
             .then(|| time(words, &Moment::from_instant(revision.updated_at, site.zone.clone()))),
         banner: notice.event().and_then(|event| banner(frame, revision, notice, event)),
+        onward: notice.event().and_then(|event| onward(frame, event, &related.next, now)),
         event: notice.event().map(|event| event_view(frame, revision, event, now)),
         facts: fact_views(frame, notice, related),
         history: history(frame, revision, notice),
         next: links(frame, &related.next),
         supersedes: related.supersedes.map(|revision| link(frame, revision)),
-        superseded_by: links(frame, &related.superseded_by),
+        newest: related.newest.map(|revision| link(frame, revision)),
         referrers: links(frame, &related.referrers),
         translations: translations(frame, notice),
         json_ld: json_ld::of(site, revision, notice),
@@ -245,7 +263,9 @@ fn notice_frame<'a>(frame: &Frame<'a>, notice: &Notice) -> FrameView<'a> {
         KindName::Action => Nav::Actions,
     };
     let title = frame.words.title(notice);
-    let mut view = frame.view(&path, nav, &title, notice.summary_or_excerpt(), &[Topic::Kind(kind)]);
+    let campaign = notice.campaign.iter().map(|name| Topic::Named(Scheme::Campaign, name.clone()));
+    let topics: Vec<Topic> = campaign.chain([Topic::Kind(kind)]).collect();
+    let mut view = frame.view(&path, nav, &title, notice.summary_or_excerpt(), &topics);
     if notice.event().is_some() {
         let event = frame.calendar_alternate(title, frame.href(&format!("{path}event.ics")));
         view.alternates.insert(0, event);
@@ -286,6 +306,36 @@ fn banner(frame: &Frame<'_>, revision: &Revision, notice: &Notice, event: &Event
     Some(Banner { status: status.as_str(), headline, note, changes })
 }
 
+fn onward(frame: &Frame<'_>, event: &Event, next: &[&Revision], now: DateTime<Utc>) -> Option<Onward> {
+    let is_over = is_over(event, now);
+    if !is_over && event.status_of_all() != Status::Cancelled {
+        return None;
+    }
+    let next: Vec<NextView> = next.iter().filter_map(|revision| next_view(frame, revision, now)).collect();
+    (!next.is_empty()).then_some(Onward { is_over, next })
+}
+
+// Nobody is sent from what is off to what is off, too.
+fn next_view(frame: &Frame<'_>, revision: &Revision, now: DateTime<Utc>) -> Option<NextView> {
+    let notice = shown(revision.notice(), now);
+    let event = notice.event();
+    if event.is_some_and(|event| event.status_of_all() == Status::Cancelled) {
+        return None;
+    }
+    let dated = event.filter(|event| event.status_of_all().takes_place());
+    Some(NextView {
+        link: link(frame, revision),
+        day: dated
+            .map(|event| Time { machine: event.starts.rfc3339(), text: frame.words.day(event.starts.wall) }),
+        is_over: event.is_some_and(|event| is_over(event, now)),
+    })
+}
+
+// What is postponed is not over, whatever day was said first.
+fn is_over(event: &Event, now: DateTime<Utc>) -> bool {
+    event.over_at() <= now && event.status_of_all() != Status::Postponed
+}
+
 fn event_view<'a>(
     frame: &Frame<'_>,
     revision: &Revision,
@@ -317,7 +367,7 @@ fn event_view<'a>(
         }),
         no_place: event.has_place_to_come,
         takes_place: event.status.takes_place(),
-        is_over: event.ends_or_assumed_at() <= now,
+        is_over: is_over(event, now),
         calendar: frame.href(&format!("notices/{}/event.ics", revision.id())),
         dates: event.dates.iter().map(|date| date_view(frame, revision, event, date, now)).collect(),
     }
