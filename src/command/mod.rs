@@ -17,6 +17,7 @@ mod init;
 mod key;
 mod new;
 mod plan;
+mod press;
 mod preview;
 mod publish;
 mod queue;
@@ -63,6 +64,8 @@ pub enum Command {
     Preview(preview::Arguments),
     /// Show what goes out, when, to how many and why; nothing is sent.
     Plan(plan::Arguments),
+    /// Print a link by which journalists read a notice before its embargo ends.
+    Press(press::Arguments),
     /// Take a notice back, everywhere.
     Withdraw(withdraw::Arguments),
     /// Publish what is due: one look, or until stopped.
@@ -127,6 +130,7 @@ impl Command {
             | Self::Doctor(_)
             | Self::Demo(_)
             | Self::Preview(_)
+            | Self::Press(_)
             | Self::Withdraw(_)
             | Self::Pause
             | Self::Resume => false,
@@ -185,6 +189,7 @@ async fn dispatch(cli: Cli, clock: Clock) -> anyhow::Result<Ended> {
         Command::New(arguments) => new::run(&Installation::open(&root)?, &arguments, &clock),
         Command::Check(arguments) => check::run(&Installation::open(&root)?, &arguments),
         Command::Preview(arguments) => preview::run(&Installation::open(&root)?, &arguments, &clock).await,
+        Command::Press(arguments) => press::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Withdraw(arguments) => withdraw::run(&Installation::open(&root)?, &arguments),
         Command::Plan(arguments) => plan::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Publish(arguments) => publish::run(&Installation::open(&root)?, &arguments, &clock).await,

@@ -131,9 +131,9 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     Ok(Ended::Well)
 }
 
-// By id, by a path into the folder, or by the path of any other file; none when there is none or it has errors, which
-// is shown.
-fn find(installation: &Installation, reading: &Reading, asked: &str) -> anyhow::Result<Option<Draft>> {
+/// By id, by a path into the folder, or by the path of any other file; none when there is none or it has errors, which
+/// is shown.
+pub fn find(installation: &Installation, reading: &Reading, asked: &str) -> anyhow::Result<Option<Draft>> {
     let stem = Path::new(asked).file_stem().map_or(asked, |stem| stem.to_str().unwrap_or(asked));
     let is_path = asked.ends_with(".md");
     let path = Path::new(asked);
@@ -191,8 +191,8 @@ fn left_behind(before: &Notice, after: &Notice) -> Vec<String> {
     .collect()
 }
 
-// What the ledger says; an installation that has none yet has published nothing.
-async fn published(installation: &Installation, now: DateTime<Utc>) -> anyhow::Result<History> {
+/// What the ledger says; an installation that has none yet has published nothing.
+pub async fn published(installation: &Installation, now: DateTime<Utc>) -> anyhow::Result<History> {
     let has_ledger =
         installation.config.database_url.is_some() || installation.data().join("ledger.db").exists();
     let history = match has_ledger {

@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::config::{List, Site};
 use crate::notice::shown::leads_to;
-use crate::notice::{Kind, KindName, NoticeId, Tag};
+use crate::notice::{KindName, NoticeId, Tag};
 use crate::render::calendar::{self, Calendar};
 use crate::render::feed::{self, Chain, Feed, Format, Others};
 use crate::render::page::notice::{self, Related};
@@ -561,16 +561,7 @@ impl<'a> Catalog<'a> {
         let newest = self.newest(at);
         let is_newest = |id: &NoticeId| newest.is_some_and(|at| self.revisions[at].id() == id);
         referrers.retain(|it| !named.contains(&it.id().as_str()) && !is_newest(it.id()));
-        Related {
-            next: notice.next.iter().filter_map(|id| find(id.as_str())).collect(),
-            supersedes: notice.supersedes.as_ref().and_then(|id| find(id.as_str())),
-            newest: newest.map(|at| self.revisions[at]),
-            lineage: match &notice.kind {
-                Kind::Archive(provenance) => provenance.lineage.iter().map(|it| find(&it.target)).collect(),
-                Kind::Statement(_) | Kind::Action(_) => Vec::new(),
-            },
-            referrers,
-        }
+        Related { newest: newest.map(|at| self.revisions[at]), referrers, ..Related::of(notice, find) }
     }
 
     fn home(&self) -> Home<'a> {

@@ -444,6 +444,11 @@ followed-by = What followed: { $notice }, { $day }
 in-place-of = In place of: { $notice }
 named-in = Named in: { $notice }
 
+## The page for journalists, before an embargo ends
+
+embargo-until = Under embargo until { $moment }
+embargo-about = This page is for journalists. Please publish nothing of it before then, and do not pass the link on.
+
 ## Where nothing stands
 
 missing = Nothing stands here

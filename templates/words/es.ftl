@@ -415,6 +415,11 @@ followed-by = Después vino: { $notice }, { $day }
 in-place-of = En lugar de: { $notice }
 named-in = Se menciona en: { $notice }
 
+## La página para periodistas, antes de que acabe un embargo
+
+embargo-until = Bajo embargo hasta: { $moment }
+embargo-about = Esta página es para periodistas. Se ruega no publicar nada de ella antes de esa fecha ni compartir el enlace.
+
 ## Donde no hay nada
 
 missing = Aquí no hay nada

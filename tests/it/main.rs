@@ -42,6 +42,7 @@ mod pictures;
 mod plan;
 mod post;
 mod postgres;
+mod press;
 mod preview;
 mod returned;
 mod roster;

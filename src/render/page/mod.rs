@@ -624,6 +624,13 @@ impl<'a> Frame<'a> {
         }
     }
 
+    // A page that no search engine and no feed reader is led to.
+    fn nameless(&self, title: &str) -> FrameView<'a> {
+        let mut view = self.view("", Nav::Elsewhere, title, &self.site.description, &[]);
+        view.canonical = None;
+        view
+    }
+
     // Of the root and not of the host: a preview on another address stays there.
     fn href(&self, path: &str) -> String {
         format!("{}{path}", self.site.url.path())

@@ -33,6 +33,21 @@ pub struct Related<'a> {
     pub referrers: Vec<&'a Revision>,
 }
 
+impl<'a> Related<'a> {
+    /// Those that the notice names, of which `find` knows which are published.
+    pub fn of(notice: &Notice, find: impl Fn(&str) -> Option<&'a Revision>) -> Self {
+        Self {
+            next: notice.next.iter().filter_map(|id| find(id.as_str())).collect(),
+            supersedes: notice.supersedes.as_ref().and_then(|id| find(id.as_str())),
+            lineage: match &notice.kind {
+                Kind::Archive(provenance) => provenance.lineage.iter().map(|it| find(&it.target)).collect(),
+                Kind::Statement(_) | Kind::Action(_) => Vec::new(),
+            },
+            ..Self::default()
+        }
+    }
+}
+
 /// The fact that this page writes itself, to link the notices it names.
 const LINEAGE: &str = "fact-lineage";
 
@@ -54,9 +69,48 @@ pub fn page(
     frame.templates.render(frame.words, "web/notice.html", &view(frame, revision, &notice, related, now))
 }
 
+/// The same for journalists, until an embargo ends: with what is said to them, and without what is not there yet.
+/// `is_there` says what stands under the site.
+pub fn page_for_press(
+    frame: &Frame<'_>,
+    revision: &Revision,
+    related: &Related<'_>,
+    until: &Moment,
+    is_there: impl Fn(&str) -> bool,
+    now: DateTime<Utc>,
+) -> Result<String, Error> {
+    let revision = revision.for_press();
+    let mut notice = shown(revision.notice(), now).into_owned();
+    // Above all else, and not among the details again.
+    let press = match &mut notice.kind {
+        Kind::Action(event) => event.press.take(),
+        Kind::Archive(_) | Kind::Statement(_) => None,
+    };
+    notice.image.take_if(|image| !is_there(&format!("media/{}", image.file)));
+    let embargo = EmbargoView {
+        until: time(frame.words, until),
+        role: press.as_ref().map(|press| press.role.as_str()),
+        email: press.as_ref().and_then(|press| press.email.as_deref()),
+        advisory: press.as_ref().and_then(|press| press.advisory.as_deref()).map_or(Vec::new(), lines_of),
+    };
+    let view = View {
+        frame: frame.nameless(&frame.words.title(&notice)),
+        embargo: Some(embargo),
+        signed: None,
+        ..view(frame, &revision, &notice, related, now)
+    };
+    frame.templates.render(frame.words, "web/notice.html", &view)
+}
+
+fn lines_of(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| !line.trim().is_empty()).collect()
+}
+
 #[derive(Serialize)]
 struct View<'a> {
     frame: FrameView<'a>,
+    /// On the page for journalists alone.
+    embargo: Option<EmbargoView<'a>>,
     id: String,
     url: String,
     uid: String,
@@ -88,6 +142,16 @@ struct View<'a> {
     translations: Vec<TranslationView>,
     json_ld: String,
     signed: Option<SignedView<'a>>,
+}
+
+/// What only journalists read, and until when.
+#[derive(Serialize)]
+struct EmbargoView<'a> {
+    until: Time,
+    role: Option<&'a str>,
+    email: Option<&'a str>,
+    /// Line by line.
+    advisory: Vec<&'a str>,
 }
 
 /// Where what is signed stands.
@@ -215,6 +279,7 @@ fn view<'a>(
     let kind = notice.kind_name();
     View {
         frame: notice_frame(frame, notice),
+        embargo: None,
         id: notice.id.to_string(),
         url: site.notice_address(&notice.id),
         uid: revision.tag_uri(&site.tag_domain, &site.zone),
