@@ -9,6 +9,7 @@
 )]
 
 mod archive;
+mod backup;
 mod calendar;
 mod campaign;
 mod changes;
