@@ -88,6 +88,9 @@ pub struct Tag {
     pub slug: String,
 }
 
+/// The most of a name that stands in an address: with an ending it is a file's name, and these have 255 bytes at most.
+pub const MAX_SLUG_BYTES: usize = 200;
+
 /// What a notice is, with what belongs to that case alone.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
@@ -564,15 +567,15 @@ impl Lineage {
 }
 
 impl Tag {
-    /// A tag from what the author wrote, with or without `#`; `None` when nothing is left of it.
+    /// A tag from what the author wrote, with or without `#`; `None` when nothing is left of it, or too much.
     pub fn parse(text: &str) -> Option<Self> {
         Self::named(text.trim().trim_start_matches('#'))
     }
 
-    /// A name as it is; `None` when nothing of it can stand in an address.
+    /// A name as it is; `None` when nothing of it can stand in an address, or more than `MAX_SLUG_BYTES`.
     pub fn named(name: &str) -> Option<Self> {
         let slug = slug(name);
-        (!slug.is_empty()).then_some(Self { name: name.to_owned(), slug })
+        (1..=MAX_SLUG_BYTES).contains(&slug.len()).then_some(Self { name: name.to_owned(), slug })
     }
 }
 

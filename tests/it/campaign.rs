@@ -169,6 +169,24 @@ fn a_campaign_without_a_letter_has_no_page_and_is_an_error() {
     assert!(parsed.report.to_string().contains("a campaign without a letter or digit"), "{}", parsed.report);
 }
 
+// A file's name holds 255 bytes, and one name that is longer would keep all documents from being written.
+#[test]
+fn a_name_that_no_file_could_have_is_an_error_of_its_notice_alone() {
+    for key in ["tags = [\"NAME\"]", "campaign = \"NAME\""] {
+        let world = World::new("");
+        world.look("2018-07-01T12:00Z");
+        world.write("old", OLD);
+        let front = format!("{}\nkind", key.replace("NAME", &"rent ".repeat(60)));
+        world.write("long", &OLD.replacen("kind", &front, 1));
+        world.look("2018-07-02T12:00Z");
+        let stands = |id: &str| world.installation.site().join(format!("notices/{id}/index.html")).exists();
+        assert!(stands("old") && !stands("long"), "{key}");
+        let reading = world.installation.folder().read_once().unwrap();
+        let said = reading.reports[0].to_string();
+        assert!(said.contains("of more than 200 letters and digits"), "{said}");
+    }
+}
+
 // ---- what comes next
 
 const OVER: &str = "This is over.";
