@@ -12,7 +12,6 @@ use calcard::icalendar::{
     ICalendarProperty, ICalendarStatus, ICalendarValue, ICalendarValueType, Uri,
 };
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike, Utc};
-use uuid::Uuid;
 
 use crate::config::Site;
 use crate::notice::date::{Date, DateKey, Dated};
@@ -199,17 +198,16 @@ fn head() -> Vec<Entry> {
     ]
 }
 
-// RFC 7986, and the older names of the same for those who do not know it.
+// RFC 7986, and the older names of the same for those who do not know it. Not its UID of a calendar: vdirsyncer takes
+// that for the UID of each event, and so keeps one event alone.
 fn calendar_properties(site: &Site, title: &str, path: &str, page: &str) -> Vec<Entry> {
     let address = site.address(&format!("{path}.{EXTENSION}"));
-    let name = format!("{}/{path}", site.tag_domain);
     let hourly = ICalendarDuration { hours: 1, ..ICalendarDuration::default() };
     let value_type = |value| ICalendarParameter {
         name: ICalendarParameterName::Value,
         value: ICalendarParameterValue::Value(value),
     };
     vec![
-        text(ICalendarProperty::Uid, &Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()).to_string()),
         line(ICalendarProperty::Name, title),
         line(ICalendarProperty::Other("X-WR-CALNAME".to_owned()), title),
         text(ICalendarProperty::Description, &site.description),
