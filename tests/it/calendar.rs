@@ -80,7 +80,16 @@ fn a_cancelled_action_stays_as_cancelled_until_a_month_after_its_date() {
     assert_eq!(event_values(&text, "SEQUENCE"), ["1"]);
     assert_eq!(event_values(&text, "STATUS"), ["CANCELLED"]);
     assert!(event_values(&text, "SUMMARY")[0].starts_with("CANCELLED: "));
-    let has_event = |now| check_calendar(&[&cancelled()], now).contains("BEGIN:VEVENT");
+    check_month(&cancelled());
+}
+
+#[test]
+fn what_was_taken_back_stays_as_long_as_what_was_cancelled() {
+    check_month(&edited(&action(), "image =", "withdrawn = \"A mistake.\"\nimage =", NOW));
+}
+
+fn check_month(off: &Revision) {
+    let has_event = |now| check_calendar(&[off], now).contains("STATUS:CANCELLED");
     assert!(has_event("2018-08-10T14:59:59Z"));
     assert!(!has_event("2018-08-10T15:00:00Z"));
 }
