@@ -341,7 +341,7 @@ impl Preview<'_> {
             title: site.title.clone(),
             path: Topic::All.feed_path(),
             page: Topic::All.page_path(),
-            entries: vec![&self.revision],
+            entries: vec![(&self.revision, self.revision.updated_at)],
             related: BTreeMap::new(),
             tombstones: Vec::new(),
             chain: feed::Chain::default(),
