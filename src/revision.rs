@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::notice::date::{Date, DateKey};
-use crate::notice::shown::{revealed_at, shown_since, without_links};
+use crate::notice::shown::{self, revealed_at, shown_since, without_links};
 use crate::notice::{Event, Notice, NoticeId, Notify, Place, Status};
 use crate::schedule::zone::{Moment, Zone};
 
@@ -111,9 +111,9 @@ pub enum Difference {
     /// Where exactly.
     MeetingPoint {
         /// Before.
-        was: Option<String>,
+        was: Option<Point>,
         /// Now.
-        is: Option<String>,
+        is: Option<Point>,
     },
     /// What is different of one date of several.
     Of(DateName, Box<Difference>),
@@ -136,6 +136,15 @@ pub struct DateName {
     pub key: DateKey,
     /// The start that was said before the change; of a new date the one that is said now.
     pub starts: Moment,
+}
+
+/// Where exactly people meet, for as long as that may be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Point {
+    /// As its author wrote it.
+    pub text: String,
+    /// From then on nobody is told, even of what was changed.
+    pub until: Option<DateTime<Utc>>,
 }
 
 /// A place in the two parts of which one may change without the other.
@@ -275,6 +284,25 @@ impl Revision {
         revealed_at(self.notice()).filter(|at| is_standing && *at > self.revised_at).min()
     }
 
+    /// The first moment after `after` at which it shows something else by itself.
+    pub fn next_change(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        shown::next_change(self.notice(), after).into_iter().chain(self.next_change_of_changes(after)).min()
+    }
+
+    /// The first moment after `after` at which something of it is hidden or shown, whatever date is at hand.
+    pub fn next_disclosure(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        shown::next_disclosure(self.notice(), after)
+            .into_iter()
+            .chain(self.next_change_of_changes(after))
+            .min()
+    }
+
+    // What it said before may be over while what it says now is not.
+    fn next_change_of_changes(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let differences = self.changes.iter().flat_map(|change| &change.differences);
+        differences.flat_map(Difference::ends).filter(|at| *at > after).min()
+    }
+
     /// Whether nobody can have heard of it yet: the first revision, or the first that holds of a notice that came
     /// cancelled.
     pub fn is_news(&self) -> bool {
@@ -412,6 +440,26 @@ impl Difference {
             | Self::Said(_)
             | Self::Withdrawn(_)
             | Self::Restored => Some(self),
+        }
+    }
+
+    /// When what it says is not to be told any more.
+    fn ends(&self) -> Vec<DateTime<Utc>> {
+        match self {
+            Self::Of(_, of_date) => of_date.ends(),
+            Self::MeetingPoint { was, is } => {
+                [was, is].into_iter().flatten().filter_map(|it| it.until).collect()
+            }
+            Self::Status { .. }
+            | Self::Time { .. }
+            | Self::End { .. }
+            | Self::Assembly { .. }
+            | Self::Place { .. }
+            | Self::Added(_)
+            | Self::Removed(_)
+            | Self::Said(_)
+            | Self::Withdrawn(_)
+            | Self::Restored => Vec::new(),
         }
     }
 
@@ -611,13 +659,26 @@ fn place(was: &Event, is: &Event) -> Option<Difference> {
 }
 
 fn meeting_point(was: &Event, is: &Event) -> Option<Difference> {
-    let point = |event: &Event| event.place.as_ref().and_then(|place| place.meeting_point.clone());
+    let point = |event: &Event| event.place.as_ref().and_then(Point::of);
     let (was, is) = (point(was), point(is));
-    (was != is).then_some(Difference::MeetingPoint { was, is })
+    let text = |point: &Option<Point>| point.as_ref().map(|point| point.text.clone());
+    (text(&was) != text(&is)).then_some(Difference::MeetingPoint { was, is })
 }
 
 fn instant(moment: &Option<Moment>) -> Option<DateTime<Utc>> {
     moment.as_ref().map(|moment| moment.at)
+}
+
+impl Point {
+    fn of(place: &Place) -> Option<Self> {
+        let until = place.meeting_point_expires.as_ref().map(|moment| moment.at);
+        Some(Self { text: place.meeting_point.clone()?, until })
+    }
+
+    /// The same while it may be told.
+    pub fn at(&self, now: DateTime<Utc>) -> Option<&Self> {
+        self.until.is_none_or(|until| now < until).then_some(self)
+    }
 }
 
 impl Spot {

@@ -18,7 +18,7 @@ use crate::notice::{
 };
 use crate::render::words::file::File;
 use crate::render::xml::escape_html;
-use crate::revision::{DateName, Difference, Spot};
+use crate::revision::{DateName, Difference, Point, Spot};
 use crate::schedule::cut::Cut;
 use crate::schedule::meaning::{Days, Meaning, Times, clock};
 use crate::schedule::reminder::Before;
@@ -328,7 +328,10 @@ impl Words {
             Difference::End { was, is } => self.changed("end", said(was), said(is)),
             Difference::Assembly { was, is } => self.changed("assembly", said(was), said(is)),
             Difference::Place { was, is } => self.place(was.as_ref(), is.as_ref()),
-            Difference::MeetingPoint { was, is } => self.changed("meeting-point", was.clone(), is.clone()),
+            Difference::MeetingPoint { was, is } => {
+                let text = |point: &Option<Point>| point.as_ref().map(|point| point.text.clone());
+                self.changed("meeting-point", text(was), text(is))
+            }
             Difference::Of(date, of_date) => self.of_date(date, of_date),
             Difference::Added(date) => self.tell("date-added", [("date", self.moment(&date.starts).into())]),
             Difference::Removed(date) => {

@@ -55,5 +55,6 @@ mod subscribing;
 mod target;
 mod tidy;
 mod web;
+mod windows;
 mod words;
 mod world;
