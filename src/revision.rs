@@ -57,6 +57,8 @@ pub struct Revision {
     pub is_told: bool,
     /// Whether a revision before it was not off, so that people may have heard of it.
     pub was_on: bool,
+    /// Whether people were told that it is taken back: they are told that it stands again, too.
+    pub is_told_off: bool,
 }
 
 /// One material edit.
@@ -203,6 +205,7 @@ impl Revision {
             changes: Vec::new(),
             is_told: false,
             was_on: false,
+            is_told_off: false,
         }
     }
 
@@ -214,11 +217,20 @@ impl Revision {
         let is_told = match notify {
             Some(Notify::Silent) => false,
             Some(Notify::Alert) => !differences.is_empty(),
-            None => differences.iter().any(Difference::is_of_facts),
+            None => {
+                let is_back = differences.contains(&Difference::Restored);
+                differences.iter().any(Difference::is_of_facts) || (is_back && self.is_told_off)
+            }
         };
-        let was_on = self.was_on || !self.is_off();
-        let mut next =
-            Self { draft, number: self.number + 1, revised_at: at, is_told, was_on, ..self.clone() };
+        let mut next = Self {
+            number: self.number + 1,
+            revised_at: at,
+            is_told,
+            was_on: self.was_on || !self.is_off(),
+            is_told_off: draft.notice.withdrawn.is_some() && (is_told || self.is_told_off),
+            draft,
+            ..self.clone()
+        };
         if !differences.is_empty() {
             next.sequence += 1;
             next.updated_at = at;

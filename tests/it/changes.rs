@@ -84,6 +84,32 @@ fn what_was_taken_back_and_stands_again_is_told_to_targets_and_reminded_of() {
 }
 
 #[test]
+fn who_was_told_that_it_was_taken_back_is_told_that_it_stands_again() {
+    let withdrawn = "withdrawn = \"A mistake.\"\nnotify = \"alert\"";
+    check(
+        &[
+            Day("2018-07-06T12:00Z", &[]),
+            Day("2018-07-06T13:00Z", &march("")),
+            Day("2018-07-06T14:00Z", &march(withdrawn)),
+            // What is edited meanwhile changes nothing of what they know.
+            Day("2018-07-06T14:30Z", &march(&withdrawn.replace("mistake", "forgery"))),
+            Day("2018-07-06T15:00Z", &march("")),
+        ],
+        "2018-07-06T13:00Z revise march to 0
+2018-07-06T13:00Z send alert/alerts/march march.0
+2018-07-06T13:00Z send alert/board/march march.0
+2018-07-06T14:00Z revise march to 1
+2018-07-06T14:00Z send correction/alerts/march/1 march.1
+2018-07-06T14:00Z send correction/board/march/1 march.1
+2018-07-06T14:30Z revise march to 2
+2018-07-06T15:00Z revise march to 3
+2018-07-06T15:00Z send correction/alerts/march/2 march.3
+2018-07-06T15:00Z send correction/board/march/2 march.3
+",
+    );
+}
+
+#[test]
 fn an_edit_is_told_or_not_as_its_author_says() {
     let moved = "[place]\nname = \"The park\"";
     check(
