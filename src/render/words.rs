@@ -252,13 +252,22 @@ impl Words {
 
     /// `Tue Jul 10, 9:00 AM`
     pub fn moment_short(&self, wall: NaiveDateTime) -> String {
+        self.day_at(wall, self.clock_alone(wall))
+    }
+
+    /// `Tue Jul 10, 9:00 AM EDT`
+    pub fn moment_short_in_zone(&self, moment: &Moment) -> String {
+        self.day_at(moment.wall, self.clock(moment))
+    }
+
+    fn day_at(&self, wall: NaiveDateTime, clock: String) -> String {
         self.tell(
             "moment-short",
             [
                 ("weekday", self.names.weekdays_short[weekday_index(wall.weekday())].as_str().into()),
                 ("month", self.names.months_short[wall.month0() as usize].as_str().into()),
                 ("day", wall.day().into()),
-                ("clock", self.clock_alone(wall).into()),
+                ("clock", clock.into()),
             ],
         )
     }

@@ -148,8 +148,8 @@ pub struct ChangeView {
     sentences: Vec<String>,
     /// Whether it says that people should not go.
     is_off: bool,
-    /// Whether the subject says the start again.
-    is_of_time: bool,
+    /// `Tue Jul 10, 9:00 AM`, when the subject says the start again; with the zone, when only that has changed.
+    when: Option<String>,
 }
 
 // The facts that `EventView` shows: the same ones in a list below would be read as different ones.
@@ -366,7 +366,7 @@ fn of_correction(
             let changes = revisions.first().map_or(&[][..], |revision| &revision.changes);
             let change = changes.iter().find(|change| change.sequence == *sequence);
             let change = change.ok_or(Error::Change { sequence: *sequence })?;
-            Ok(of_change(words, change, &facts::visible_differences(change, notice, now)))
+            Ok(of_change(words, change, notice, now))
         }
         Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) | Content::Personal(..) => {
             Ok(ChangeView::default())
@@ -375,14 +375,26 @@ fn of_correction(
 }
 
 // What it is called is of the change; of what is hidden by now no more is said.
-fn of_change(words: &Words, change: &Change, visible: &[Difference]) -> ChangeView {
+fn of_change(words: &Words, change: &Change, notice: &Notice, now: DateTime<Utc>) -> ChangeView {
     let differences = &change.differences;
     let is_off = differences.iter().any(Difference::says_it_is_off);
+    let visible = facts::visible_differences(change, notice, now);
     ChangeView {
         label: label_of(words, differences),
         sentences: visible.iter().map(|difference| words.difference(difference)).collect(),
         is_off,
-        is_of_time: !is_off && differences.iter().any(|it| it.date().is_none() && label(it) == NEW_TIME),
+        when: if is_off { None } else { new_start(words, differences, notice.event()) },
+    }
+}
+
+fn new_start(words: &Words, differences: &[Difference], event: Option<&Event>) -> Option<String> {
+    let is_of_all = |it: &Difference| it.date().is_none() && label(it) == NEW_TIME;
+    let event = event.filter(|_| differences.iter().any(is_of_all))?;
+    let is_of_zone =
+        |it: &Difference| matches!(it, Difference::Time { was, is } if was.wall == is.wall && is_of_all(it));
+    match differences.iter().any(is_of_zone) {
+        true => Some(words.moment_short_in_zone(&event.starts)),
+        false => Some(short(words, event)),
     }
 }
 
