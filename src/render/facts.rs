@@ -51,6 +51,8 @@ pub fn facts(site: &Site, words: &Words, notice: &Notice) -> Vec<Fact> {
         Kind::Archive(provenance) => of_provenance(site, words, provenance),
         Kind::Statement(signing) => of_signing(site, words, signing),
     };
+    // That it was taken back says nothing of whether it takes place.
+    facts.retain(|fact| notice.withdrawn.is_none() || fact.id != "fact-status");
     facts.push(fact("fact-more", notice.more.iter().map(|link| value_link(&link.title, &link.url))));
     facts.retain(|fact| !fact.values.is_empty());
     facts.iter_mut().for_each(|fact| fact.label = words.say(fact.id));

@@ -379,7 +379,11 @@ fn categories(site: &Site, words: &Words, notice: &Notice) -> Vec<Category> {
     let mut categories = vec![category("kinds/", kind.as_str(), &words.kind_singular(kind))];
     // A filter in a reader can wait for a change that way.
     let status = notice.event().map(Event::status_of_all);
-    if let Some((status, prefix)) = status.and_then(|status| Some((status, words.status_prefix(status)?))) {
+    if notice.withdrawn.is_some() {
+        categories.push(category("status/", "withdrawn", &words.say("status-withdrawn")));
+    } else if let Some((status, prefix)) =
+        status.and_then(|status| Some((status, words.status_prefix(status)?)))
+    {
         categories.push(category("status/", status.as_str(), &prefix));
     }
     categories.extend(notice.tags.iter().map(|tag| category("tags/", &tag.slug, &tag.name)));
