@@ -188,6 +188,24 @@ impl Ledger {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
+    /// How many of a list's confirmed subscribers were told of a notice, by that list or another, and would be told of
+    /// a change of it at `at`.
+    pub async fn count_told(&self, list: &str, notice: &NoticeId, at: DateTime<Utc>) -> anyhow::Result<u64> {
+        let told = told(&self.read, notice, 0).await.context("ask who told of a notice")?;
+        let statement = format!(
+            "SELECT COUNT(*) FROM subscription p JOIN subscriber s ON s.id = p.subscriber
+             WHERE p.list = $1 AND s.standing = 1 AND s.paused_until <= $2 {told}"
+        );
+        let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
+            .persistent(false)
+            .bind(list)
+            .bind(millis(at))
+            .fetch_one(&self.read)
+            .await
+            .context("count who was told")?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
     /// Since when sending is held; `None` when it is not.
     pub async fn held_since(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
         Ok(self.mark("held").await?.map(instant))
@@ -477,27 +495,7 @@ async fn freeze_recipients(
         Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) | Content::Personal(..) => {
             String::new()
         }
-        // Exactly those who are on this list and to whom any list told it: claimed, sent, uncertain or dropped as such, or due
-        // again because a process died with it in hand (a try without an answer). To whom it
-        // is still to be sent it goes as it is now, and needs no correction.
-        Content::Correction(member, _) => {
-            let told = listed(
-                sqlx::query_scalar(
-                    "SELECT e.id FROM edition_notice n JOIN edition e ON e.id = n.edition
-                     WHERE n.notice = $1 AND e.audience_kind = 'list' AND e.id <> $2",
-                )
-                .bind(member.notice.as_str())
-                .bind(id)
-                .fetch_all(&mut *connection)
-                .await?,
-            );
-            format!(
-                "AND EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({told})
-                     AND (t.state IN (1, 2, 5, 8) OR (t.state = 0 AND t.attempts > 0 AND NOT EXISTS (
-                         SELECT 1 FROM attempt a
-                         WHERE a.edition = t.edition AND a.recipient = t.recipient AND a.number = t.attempts))))"
-            )
-        }
+        Content::Correction(member, _) => told(&mut *connection, &member.notice, id).await?,
     };
     // Whoever wants another list's issues instead of this one's alerts gets what is new by those; what they were
     // told already is corrected at once all the same.
@@ -533,6 +531,27 @@ async fn freeze_recipients(
         .execute(connection)
         .await?;
     Ok(done.rows_affected())
+}
+
+// The condition on a subscriber `s` that any list told them a notice, by another edition than that: claimed, sent,
+// uncertain or dropped as such, or due again because a process died with it in hand (a try without an answer). To whom
+// it is still to be sent it goes as it is now, and needs no correction.
+async fn told<'c>(
+    executor: impl sqlx::Executor<'c, Database = Any>,
+    notice: &NoticeId,
+    but: i64,
+) -> sqlx::Result<String> {
+    let editions = sqlx::query_scalar(
+        "SELECT e.id FROM edition_notice n JOIN edition e ON e.id = n.edition
+         WHERE n.notice = $1 AND e.audience_kind = 'list' AND e.id <> $2",
+    );
+    let editions = listed(editions.bind(notice.as_str()).bind(but).fetch_all(executor).await?);
+    Ok(format!(
+        "AND EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({editions})
+             AND (t.state IN (1, 2, 5, 8) OR (t.state = 0 AND t.attempts > 0 AND NOT EXISTS (
+                 SELECT 1 FROM attempt a
+                 WHERE a.edition = t.edition AND a.recipient = t.recipient AND a.number = t.attempts))))"
+    ))
 }
 
 // Numbers for `IN (…)`, which may not be empty; no edition is number 0.
