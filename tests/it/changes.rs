@@ -1,5 +1,7 @@
 //! Changes: what an edit, a withdrawal and a reveal make due, and what is shown then.
 
+mod table;
+
 use handbill::notice::shown::shown;
 use handbill::revision::Revision;
 
