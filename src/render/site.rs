@@ -556,7 +556,12 @@ impl<'a> Catalog<'a> {
             ahead: self.pick(&self.ahead[..shown]),
             more_ahead: self.ahead.len() > shown,
             latest: self.pick(&self.latest()),
+            is_empty: self.is_empty(),
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.cards.iter().all(|card| card.withdrawn.is_some())
     }
 
     fn latest(&self) -> Vec<usize> {

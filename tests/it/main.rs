@@ -9,6 +9,7 @@
 )]
 
 mod archive;
+mod backup;
 mod calendar;
 mod changes;
 mod chaos;

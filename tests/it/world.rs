@@ -155,13 +155,28 @@ impl World {
 
     /// Makes the ledger's source of a notice one that this program cannot read, as another version's may be.
     pub fn spoil(&self, notice: &str) {
+        self.change("UPDATE revision SET source = '+++' WHERE notice = $1", notice.to_owned());
+    }
+
+    // One row of the ledger, by a statement with one parameter.
+    fn change<V>(&self, statement: &'static str, value: V)
+    where
+        V: for<'q> sqlx::Encode<'q, sqlx::Any> + sqlx::Type<sqlx::Any> + Send,
+    {
         let url = format!("sqlite://{}", self.installation.data().join("ledger.db").display());
         self.runtime.block_on(async {
             let pool = sqlx::AnyPool::connect(&url).await.unwrap();
-            let statement = "UPDATE revision SET source = '+++' WHERE notice = $1";
-            sqlx::query(statement).bind(notice).execute(&pool).await.unwrap();
+            let done = sqlx::query(statement).bind(value).execute(&pool).await.unwrap();
+            assert!(done.rows_affected() > 0, "{statement}");
             pool.close().await;
         });
+    }
+
+    /// Breaks the sealed address of a subscriber, as a disk may.
+    pub fn break_address(&self, name: &str) {
+        let address = Address::parse(&format!("{name}@example.org")).unwrap();
+        let lookup = self.installation.key().unwrap().lookup(&address);
+        self.change("UPDATE subscriber SET sealed = substr(sealed, 2) WHERE lookup = $1", lookup.to_vec());
     }
 
     /// Opens the ledger for some work.

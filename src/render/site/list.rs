@@ -162,7 +162,8 @@ impl Catalog<'_> {
     fn add_others(&self, base: &DefaultHasher, documents: &mut Vec<Document>) {
         let latest = self.latest();
         let shown = self.ahead.len().min(HOME_AHEAD);
-        let home = (self.keys_of(&latest), self.keys_of(&self.ahead[..shown]), self.ahead.len() > shown);
+        let ahead = (self.keys_of(&self.ahead[..shown]), self.ahead.len() > shown);
+        let home = (self.keys_of(&latest), ahead, self.is_empty());
         let topics: Vec<(String, String, bool)> = self
             .topics()
             .iter()
