@@ -15,7 +15,7 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike, 
 
 use crate::config::Site;
 use crate::notice::date::{Date, DateKey, Dated};
-use crate::notice::shown::{next_disclosure, shown};
+use crate::notice::shown::shown;
 use crate::notice::{Event, Notice, NoticeId, Status};
 use crate::render::facts;
 use crate::render::words::Words;
@@ -104,6 +104,7 @@ struct Action<'a> {
     date: Option<&'a Date>,
     notice: Notice,
     event: Event,
+    now: DateTime<Utc>,
     /// When it became what can be seen: at its revision, or when a place was shown since.
     stamp: DateTime<Utc>,
     /// Whether it goes out with METHOD:PUBLISH.
@@ -124,12 +125,12 @@ impl<'a> Action<'a> {
         let Some(event) = revision.notice().event() else { return Vec::new() };
         let notice = shown(revision.notice(), now).into_owned();
         let mut stamp = revision.revised_at;
-        while let Some(at) = next_disclosure(revision.notice(), stamp).filter(|at| *at <= now) {
+        while let Some(at) = revision.next_disclosure(stamp).filter(|at| *at <= now) {
             stamp = at;
         }
         let one = |date: Option<&'a Date>, notice: Notice| {
             let event = notice.event()?.clone();
-            Some(Self { revision, date, notice, event, stamp, is_published: false })
+            Some(Self { revision, date, notice, event, now, stamp, is_published: false })
         };
         match &event.dates[..] {
             [] => one(None, notice).into_iter().collect(),
@@ -162,7 +163,7 @@ impl<'a> Action<'a> {
                 differences.extend(difference.of_date(self.key()).cloned());
             }
         }
-        facts::visible_differences(&Change { differences, ..change.clone() }, &self.notice)
+        facts::visible_differences(&Change { differences, ..change.clone() }, &self.notice, self.now)
     }
 
     fn stamp(&self) -> DateTime<Utc> {

@@ -56,5 +56,6 @@ mod subscribing;
 mod target;
 mod tidy;
 mod web;
+mod windows;
 mod words;
 mod world;

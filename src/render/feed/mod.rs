@@ -316,7 +316,7 @@ impl Said {
             id: clean(&revision.tag_uri(&site.tag_domain, &site.zone)),
             title: clean(&words.title(&notice)),
             summary: clean(notice.summary_or_excerpt()),
-            content: clean(&content(site, words, revision, &notice, &url)),
+            content: clean(&content(site, words, revision, &notice, now)),
             categories: categories(site, words, &notice),
             published: revision.published_at.trunc_subsecs(0),
             url,
@@ -325,8 +325,8 @@ impl Said {
     }
 }
 
-fn content(site: &Site, words: &Words, revision: &Revision, notice: &Notice, url: &str) -> String {
-    let changes = changes_html(site, words, revision, notice);
+fn content(site: &Site, words: &Words, revision: &Revision, notice: &Notice, now: DateTime<Utc>) -> String {
+    let changes = changes_html(site, words, revision, notice, now);
     let image = image_html(site, notice);
     let facts = facts::facts_html(site, words, notice);
     let body = &notice.body.html;
@@ -339,16 +339,25 @@ fn content(site: &Site, words: &Words, revision: &Revision, notice: &Notice, url
         return content;
     }
     let summary = escape_html(notice.summary_or_excerpt());
-    let whole = words.say("whole-text");
-    format!("<p>{summary}</p>\n<p><a href=\"{}\">{}</a></p>\n", escape_html(url), escape_html(&whole))
+    let (url, whole) = (site.notice_address(revision.id()), words.say("whole-text"));
+    format!("<p>{summary}</p>\n<p><a href=\"{}\">{}</a></p>\n", escape_html(&url), escape_html(&whole))
 }
 
 // The latest change first: it is what a reader who comes back has not seen.
-fn changes_html(site: &Site, words: &Words, revision: &Revision, notice: &Notice) -> String {
+fn changes_html(
+    site: &Site,
+    words: &Words,
+    revision: &Revision,
+    notice: &Notice,
+    now: DateTime<Utc>,
+) -> String {
     let zone = notice.event().map_or(&site.zone, |event| &event.starts.zone);
     let one = |change: &Change| {
         let at = words.moment(&Moment::from_instant(change.at, zone.clone()));
-        let differences = facts::visible_differences(change, notice);
+        let differences = facts::visible_differences(change, notice, now);
+        if differences.is_empty() {
+            return String::new();
+        }
         let differences: Vec<String> = differences.iter().map(|it| words.difference(it)).collect();
         let (label, differences) = (words.tell("changed-on", [("moment", at.into())]), differences.join(" "));
         format!("<p><strong>{}</strong> {}</p>\n", escape_html(&label), escape_html(&differences))
@@ -385,7 +394,11 @@ fn categories(site: &Site, words: &Words, notice: &Notice) -> Vec<Category> {
     let mut categories = vec![category("kinds/", kind.as_str(), &words.kind_singular(kind))];
     // A filter in a reader can wait for a change that way.
     let status = notice.event().map(Event::status_of_all);
-    if let Some((status, prefix)) = status.and_then(|status| Some((status, words.status_prefix(status)?))) {
+    if notice.withdrawn.is_some() {
+        categories.push(category("status/", "withdrawn", &words.say("status-withdrawn")));
+    } else if let Some((status, prefix)) =
+        status.and_then(|status| Some((status, words.status_prefix(status)?)))
+    {
         categories.push(category("status/", status.as_str(), &prefix));
     }
     categories.extend(notice.tags.iter().map(|tag| category("tags/", &tag.slug, &tag.name)));
