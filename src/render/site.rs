@@ -145,6 +145,8 @@ pub struct Catalog<'a> {
     cards: Vec<Arc<Card>>,
     /// What changes with anything that can be seen of the revision at the same position.
     keys: Vec<u64>,
+    /// The `updated` that feeds say of the revision at the same position.
+    updated: Vec<DateTime<Utc>>,
     slots: Arc<Slots>,
     /// By slot; none of those that are not published.
     positions: Vec<Option<usize>>,
@@ -330,6 +332,7 @@ impl<'a> Catalog<'a> {
             style_path: style_path(&style),
             style,
             keys: cards.iter().map(|card| card.key).collect(),
+            updated: feed::updated_of(&revisions),
             ahead: ahead(&cards, now),
             members: Vec::new(),
             months: Vec::new(),
@@ -401,7 +404,7 @@ impl<'a> Catalog<'a> {
             What::Event(id) => {
                 let revision = self.position(id.as_str()).map(|at| self.revisions[at]);
                 let single = |it| {
-                    let related = self.others_of(&[it]);
+                    let related = self.others_of([it]);
                     calendar::single(self.site, self.words, it, &related, self.now)
                 };
                 return Ok(revision.map_or(Vec::new(), single));
@@ -489,7 +492,6 @@ impl<'a> Catalog<'a> {
         topics
     }
 
-    // As `feed::newest_first`, which would go to the revisions for each pair.
     fn newest_first(&self, a: usize, b: usize) -> Ordering {
         let by_time = self.cards[b].updated_at().cmp(&self.cards[a].updated_at());
         by_time.then_with(|| self.revisions[a].id().cmp(self.revisions[b].id()))
@@ -642,14 +644,15 @@ impl<'a> Catalog<'a> {
         chain: Chain,
         format: Format,
     ) -> Vec<u8> {
-        let entries = self.pick(entries);
+        let entries: Vec<(&Revision, DateTime<Utc>)> =
+            entries.iter().map(|at| (self.revisions[*at], self.updated[*at])).collect();
         let title = topic.feed_title(self.site, self.words);
         let page = topic.page_path();
         let feed = Feed {
             title,
             path,
             page,
-            related: self.others_of(&entries),
+            related: self.others_of(entries.iter().map(|(revision, _)| *revision)),
             tombstones: self.pick(tombstones),
             chain,
             entries,
@@ -659,8 +662,8 @@ impl<'a> Catalog<'a> {
     }
 
     // Those that these replace or lead to.
-    fn others_of(&self, revisions: &[&'a Revision]) -> Others<'a> {
-        let named = revisions.iter().flat_map(|revision| feed::named_by(revision.notice()));
+    fn others_of(&self, revisions: impl IntoIterator<Item = &'a Revision>) -> Others<'a> {
+        let named = revisions.into_iter().flat_map(|revision| feed::named_by(revision.notice()));
         named.filter_map(|id| Some((id, self.revisions[self.position(id.as_str())?]))).collect()
     }
 
@@ -676,7 +679,7 @@ impl<'a> Catalog<'a> {
             title: topic.calendar_title(self.site, self.words),
             path: topic.calendar_path().unwrap_or_default(),
             page: topic.page_path(),
-            related: self.others_of(&actions),
+            related: self.others_of(actions.iter().copied()),
             actions,
         };
         calendar::calendar(self.site, self.words, &calendar, self.now)
@@ -718,6 +721,11 @@ impl<'a> Catalog<'a> {
 
     fn keys_of(&self, positions: &[usize]) -> Vec<u64> {
         positions.iter().map(|at| self.keys[*at]).collect()
+    }
+
+    // What changes with anything of those in a feed.
+    fn keys_of_entries(&self, positions: &[usize]) -> Vec<(u64, DateTime<Utc>)> {
+        positions.iter().map(|at| (self.keys[*at], self.updated[*at])).collect()
     }
 }
 

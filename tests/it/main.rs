@@ -58,5 +58,6 @@ mod subscribing;
 mod target;
 mod tidy;
 mod web;
+mod windows;
 mod words;
 mod world;

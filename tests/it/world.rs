@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use handbill::clock::Clock;
-use handbill::installation::Installation;
+use handbill::installation::{Installation, write_secret};
 use handbill::ledger::Ledger;
 use handbill::ledger::looking::Tally;
 use handbill::ledger::subscribing::Newcomer;
@@ -31,6 +31,9 @@ pub const DELIVER: Parts = Parts { publish: false, deliver: true, web: false };
 
 // So long that it cannot pass on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+// The same for all, so that what follows from it, such as a Message-ID, is the same bytes every time.
+const KEY: &[u8] = b"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
 
 const SITE: &str = r#"
 [site]
@@ -83,7 +86,7 @@ impl World {
         fs::write(folder.path().join("handbill.toml"), config).unwrap();
         fs::create_dir(folder.path().join("notices")).unwrap();
         let installation = Installation::open(folder.path()).unwrap();
-        installation.key_or_new().unwrap();
+        write_secret(&installation.key_path(), KEY).unwrap();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         Self { installation, runtime, folder, seen: Vec::new() }
@@ -241,16 +244,22 @@ impl World {
 
     /// What came into the outbox since this was last asked, by recipient and subject.
     pub fn arrived(&mut self) -> Vec<Mail> {
+        let mut mails: Vec<Mail> = self.arrived_bytes().iter().map(|bytes| read(bytes)).collect();
+        mails.sort_by(|a, b| (&a.to, &a.subject).cmp(&(&b.to, &b.subject)));
+        mails
+    }
+
+    /// The same as it came, in no order that means anything.
+    pub fn arrived_bytes(&mut self) -> Vec<Vec<u8>> {
         let mut mails = Vec::new();
         for path in files(&self.installation.outbox()) {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             // What is being written has another name until it is whole.
             if name.ends_with(".eml") && !self.seen.contains(&name) {
-                mails.push(read(&fs::read(&path).unwrap()));
+                mails.push(fs::read(&path).unwrap());
                 self.seen.push(name);
             }
         }
-        mails.sort_by(|a, b| (&a.to, &a.subject).cmp(&(&b.to, &b.subject)));
         mails
     }
 
@@ -350,7 +359,8 @@ fn told(tally: &Tally) -> String {
     format!("{} {}: {}\n", tally.edition, tally.state, counts.join(", "))
 }
 
-fn read(bytes: &[u8]) -> Mail {
+/// A mail from its bytes.
+pub fn read(bytes: &[u8]) -> Mail {
     let message: Message<'_> = MessageParser::new().parse(bytes).unwrap();
     let to = message.to().unwrap().first().unwrap().address().unwrap();
     Mail {
@@ -362,7 +372,8 @@ fn read(bytes: &[u8]) -> Mail {
     }
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+/// All files below a folder, in order.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut files = Vec::new();
     for entry in entries {

@@ -232,7 +232,9 @@ impl Ledger {
         let begun = match delivery.state {
             State::Claimed | State::Sent | State::Uncertain => return true,
             State::Due => delivery.attempts,
-            _ => delivery.attempts.saturating_sub(1),
+            State::Bounced | State::Expired | State::Left | State::Superseded | State::Dropped => {
+                delivery.attempts.saturating_sub(1)
+            }
         };
         (1..=begun).any(|number| !self.failed.contains(&(key, number)))
     }
