@@ -541,12 +541,13 @@ impl<'a> Catalog<'a> {
 
     // What is in place of the one at `at`: the newest that replaces it, or that replaces that in turn.
     fn newest(&self, at: usize) -> Option<usize> {
+        let mut newest = self.replacing(at)?;
         let mut seen = vec![at];
         // Of those that replace each other in a circle, the last before it closes.
-        while let Some(next) = self.replacing(seen[seen.len() - 1]).filter(|next| !seen.contains(next)) {
-            seen.push(next);
+        while let Some(next) = self.replacing(newest).filter(|next| !seen.contains(next)) {
+            seen.push(std::mem::replace(&mut newest, next));
         }
-        seen.pop().filter(|newest| *newest != at)
+        Some(newest)
     }
 
     fn replacing(&self, at: usize) -> Option<usize> {

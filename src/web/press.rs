@@ -24,7 +24,7 @@ use crate::subscriber::Pass;
 use crate::web::confirm::failed;
 use crate::web::live::Live;
 use crate::web::shelf::Shelf;
-use crate::web::{error_page, refuse_method};
+use crate::web::{error_page, insert, refuse_method};
 
 /// What the link for journalists works with.
 #[derive(Clone)]
@@ -82,7 +82,7 @@ async fn afterwards(press: &Press, pass: &Pass, headers: &HeaderMap) -> Response
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
     let location = format!("{}{path}", press.installation.config.site.url.path());
-    super::insert(response.headers_mut(), header::LOCATION, &location);
+    insert(response.headers_mut(), header::LOCATION, &location);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
