@@ -75,6 +75,7 @@ const WINDOWS: &[(&str, &[(&str, &str)])] = &[
     ("vow-summary", &[("2018-11-04T05:30Z", "")]),
     ("vow-author", &[("2018-11-04T05:30Z", "")]),
     ("vow-tag", &[("2018-11-04T05:30Z", "")]),
+    ("vow-campaign", &[("2018-11-04T05:30Z", "")]),
     ("vow-file", &[("2018-11-04T05:30Z", "")]),
     ("vow-alt", &[("2018-11-04T05:30Z", "")]),
     ("vow-body", &[("2018-11-04T05:30Z", "")]),
@@ -145,6 +146,7 @@ summary = "In short {vow-summary}"
 publish_at = 2018-11-04 01:30
 authors = ["Group {vow-author}"]
 tags = ["{vow-tag}"]
+campaign = "For {vow-campaign}"
 image = { file = "{vow-file}.png", alt = "A banner {vow-alt}" }
 signatories = [{ name = "Circle {vow-signer}", confirmed = true }, { name = "Union {vow-unsure}" }]
 +++
