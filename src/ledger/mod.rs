@@ -2,8 +2,8 @@
 //!
 //! One text for SQLite and PostgreSQL. They differ in few places: how a claim passes over rows that another
 //! claims (`Dialect::skip_locked`), how a batch of rows comes in and goes out as one value (`Dialect::rows`,
-//! `Dialect::gathered`), how a transaction begins that reads first (`Dialect::begin_writing`) and whether one goes
-//! over whole (`delivering::Recording`); and in how a table is made (`schema`).
+//! `Dialect::gathered`), how a transaction begins that reads first (`Dialect::begin_writing`) and whether a
+//! receipt goes into two tables or through a view (`delivering::Recording`); and in how a table is made (`schema`).
 //! Times are milliseconds since 1970 in UTC.
 
 pub mod asking;
