@@ -384,12 +384,13 @@ async fn due(
         ("s.lang", "TEXT"),
         ("CASE e.audience_kind WHEN 'person' THEN 1 ELSE 0 END", "BIGINT"),
     ]);
-    // Materialized: a subquery that PostgreSQL ran twice would lock more than `most`.
+    // Materialized: a subquery that PostgreSQL ran twice would lock more than `most`. A bare $3 SQLite would look at to
+    // plan by it, and plan anew each time.
     let statement = format!(
         "WITH d AS MATERIALIZED (
              SELECT edition, recipient, attempts, fence FROM delivery
              WHERE lane = $1 AND state < 2 AND due_at <= $2 {sql}
-             ORDER BY due_at, edition LIMIT $3{})
+             ORDER BY due_at, edition LIMIT $3 + 0{})
          SELECT {rows} FROM d LEFT JOIN edition e ON e.id = d.edition
          LEFT JOIN subscriber s ON s.id = d.recipient AND {STILL_WANTED}",
         dialect.skip_locked()
