@@ -9,16 +9,16 @@
     reason = "a benchmark may fail and prints its result"
 )]
 
-use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
+use stage::{edition, handbill, import, run, sent, serve, smtp, start_sink, wait, wait_by};
+
 mod made;
 mod meter;
+mod stage;
 
 const COUNT: usize = 20_000;
 const CONNECTIONS: usize = 10;
@@ -81,7 +81,7 @@ fn mail_bytes() -> usize {
     let folder = meter::folder();
     let root = folder.path();
     lay_out(root, "transport = \"outbox\"");
-    import(root, 1);
+    import(root, "alerts", 1);
     write_notice(root);
     run(handbill(root).arg("publish"));
     run(handbill(root).arg("deliver"));
@@ -94,19 +94,11 @@ fn mail_bytes() -> usize {
 fn send(port: u16, count: usize) -> Figures {
     let folder = meter::folder();
     let root = folder.path();
-    let smtp = format!(
-        "transport = \"smtp\"\n[mail.smtp]\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"none\"\nconnections = {CONNECTIONS}"
-    );
-    lay_out(root, &smtp);
-    let ((), import) = meter::processes(|| import(root, count));
+    lay_out(root, &smtp(port, CONNECTIONS));
+    let ((), import) = meter::processes(|| import(root, "alerts", count));
     println!("import:                        {import}");
-    let listen = format!("127.0.0.1:{}", free_port());
-    let serve = handbill(root).args(["--log", "warn", "serve", "--listen", &listen]).spawn().unwrap();
-    let serve = Running(serve);
+    let (serve, listen) = serve(root);
     let process = serve.0.id();
-    wait(|| TcpStream::connect(&listen).is_ok());
-    // Until the first look is over and the process is at rest.
-    thread::sleep(Duration::from_secs(3));
     println!("memory at rest:                {:.1} MiB", mib(meter::memory(process, "VmRSS")));
     let before = meter::of_process(process);
     write_notice(root);
@@ -128,26 +120,15 @@ fn send(port: u16, count: usize) -> Figures {
 
 /// Every recipient is in the ledger as sent, and nothing waits.
 fn reconcile(root: &Path, count: usize) {
-    let output = handbill(root).args(["edition", "--json", "alert/alerts/benchmark"]).output().unwrap();
-    let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let edition = &shown["edition"];
+    let edition = edition(root, "alert/alerts/benchmark").unwrap();
     println!("in the ledger:                 {} sent, {}", edition["sent"], edition["state"]);
     assert_eq!(edition["sent"], count);
     assert_eq!(edition["state"], "complete");
 }
 
 fn lay_out(root: &Path, transport: &str) {
-    let config = format!(
-        r#"[site]
-title = "Notices"
-url = "https://notices.example.org/"
-organization = "Alder Street Tenants"
-description = "Statements"
-lang = "en"
-zone = "America/New_York"
-tag_domain = "notices.example.org"
-
-[[list]]
+    let tables = format!(
+        r#"[[list]]
 name = "alerts"
 title = "Alerts"
 description = "Each statement as soon as it is public"
@@ -159,19 +140,7 @@ from = "Notices <notices@example.org>"
 {transport}
 "#
     );
-    // With the key and the begun ledger of `init`, then a config of its own.
-    run(handbill(root).args(["init", "--empty"]));
-    fs::write(root.join("handbill.toml"), config).unwrap();
-    // The list opens now: the first look after this one carries what is new.
-    run(handbill(root).arg("publish"));
-}
-
-fn import(root: &Path, count: usize) {
-    let mut csv = "email,lists\n".to_owned();
-    (0..count).for_each(|number| writeln!(csv, "person.{number}@example.org,alerts").unwrap());
-    let file = root.join("subscribers.csv");
-    fs::write(&file, csv).unwrap();
-    run(handbill(root).args(["subscribers", "import", "--consent", "made up"]).arg(file));
+    stage::lay_out(root, &tables);
 }
 
 fn write_notice(root: &Path) {
@@ -184,71 +153,9 @@ fn write_notice(root: &Path) {
     let text = format!(
         "+++\nkind = \"statement\"\ntitle = \"No work, no rent\"\nauthors = [\"Alder Street Tenants\"]\n+++\n{body}"
     );
-    // Renamed into place, as an editor does it.
-    let part = root.join("notices/.benchmark.md.part");
-    fs::write(&part, text).unwrap();
-    fs::rename(part, root.join("notices/benchmark.md")).unwrap();
-}
-
-fn handbill(root: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_handbill"));
-    command.arg("-C").arg(root);
-    command
-}
-
-fn run(command: &mut Command) {
-    assert!(command.stdout(Stdio::null()).status().unwrap().success());
-}
-
-/// The service's own count.
-fn sent(listen: &str) -> usize {
-    let mut stream = TcpStream::connect(listen).unwrap();
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let line = answer.lines().find_map(|line| line.strip_prefix("handbill_sent_total "));
-    line.unwrap().trim().parse().unwrap()
-}
-
-fn wait(is_over: impl Fn() -> bool) {
-    wait_by(Duration::from_millis(20), is_over);
-}
-
-fn wait_by(step: Duration, is_over: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !is_over() {
-        assert!(started.elapsed() < Duration::from_secs(120), "it takes too long");
-        thread::sleep(step);
-    }
+    stage::write_notice(root, "benchmark", &text);
 }
 
 fn mib(kib: u64) -> f64 {
     kib as f64 / 1024.0
-}
-
-/// A process that ends with its benchmark.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn start_sink() -> (Running, u16) {
-    let port = free_port();
-    let mut command = Command::new("/usr/sbin/smtp-sink");
-    // It will not run as root, and only root may say who else to be.
-    if fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0) {
-        command.args(["-u", "nobody"]);
-    }
-    let child = command.args([&format!("127.0.0.1:{port}"), "1000"]).stdout(Stdio::null()).spawn().unwrap();
-    let sink = Running(child);
-    wait(|| TcpStream::connect(("127.0.0.1", port)).is_ok());
-    (sink, port)
 }

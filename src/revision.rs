@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::notice::date::{Date, DateKey};
-use crate::notice::shown::{revealed_at, shown_since, without_links};
+use crate::notice::shown::{self, revealed_at, shown_since, without_links};
 use crate::notice::{Event, Notice, NoticeId, Notify, Place, Status};
 use crate::schedule::zone::{Moment, Zone};
 
@@ -57,6 +57,8 @@ pub struct Revision {
     pub is_told: bool,
     /// Whether a revision before it was not off, so that people may have heard of it.
     pub was_on: bool,
+    /// Whether people were told that it is taken back: they are told that it stands again, too.
+    pub is_told_off: bool,
 }
 
 /// One material edit.
@@ -111,9 +113,9 @@ pub enum Difference {
     /// Where exactly.
     MeetingPoint {
         /// Before.
-        was: Option<String>,
+        was: Option<Point>,
         /// Now.
-        is: Option<String>,
+        is: Option<Point>,
     },
     /// What is different of one date of several.
     Of(DateName, Box<Difference>),
@@ -136,6 +138,15 @@ pub struct DateName {
     pub key: DateKey,
     /// The start that was said before the change; of a new date the one that is said now.
     pub starts: Moment,
+}
+
+/// Where exactly people meet, for as long as that may be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Point {
+    /// As its author wrote it.
+    pub text: String,
+    /// From then on nobody is told, even of what was changed.
+    pub until: Option<DateTime<Utc>>,
 }
 
 /// A place in the two parts of which one may change without the other.
@@ -194,6 +205,7 @@ impl Revision {
             changes: Vec::new(),
             is_told: false,
             was_on: false,
+            is_told_off: false,
         }
     }
 
@@ -205,11 +217,20 @@ impl Revision {
         let is_told = match notify {
             Some(Notify::Silent) => false,
             Some(Notify::Alert) => !differences.is_empty(),
-            None => differences.iter().any(Difference::is_of_facts),
+            None => {
+                let is_back = differences.contains(&Difference::Restored);
+                differences.iter().any(Difference::is_of_facts) || (is_back && self.is_told_off)
+            }
         };
-        let was_on = self.was_on || !self.is_off();
-        let mut next =
-            Self { draft, number: self.number + 1, revised_at: at, is_told, was_on, ..self.clone() };
+        let mut next = Self {
+            number: self.number + 1,
+            revised_at: at,
+            is_told,
+            was_on: self.was_on || !self.is_off(),
+            is_told_off: draft.notice.withdrawn.is_some() && (is_told || self.is_told_off),
+            draft,
+            ..self.clone()
+        };
         if !differences.is_empty() {
             next.sequence += 1;
             next.updated_at = at;
@@ -273,6 +294,25 @@ impl Revision {
     pub fn reveals_at(&self) -> Option<DateTime<Utc>> {
         let is_standing = self.notice().withdrawn.is_none();
         revealed_at(self.notice()).filter(|at| is_standing && *at > self.revised_at).min()
+    }
+
+    /// The first moment after `after` at which it shows something else by itself.
+    pub fn next_change(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        shown::next_change(self.notice(), after).into_iter().chain(self.next_change_of_changes(after)).min()
+    }
+
+    /// The first moment after `after` at which something of it is hidden or shown, whatever date is at hand.
+    pub fn next_disclosure(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        shown::next_disclosure(self.notice(), after)
+            .into_iter()
+            .chain(self.next_change_of_changes(after))
+            .min()
+    }
+
+    // What it said before may be over while what it says now is not.
+    fn next_change_of_changes(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let differences = self.changes.iter().flat_map(|change| &change.differences);
+        differences.flat_map(Difference::ends).filter(|at| *at > after).min()
     }
 
     /// Whether nobody can have heard of it yet: the first revision, or the first that holds of a notice that came
@@ -412,6 +452,26 @@ impl Difference {
             | Self::Said(_)
             | Self::Withdrawn(_)
             | Self::Restored => Some(self),
+        }
+    }
+
+    /// When what it says is not to be told any more.
+    fn ends(&self) -> Vec<DateTime<Utc>> {
+        match self {
+            Self::Of(_, of_date) => of_date.ends(),
+            Self::MeetingPoint { was, is } => {
+                [was, is].into_iter().flatten().filter_map(|it| it.until).collect()
+            }
+            Self::Status { .. }
+            | Self::Time { .. }
+            | Self::End { .. }
+            | Self::Assembly { .. }
+            | Self::Place { .. }
+            | Self::Added(_)
+            | Self::Removed(_)
+            | Self::Said(_)
+            | Self::Withdrawn(_)
+            | Self::Restored => Vec::new(),
         }
     }
 
@@ -611,13 +671,26 @@ fn place(was: &Event, is: &Event) -> Option<Difference> {
 }
 
 fn meeting_point(was: &Event, is: &Event) -> Option<Difference> {
-    let point = |event: &Event| event.place.as_ref().and_then(|place| place.meeting_point.clone());
+    let point = |event: &Event| event.place.as_ref().and_then(Point::of);
     let (was, is) = (point(was), point(is));
-    (was != is).then_some(Difference::MeetingPoint { was, is })
+    let text = |point: &Option<Point>| point.as_ref().map(|point| point.text.clone());
+    (text(&was) != text(&is)).then_some(Difference::MeetingPoint { was, is })
 }
 
 fn instant(moment: &Option<Moment>) -> Option<DateTime<Utc>> {
     moment.as_ref().map(|moment| moment.at)
+}
+
+impl Point {
+    fn of(place: &Place) -> Option<Self> {
+        let until = place.meeting_point_expires.as_ref().map(|moment| moment.at);
+        Some(Self { text: place.meeting_point.clone()?, until })
+    }
+
+    /// The same while it may be told.
+    pub fn at(&self, now: DateTime<Utc>) -> Option<&Self> {
+        self.until.is_none_or(|until| now < until).then_some(self)
+    }
 }
 
 impl Spot {

@@ -3,6 +3,7 @@
 //! Exit 0: done. 1: problems found in what people wrote. 2: usage. 3: our side failed.
 
 mod audit;
+mod backup;
 mod bounce;
 mod browser;
 mod build;
@@ -16,6 +17,7 @@ mod hold;
 mod init;
 mod key;
 mod new;
+mod newfile;
 mod plan;
 mod preview;
 mod publish;
@@ -89,6 +91,10 @@ pub enum Command {
     Verify(signing::Verify),
     /// Keys that sign the mails, and the records that publish them.
     Dkim(dkim::Arguments),
+    /// Write all that cannot be made again into one encrypted file.
+    Backup(backup::Arguments),
+    /// Make an installation from a backup; sending is held.
+    Restore(backup::Restore),
     /// Change the key of the addresses, or put it under a passphrase.
     Key(key::Arguments),
     /// Destroy the key: no address can be read after that, by anybody.
@@ -121,6 +127,8 @@ impl Command {
             | Self::Signing(_)
             | Self::Verify(_)
             | Self::Dkim(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
             | Self::Key(_)
             | Self::Wipe(_)
             | Self::Bounce(_)
@@ -192,7 +200,7 @@ async fn dispatch(cli: Cli, clock: Clock) -> anyhow::Result<Ended> {
         Command::Serve(arguments) => serve::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Build(arguments) => build::run(&Installation::open(&root)?, &arguments, &clock).await,
-        Command::Queue(arguments) => queue::run(&Installation::open(&root)?, &arguments).await,
+        Command::Queue(arguments) => queue::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Edition(arguments) => edition::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Subscribers(arguments) => {
             subscribers::run(&Installation::open(&root)?, &arguments, &clock).await
@@ -201,6 +209,8 @@ async fn dispatch(cli: Cli, clock: Clock) -> anyhow::Result<Ended> {
         Command::Signing(arguments) => signing::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Verify(arguments) => signing::check(&root, &arguments),
         Command::Dkim(arguments) => dkim::run(&Installation::open(&root)?, &arguments, &clock),
+        Command::Backup(arguments) => backup::run(&Installation::open(&root)?, &arguments, &clock).await,
+        Command::Restore(arguments) => backup::restore(&root, &arguments, &clock).await,
         Command::Key(arguments) => key::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Wipe(arguments) => key::wipe(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Bounce(arguments) => bounce::run(&root, &arguments, &clock).await,

@@ -1,5 +1,7 @@
 //! Plan: what goes out, when, to how many and why.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, bail};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -7,9 +9,10 @@ use serde::Serialize;
 use crate::clock::Clock;
 use crate::command::Ended;
 use crate::command::terminal::{say, say_json, table};
-use crate::edition::Audience;
+use crate::edition::{Audience, Content, Edition};
 use crate::installation::Installation;
 use crate::ledger::Ledger;
+use crate::notice::NoticeId;
 use crate::plan::{self, Entry, Step};
 use crate::schedule::zone::{Moment, Zone, tzdb_version};
 
@@ -58,10 +61,18 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     };
     let entries = plan::plan(&installation.config, &reading.drafts, history, to);
     let mut lines = Vec::new();
+    // What is still to be told is told to people whom nobody can count yet.
+    let mut told_first = BTreeSet::new();
     // Without a beginning, what waits for the next look is part of what will be.
     let shown = |entry: &&Entry| arguments.from.is_none() || entry.at >= from;
     for entry in entries.iter().filter(shown) {
-        lines.push(line(entry, &ledger, zone).await?);
+        lines.push(line(entry, &ledger, &told_first, zone).await?);
+        if let Step::Send(Edition {
+            content: content @ (Content::Alert(_) | Content::Issue { .. }), ..
+        }) = &entry.step
+        {
+            told_first.extend(content.members().iter().map(|member| &member.notice));
+        }
     }
     if let Some(key) = &arguments.explain {
         return explain(&lines, key);
@@ -90,21 +101,33 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     Ok(Ended::Well)
 }
 
-async fn line(entry: &Entry, ledger: &Ledger, zone: &Zone) -> anyhow::Result<Line> {
+async fn line(
+    entry: &Entry,
+    ledger: &Ledger,
+    told_first: &BTreeSet<&NoticeId>,
+    zone: &Zone,
+) -> anyhow::Result<Line> {
     let (what, edition) = match &entry.step {
         Step::Revise(revision) if revision.number == 0 => ("publish", None),
-        Step::Revise(revision) if revision.change().is_some() => ("change", None),
+        Step::Revise(revision) if revision.is_told || revision.is_taken_back_or_restored() => {
+            ("change", None)
+        }
         Step::Revise(_) => ("edit silently", None),
         Step::Open { .. } => ("begin list", None),
         Step::Send(edition) => (edition.content.word(), Some(edition)),
         Step::Skip(_) => ("skip", None),
         Step::Miss(_) => ("miss", None),
     };
-    let recipients = match edition.map(|edition| &edition.audience) {
-        Some(Audience::List(list)) => Some(ledger.count_subscribers(list).await?),
-        Some(Audience::Target(_)) => Some(1),
+    let recipients = match edition.map(|edition| (&edition.audience, &edition.content)) {
+        Some((Audience::List(list), Content::Correction(member, _)))
+            if !told_first.contains(&member.notice) =>
+        {
+            Some(ledger.count_told(list, &member.notice, entry.at).await?)
+        }
+        Some((Audience::List(list), _)) => Some(ledger.count_subscribers(list).await?),
+        Some((Audience::Target(_), _)) => Some(1),
         // Nobody plans them: they come when people ask.
-        Some(Audience::People) | None => None,
+        Some((Audience::People, _)) | None => None,
     };
     Ok(Line {
         key: entry.key(),

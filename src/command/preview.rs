@@ -281,7 +281,7 @@ impl Preview<'_> {
         let mut mails = Vec::new();
         for list in &self.installation.config.lists {
             let is_told = self.told().any(|audience| *audience == Audience::List(list.name.clone()));
-            if self.edit == Edit::Material && is_told {
+            if self.edit == Edit::Material && self.revision.is_told && is_told {
                 let content = Content::Correction(member.clone(), self.revision.sequence);
                 mails.push(self.mail("correction", list, content)?);
             }
@@ -341,7 +341,7 @@ impl Preview<'_> {
             title: site.title.clone(),
             path: Topic::All.feed_path(),
             page: Topic::All.page_path(),
-            entries: vec![&self.revision],
+            entries: vec![(&self.revision, self.revision.updated_at)],
             related: BTreeMap::new(),
             tombstones: Vec::new(),
             chain: feed::Chain::default(),

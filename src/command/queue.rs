@@ -1,7 +1,8 @@
 //! Queue: what waits.
 
+use crate::clock::Clock;
 use crate::command::Ended;
-use crate::command::terminal::{say, say_json, table};
+use crate::command::terminal::{few_untold, say, say_json, table};
 use crate::installation::Installation;
 
 /// Options of `queue`.
@@ -18,7 +19,7 @@ pub struct Arguments {
     pub json: bool,
 }
 
-pub async fn run(installation: &Installation, arguments: &Arguments) -> anyhow::Result<Ended> {
+pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clock) -> anyhow::Result<Ended> {
     let ledger = installation.ledger().await?;
     let state = if arguments.all { None } else { Some("open") };
     let tallies = ledger.tallies(state, arguments.most).await?;
@@ -62,6 +63,14 @@ pub async fn run(installation: &Installation, arguments: &Arguments) -> anyhow::
     ))?;
     if let Some(held) = ledger.held().await? {
         say(format_args!("{held}; `handbill resume` lets it go on."))?;
+    }
+    if installation.config.websub.own {
+        let counts = ledger.hub_counts(clock.now()).await?;
+        let [subscriptions, behind, requests] =
+            [counts.subscriptions, counts.behind, counts.requests].map(few_untold);
+        say(format_args!(
+            "The hub has {subscriptions} subscriptions, {behind} wait for an update, and {requests} requests wait to be verified."
+        ))?;
     }
     let uncertain: i64 = tallies.iter().map(|tally| tally.uncertain).sum();
     if uncertain > 0 {

@@ -118,6 +118,17 @@ impl Office {
         Some(format!("mailto:{}", address::with_token(leave, &self.key.errand_token(&errand))))
     }
 
+    // Whether the key opens the address of anybody at all, when it opens none of a batch, which may be of one.
+    async fn opens_any(&self) -> bool {
+        match self.ledger.some_sealed().await {
+            Ok(sealed) => sealed.iter().any(|(lookup, sealed)| self.key.open(lookup, sealed).is_ok()),
+            Err(err) => {
+                warn!(error = format!("{err:#}"), "Whether it is the right key cannot be asked.");
+                false
+            }
+        }
+    }
+
     // Gives back what was not tried; the try does not count. A claim that is not given back would wait for the
     // end of its lease, so it is tried until the service stops.
     async fn give_back(&self, claims: &[Claim], due_at: DateTime<Utc>) {

@@ -79,8 +79,18 @@ impl Tally {
 impl Ledger {
     /// The latest editions, or those of a state, the newest first.
     pub async fn tallies(&self, state: Option<&str>, most: u32) -> anyhow::Result<Vec<Tally>> {
-        let rows = sqlx::query(
-            // The editions first: only their deliveries are counted, not those of all the years.
+        self.count("$1 = '' OR state = $1", state.unwrap_or(""), most).await
+    }
+
+    /// The edition of that key with its counts.
+    pub async fn tally(&self, key: &str) -> anyhow::Result<Option<Tally>> {
+        Ok(self.count("key = $1", key, 1).await?.pop())
+    }
+
+    // Those of a condition, whose one parameter is $1.
+    async fn count(&self, condition: &str, parameter: &str, most: u32) -> anyhow::Result<Vec<Tally>> {
+        // The editions first: only their deliveries are counted, not those of all the years.
+        let statement = format!(
             "SELECT e.id, e.key, e.state, e.why, e.due_at, e.recipients,
                  COALESCE(SUM(CASE WHEN d.state < 2 THEN 1 ELSE 0 END), 0),
                  COALESCE(SUM(CASE WHEN d.state = 2 THEN 1 ELSE 0 END), 0),
@@ -90,29 +100,18 @@ impl Ledger {
                  COALESCE(SUM(CASE WHEN d.state = 6 THEN 1 ELSE 0 END), 0),
                  COALESCE(SUM(CASE WHEN d.state = 7 THEN 1 ELSE 0 END), 0),
                  COALESCE(SUM(CASE WHEN d.state = 8 THEN 1 ELSE 0 END), 0)
-             FROM (SELECT id, key, state, why, due_at, recipients FROM edition WHERE $1 = '' OR state = $1
+             FROM (SELECT id, key, state, why, due_at, recipients FROM edition WHERE {condition}
                    ORDER BY due_at DESC, id DESC LIMIT $2) e
              LEFT JOIN delivery d ON d.edition = e.id
-             GROUP BY e.id, e.key, e.state, e.why, e.due_at, e.recipients ORDER BY e.due_at DESC, e.id DESC",
-        )
-        .bind(state.unwrap_or(""))
-        .bind(i64::from(most))
-        .fetch_all(&self.read)
-        .await
-        .context("count the deliveries")?;
-        rows.iter().map(tally).collect()
-    }
-
-    /// The edition of that key with its counts.
-    pub async fn tally(&self, key: &str) -> anyhow::Result<Option<Tally>> {
-        let state: Option<String> = sqlx::query_scalar("SELECT state FROM edition WHERE key = $1")
-            .bind(key)
-            .fetch_optional(&self.read)
+             GROUP BY e.id, e.key, e.state, e.why, e.due_at, e.recipients ORDER BY e.due_at DESC, e.id DESC"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
+            .bind(parameter)
+            .bind(i64::from(most))
+            .fetch_all(&self.read)
             .await
-            .context("find an edition")?;
-        let Some(state) = state else { return Ok(None) };
-        let tallies = self.tallies(Some(&state), u32::MAX).await?;
-        Ok(tallies.into_iter().find(|tally| tally.edition == key))
+            .context("count the deliveries")?;
+        rows.iter().map(tally).collect()
     }
 
     /// The latest tries of an edition, the newest first.

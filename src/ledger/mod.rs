@@ -28,8 +28,9 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
+use sqlx::sqlite::{SqliteConnection, SqliteOwnedBuf};
+use sqlx::{AnyPool, Connection as _};
 
 use crate::ledger::epoch::Epoch;
 
@@ -189,6 +190,18 @@ impl Ledger {
     /// The file of an embedded ledger.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
+    }
+
+    /// An embedded ledger as it is at this moment, as the bytes of a database file; `None` when it is not embedded.
+    /// Nothing of it is written anywhere: it is held in memory.
+    pub async fn copy(&self) -> anyhow::Result<Option<SqliteOwnedBuf>> {
+        let Some(file) = &self.file else { return Ok(None) };
+        // The pools are of connections to any database.
+        let mut connection =
+            SqliteConnection::connect(&sqlite_url(file)?).await.context("connect to the ledger")?;
+        let copy = connection.serialize(None).await.context("copy the ledger")?;
+        connection.close().await.context("leave the ledger")?;
+        Ok(Some(copy))
     }
 
     /// Ends all connections; what was committed is on disk.

@@ -8,6 +8,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, Row, Transaction};
 
 use crate::edition::{Audience, Content, Edition, EditionId};
+use crate::ledger::forgetting::DETAIL_LIFE;
 use crate::ledger::{Ledger, instant, millis, small};
 use crate::notice::NoticeId;
 use crate::plan::{Entry, History, Step};
@@ -185,6 +186,24 @@ impl Ledger {
         .fetch_one(&self.read)
         .await
         .context("count the subscribers")?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// How many of a list's confirmed subscribers were told of a notice, by that list or another, and would be told of
+    /// a change of it at `at`.
+    pub async fn count_told(&self, list: &str, notice: &NoticeId, at: DateTime<Utc>) -> anyhow::Result<u64> {
+        let told = told(&self.read, notice, 0, at).await.context("ask who told of a notice")?;
+        let statement = format!(
+            "SELECT COUNT(*) FROM subscription p JOIN subscriber s ON s.id = p.subscriber
+             WHERE p.list = $1 AND s.standing = 1 AND s.paused_until <= $2 {told}"
+        );
+        let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
+            .persistent(false)
+            .bind(list)
+            .bind(millis(at))
+            .fetch_one(&self.read)
+            .await
+            .context("count who was told")?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
@@ -435,7 +454,7 @@ async fn insert_edition(
             .execute(&mut *connection)
             .await?;
     }
-    let recipients = freeze_recipients(connection, id, edition, &once_key, lane).await?;
+    let recipients = freeze_recipients(connection, id, edition, &once_key, lane, now).await?;
     // Written down apart from the deliveries, so that one that goes missing is missed.
     sqlx::query("UPDATE edition SET recipients = $2 WHERE id = $1")
         .bind(id)
@@ -452,6 +471,7 @@ async fn freeze_recipients(
     edition: &Edition,
     once_key: &str,
     lane: i64,
+    now: DateTime<Utc>,
 ) -> sqlx::Result<u64> {
     let due_at = millis(edition.due_at);
     let list = match &edition.audience {
@@ -477,27 +497,7 @@ async fn freeze_recipients(
         Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) | Content::Personal(..) => {
             String::new()
         }
-        // Exactly those who are on this list and to whom any list told it: claimed, sent, uncertain or dropped as such, or due
-        // again because a process died with it in hand (a try without an answer). To whom it
-        // is still to be sent it goes as it is now, and needs no correction.
-        Content::Correction(member, _) => {
-            let told = listed(
-                sqlx::query_scalar(
-                    "SELECT e.id FROM edition_notice n JOIN edition e ON e.id = n.edition
-                     WHERE n.notice = $1 AND e.audience_kind = 'list' AND e.id <> $2",
-                )
-                .bind(member.notice.as_str())
-                .bind(id)
-                .fetch_all(&mut *connection)
-                .await?,
-            );
-            format!(
-                "AND EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({told})
-                     AND (t.state IN (1, 2, 5, 8) OR (t.state = 0 AND t.attempts > 0 AND NOT EXISTS (
-                         SELECT 1 FROM attempt a
-                         WHERE a.edition = t.edition AND a.recipient = t.recipient AND a.number = t.attempts))))"
-            )
-        }
+        Content::Correction(member, _) => told(&mut *connection, &member.notice, id, now).await?,
     };
     // Whoever wants another list's issues instead of this one's alerts gets what is new by those; what they were
     // told already is corrected at once all the same.
@@ -535,7 +535,40 @@ async fn freeze_recipients(
     Ok(done.rows_affected())
 }
 
+// Whether a try of a delivery `t` that is not under way may have arrived: of all that were begun fewer are known to
+// have failed. The last one of what is over may never have been begun, so only those before it are looked at.
+const MAY_HAVE_ARRIVED: &str = "
+    t.attempts - CASE t.state WHEN 0 THEN 0 ELSE 1 END > (
+        SELECT COUNT(*) FROM attempt a
+        WHERE a.edition = t.edition AND a.recipient = t.recipient AND a.outcome IN ('deferred', 'bounced')
+        AND a.number <= t.attempts - CASE t.state WHEN 0 THEN 0 ELSE 1 END)";
+
+// The condition on a subscriber `s` that any list told them a notice, by another edition than that: claimed, sent,
+// uncertain or dropped as such, or with a try that may have arrived, because a process died with it in hand or its
+// answer never came, whatever became of the tries after it. To whom it is still to be sent it goes as it is now, and
+// needs no correction.
+async fn told<'c>(
+    executor: impl sqlx::Executor<'c, Database = Any>,
+    notice: &NoticeId,
+    but: i64,
+    now: DateTime<Utc>,
+) -> sqlx::Result<String> {
+    let told = sqlx::query_as::<_, (i64, i64)>(
+        "SELECT e.id, e.planned_at FROM edition_notice n JOIN edition e ON e.id = n.edition
+         WHERE n.notice = $1 AND e.audience_kind = 'list' AND e.id <> $2",
+    );
+    let told = told.bind(notice.as_str()).bind(but).fetch_all(executor).await?;
+    // The tries of older ones have been forgotten, so that all of them might have arrived.
+    let detailed = told.iter().filter(|(_, planned_at)| *planned_at > millis(now - DETAIL_LIFE));
+    let detailed = listed(detailed.map(|(id, _)| *id));
+    let told = listed(told.iter().map(|(id, _)| *id));
+    Ok(format!(
+        "AND EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({told})
+             AND (t.state IN (1, 2, 5, 8) OR t.edition IN ({detailed}) AND {MAY_HAVE_ARRIVED}))"
+    ))
+}
+
 // Numbers for `IN (…)`, which may not be empty; no edition is number 0.
-fn listed(ids: Vec<i64>) -> String {
-    ids.iter().fold("0".to_owned(), |text, id| format!("{text}, {id}"))
+fn listed(ids: impl IntoIterator<Item = i64>) -> String {
+    ids.into_iter().fold("0".to_owned(), |text, id| format!("{text}, {id}"))
 }

@@ -9,7 +9,7 @@ use crate::edition::{EditionId, Occasion};
 use crate::ledger::delivering::Receipt;
 use crate::ledger::forgetting::remove;
 use crate::ledger::{Ledger, asking, instant, millis};
-use crate::returned::score::{self, COUNTS_FOR, Event, History, Reason, Verdict};
+use crate::returned::score::{self, COUNTS_FOR, Event, History, Reason, Verdict, WAVE};
 use crate::returned::status::{self, Class};
 use crate::subscriber::{self, SubscriberId};
 
@@ -25,6 +25,12 @@ pub struct Came {
 }
 
 impl Ledger {
+    /// How many addresses were given up in the day before, because their mail came back.
+    pub async fn given_up(&self, now: DateTime<Utc>) -> anyhow::Result<u64> {
+        let mut connection = self.read.acquire().await.context("connect to the ledger")?;
+        given_up(&mut connection, now).await.context("count who was given up")
+    }
+
     /// Writes down what came back and does what follows, in one commit. `None` when it is not of a subscriber who
     /// is here, or was counted before: one mail counts once, by the worst that is heard of it.
     pub async fn returned(&self, came: &Came, now: DateTime<Utc>) -> anyhow::Result<Option<Verdict>> {
@@ -222,7 +228,28 @@ async fn history(connection: &mut AnyConnection, came: &Came, now: DateTime<Utc>
     .await?;
     let asked_at: Option<i64> = sqlx::query_scalar("SELECT asked_at FROM probe WHERE subscriber = $1")
         .bind(came.subscriber)
+        .fetch_optional(&mut *connection)
+        .await?;
+    let is_wave = score::is_wave(given_up(&mut *connection, now).await?, recipients(connection, came).await?);
+    let soft_at = soft_at.into_iter().map(instant).collect();
+    Ok(History { soft_at, asked_at: asked_at.map(instant), is_wave })
+}
+
+// Addresses, within a wave's length.
+async fn given_up(connection: &mut AnyConnection, now: DateTime<Utc>) -> sqlx::Result<u64> {
+    // The second condition is the index's own.
+    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM suppression WHERE at > $1 AND at > 0")
+        .bind(millis(now - WAVE))
+        .fetch_one(connection)
+        .await?;
+    Ok(count.unsigned_abs())
+}
+
+// Of the mail that came back; 0 when it is not known which that was.
+async fn recipients(connection: &mut AnyConnection, came: &Came) -> sqlx::Result<u64> {
+    let count: Option<i64> = sqlx::query_scalar("SELECT recipients FROM edition WHERE id = $1")
+        .bind(came.edition.unwrap_or(0))
         .fetch_optional(connection)
         .await?;
-    Ok(History { soft_at: soft_at.into_iter().map(instant).collect(), asked_at: asked_at.map(instant) })
+    Ok(count.unwrap_or(0).unsigned_abs())
 }

@@ -5,7 +5,7 @@ use sqlx::AnyConnection;
 use crate::ledger::Dialect;
 
 // Each runs once, in this order. What differs between the two databases stands in braces.
-const MIGRATIONS: &[&[&str]] = &[FIRST, AUDIT, PEOPLE, RETURNED, HUB, RECEIPT];
+const MIGRATIONS: &[&[&str]] = &[FIRST, AUDIT, PEOPLE, RETURNED, HUB, GIVEN_UP, RECEIPT];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE mark (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
@@ -106,6 +106,9 @@ const HUB: &[&str] = &[
         hub TEXT NOT NULL, topic TEXT NOT NULL, told TEXT NOT NULL, failures BIGINT NOT NULL,
         due_at BIGINT NOT NULL, PRIMARY KEY (hub, topic)){without_rowid}",
 ];
+
+// How many addresses were given up lately is asked at every one more.
+const GIVEN_UP: &[&str] = &["CREATE INDEX suppression_given_up ON suppression (at) WHERE at > 0"];
 
 // What is written down of a claim goes to two tables. As one row of this view it is one statement, which is a commit
 // of its own. PostgreSQL writes whole batches to a table faster than it calls a trigger for each row.

@@ -12,11 +12,10 @@ use calcard::icalendar::{
     ICalendarProperty, ICalendarStatus, ICalendarValue, ICalendarValueType, Uri,
 };
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike, Utc};
-use uuid::Uuid;
 
 use crate::config::Site;
 use crate::notice::date::{Date, DateKey, Dated};
-use crate::notice::shown::{next_disclosure, shown};
+use crate::notice::shown::shown;
 use crate::notice::{Event, Notice, NoticeId, Status};
 use crate::render::facts;
 use crate::render::words::Words;
@@ -36,7 +35,7 @@ pub const ATTACHMENT_TYPE: &str = "text/calendar; charset=utf-8; method=PUBLISH"
 /// How long an action stays after its end: people look up where they were last year.
 pub const KEPT: TimeDelta = TimeDelta::days(366);
 
-/// How long a cancelled one stays after its date: a calendar that syncs once a month sees the cancellation.
+/// How long one that is cancelled or was taken back stays after its date: a calendar that syncs once a month sees the cancellation.
 pub const CANCELLED_KEPT: TimeDelta = TimeDelta::days(31);
 
 /// When the single event's file rings before the start.
@@ -46,7 +45,7 @@ const ALARMS: [ICalendarDuration; 2] = [
 ];
 
 /// A calendar to subscribe to. `path` is where it stands under the site, without the extension; `page` is the
-/// page that it mirrors. It holds the actions to come, those of the last year, and the cancelled ones until a
+/// page that it mirrors. It holds the actions to come, those of the last year, and those that are off until a
 /// month after their date.
 pub fn calendar(
     site: &Site,
@@ -61,7 +60,7 @@ pub fn calendar(
         .iter()
         // Asked first: of years of actions nearly all are past, and each would be a copy.
         .filter(|revision| {
-            revision.notice().event().is_some_and(|event| event.dated().any(|dated| is_kept(&dated, now)))
+            revision.notice().event().is_some_and(|event| event.dated().any(|it| is_kept(revision, &it, now)))
         })
         .flat_map(|revision| Action::all_of(revision, now))
         .filter(|action| action.is_kept(now))
@@ -105,6 +104,7 @@ struct Action<'a> {
     date: Option<&'a Date>,
     notice: Notice,
     event: Event,
+    now: DateTime<Utc>,
     /// When it became what can be seen: at its revision, or when a place was shown since.
     stamp: DateTime<Utc>,
     /// Whether it goes out with METHOD:PUBLISH.
@@ -125,12 +125,12 @@ impl<'a> Action<'a> {
         let Some(event) = revision.notice().event() else { return Vec::new() };
         let notice = shown(revision.notice(), now).into_owned();
         let mut stamp = revision.revised_at;
-        while let Some(at) = next_disclosure(revision.notice(), stamp).filter(|at| *at <= now) {
+        while let Some(at) = revision.next_disclosure(stamp).filter(|at| *at <= now) {
             stamp = at;
         }
         let one = |date: Option<&'a Date>, notice: Notice| {
             let event = notice.event()?.clone();
-            Some(Self { revision, date, notice, event, stamp, is_published: false })
+            Some(Self { revision, date, notice, event, now, stamp, is_published: false })
         };
         match &event.dates[..] {
             [] => one(None, notice).into_iter().collect(),
@@ -138,10 +138,9 @@ impl<'a> Action<'a> {
         }
     }
 
-    // As it was written: what was taken back is kept as long as it would have been.
     fn is_kept(&self, now: DateTime<Utc>) -> bool {
         let of_all = self.revision.notice().event().and_then(|event| event.dated_of(None));
-        self.date.map(Date::dated).or(of_all).is_some_and(|dated| is_kept(&dated, now))
+        self.date.map(Date::dated).or(of_all).is_some_and(|dated| is_kept(self.revision, &dated, now))
     }
 
     fn order(&self) -> (DateTime<Utc>, &NoticeId, Option<&DateKey>) {
@@ -164,7 +163,7 @@ impl<'a> Action<'a> {
                 differences.extend(difference.of_date(self.key()).cloned());
             }
         }
-        facts::visible_differences(&Change { differences, ..change.clone() }, &self.notice)
+        facts::visible_differences(&Change { differences, ..change.clone() }, &self.notice, self.now)
     }
 
     fn stamp(&self) -> DateTime<Utc> {
@@ -180,12 +179,9 @@ impl<'a> Action<'a> {
     }
 }
 
-fn is_kept(dated: &Dated<'_>, now: DateTime<Utc>) -> bool {
-    let kept = match dated.status {
-        Status::Cancelled => CANCELLED_KEPT,
-        Status::Scheduled | Status::Moved | Status::Rescheduled | Status::Postponed => KEPT,
-    };
-    now < dated.ends_or_assumed_at() + kept
+fn is_kept(revision: &Revision, dated: &Dated<'_>, now: DateTime<Utc>) -> bool {
+    let is_off = revision.notice().withdrawn.is_some() || dated.status == Status::Cancelled;
+    now < dated.ends_or_assumed_at() + if is_off { CANCELLED_KEPT } else { KEPT }
 }
 
 fn head() -> Vec<Entry> {
@@ -199,17 +195,16 @@ fn head() -> Vec<Entry> {
     ]
 }
 
-// RFC 7986, and the older names of the same for those who do not know it.
+// RFC 7986, and the older names of the same for those who do not know it. Not its UID of a calendar: vdirsyncer takes
+// that for the UID of each event, and so keeps one event alone.
 fn calendar_properties(site: &Site, title: &str, path: &str, page: &str) -> Vec<Entry> {
     let address = site.address(&format!("{path}.{EXTENSION}"));
-    let name = format!("{}/{path}", site.tag_domain);
     let hourly = ICalendarDuration { hours: 1, ..ICalendarDuration::default() };
     let value_type = |value| ICalendarParameter {
         name: ICalendarParameterName::Value,
         value: ICalendarParameterValue::Value(value),
     };
     vec![
-        text(ICalendarProperty::Uid, &Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()).to_string()),
         line(ICalendarProperty::Name, title),
         line(ICalendarProperty::Other("X-WR-CALNAME".to_owned()), title),
         text(ICalendarProperty::Description, &site.description),

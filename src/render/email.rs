@@ -137,7 +137,7 @@ pub fn letter(
         return Err(Error::Members);
     }
     let notices = view::visible(revisions, edition.content.date(), now);
-    let mut view = view::view(sender, edition, revisions, &notices)?;
+    let mut view = view::view(sender, edition, revisions, &notices, now)?;
     let marker = marker(edition, &notices);
     view.has_calendar = calendar.is_some();
     view.unsubscribe_url = Value::Unsubscribe.mark(&marker);

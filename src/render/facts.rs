@@ -2,6 +2,8 @@
 //!
 //! Pure. Feeds, mail and pages share it, so none of them leaves out what another one tells.
 
+use chrono::{DateTime, Utc};
+
 use crate::config::Site;
 use crate::notice::date::Date;
 use crate::notice::markdown::plain::{COLUMNS, wrap_as_one};
@@ -11,7 +13,7 @@ use crate::notice::{
 };
 use crate::render::words::Words;
 use crate::render::xml::escape_html;
-use crate::revision::{Change, Difference};
+use crate::revision::{Change, Difference, Point};
 
 /// One labelled fact with its values, at least one.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +51,8 @@ pub fn facts(site: &Site, words: &Words, notice: &Notice) -> Vec<Fact> {
         Kind::Archive(provenance) => of_provenance(site, words, provenance),
         Kind::Statement(signing) => of_signing(site, words, signing),
     };
+    // That it was taken back says nothing of whether it takes place.
+    facts.retain(|fact| notice.withdrawn.is_none() || fact.id != "fact-status");
     facts.push(fact("fact-more", notice.more.iter().map(|link| value_link(&link.title, &link.url))));
     facts.retain(|fact| !fact.values.is_empty());
     facts.iter_mut().for_each(|fact| fact.label = words.say(fact.id));
@@ -98,13 +102,17 @@ pub fn facts_lines(site: &Site, words: &Words, notice: &Notice) -> String {
         .collect()
 }
 
-/// The differences of a change that `notice`, which `notice::shown` has been through, lets people see: a place
-/// or a meeting point that is hidden now has changed, and no more is said of it.
-pub fn visible_differences(change: &Change, notice: &Notice) -> Vec<Difference> {
-    change.differences.iter().map(|difference| visible(difference, notice.event())).collect()
+/// The differences of a change that `notice`, which `notice::shown` has been through, lets people see at `now`: a
+/// place or a meeting point that is hidden now has changed, and no more is said of it; and what its author said of an
+/// edit of what was taken back since is not said again.
+pub fn visible_differences(change: &Change, notice: &Notice, now: DateTime<Utc>) -> Vec<Difference> {
+    let is_said =
+        |difference: &&Difference| notice.withdrawn.is_none() || !matches!(difference, Difference::Said(_));
+    let differences = change.differences.iter().filter(is_said);
+    differences.map(|difference| visible(difference, notice.event(), now)).collect()
 }
 
-fn visible(difference: &Difference, event: Option<&Event>) -> Difference {
+fn visible(difference: &Difference, event: Option<&Event>, now: DateTime<Utc>) -> Difference {
     let date = difference.date().and_then(|date| event?.date(&date.key));
     // That of those dates that name none.
     let of_all = event.and_then(|event| match &event.dates[..] {
@@ -114,23 +122,31 @@ fn visible(difference: &Difference, event: Option<&Event>) -> Difference {
     visible_at(
         difference,
         if difference.date().is_some() { date.and_then(|it| it.place.as_ref()) } else { of_all },
+        now,
     )
 }
 
-fn visible_at(difference: &Difference, place: Option<&Place>) -> Difference {
+fn visible_at(difference: &Difference, place: Option<&Place>, now: DateTime<Utc>) -> Difference {
     let has_meeting_point = place.is_some_and(|place| place.meeting_point.is_some());
     match difference {
-        Difference::Of(date, of_date) => Difference::Of(date.clone(), Box::new(visible_at(of_date, place))),
+        Difference::Of(date, of_date) => {
+            Difference::Of(date.clone(), Box::new(visible_at(of_date, place, now)))
+        }
         Difference::Place { .. } if place.is_none() => Difference::Place { was: None, is: None },
-        Difference::MeetingPoint { .. } if !has_meeting_point => {
-            Difference::MeetingPoint { was: None, is: None }
+        Difference::MeetingPoint { was, is } => {
+            let told = |point: &Option<Point>| point.as_ref().and_then(|point| point.at(now)).cloned();
+            match (told(was), told(is)) {
+                (was, told_is) if has_meeting_point && told_is.is_some() == is.is_some() => {
+                    Difference::MeetingPoint { was, is: told_is }
+                }
+                _ => Difference::MeetingPoint { was: None, is: None },
+            }
         }
         Difference::Status { .. }
         | Difference::Time { .. }
         | Difference::End { .. }
         | Difference::Assembly { .. }
         | Difference::Place { .. }
-        | Difference::MeetingPoint { .. }
         | Difference::Added(_)
         | Difference::Removed(_)
         | Difference::Said(_)

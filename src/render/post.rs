@@ -12,7 +12,7 @@ use crate::notice::shown::shown_for;
 use crate::notice::{Event, Notice, Place, Status};
 use crate::render::facts;
 use crate::render::words::Words;
-use crate::revision::{Difference, Revision, Spot};
+use crate::revision::{Difference, Point, Revision, Spot};
 use crate::schedule::zone::Moment;
 
 /// The largest body: Standard Webhooks asks for less than 20 kB.
@@ -33,7 +33,7 @@ pub fn body(
     let body = Body {
         kind: event_type(content, &notice),
         timestamp: rfc3339(at),
-        data: data(site, words, content, revision, &notice),
+        data: data(site, words, content, revision, &notice, now),
     };
     write(body)
 }
@@ -140,7 +140,14 @@ struct Changed {
     text: String,
 }
 
-fn data(site: &Site, words: &Words, content: &Content, revision: &Revision, notice: &Notice) -> Data {
+fn data(
+    site: &Site,
+    words: &Words,
+    content: &Content,
+    revision: &Revision,
+    notice: &Notice,
+    now: DateTime<Utc>,
+) -> Data {
     let event = notice.event();
     Data {
         id: revision.tag_uri(&site.tag_domain, &site.zone),
@@ -157,7 +164,7 @@ fn data(site: &Site, words: &Words, content: &Content, revision: &Revision, noti
         sequence: revision.sequence,
         published_at: rfc3339(revision.published_at),
         updated_at: rfc3339(revision.updated_at),
-        changes: changes(words, content, revision, notice),
+        changes: changes(words, content, revision, notice, now),
         before: match content {
             Content::Reminder(_, _, before) => Some(before.to_string()),
             Content::Issue { .. } | Content::Alert(_) | Content::Correction(..) | Content::Personal(..) => {
@@ -179,7 +186,13 @@ fn html(site: &Site, words: &Words, notice: &Notice) -> String {
 }
 
 // A correction tells its own change; an edit since then has a correction of its own.
-fn changes(words: &Words, content: &Content, revision: &Revision, notice: &Notice) -> Vec<Changed> {
+fn changes(
+    words: &Words,
+    content: &Content,
+    revision: &Revision,
+    notice: &Notice,
+    now: DateTime<Utc>,
+) -> Vec<Changed> {
     let told = match content {
         Content::Correction(_, sequence) => *sequence,
         Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) | Content::Personal(..) => {
@@ -190,7 +203,7 @@ fn changes(words: &Words, content: &Content, revision: &Revision, notice: &Notic
         .changes
         .iter()
         .filter(|change| change.sequence == told)
-        .flat_map(|change| facts::visible_differences(change, notice))
+        .flat_map(|change| facts::visible_differences(change, notice, now))
         .map(|difference| changed(words, &difference))
         .collect()
 }
@@ -203,6 +216,7 @@ fn changed(words: &Words, difference: &Difference) -> Changed {
 
 fn values(difference: &Difference) -> (&'static str, Option<String>, Option<String>) {
     let moment = |moment: &Option<Moment>| moment.as_ref().map(Moment::rfc3339);
+    let point = |point: &Option<Point>| point.as_ref().map(|point| point.text.clone());
     match difference {
         Difference::Status { was, is } => {
             ("status", Some(was.as_str().to_owned()), Some(is.as_str().to_owned()))
@@ -213,7 +227,7 @@ fn values(difference: &Difference) -> (&'static str, Option<String>, Option<Stri
         Difference::Place { was, is } => {
             ("place", was.as_ref().map(Spot::one_line), is.as_ref().map(Spot::one_line))
         }
-        Difference::MeetingPoint { was, is } => ("meeting_point", was.clone(), is.clone()),
+        Difference::MeetingPoint { was, is } => ("meeting_point", point(was), point(is)),
         Difference::Of(_, of_date) => values(of_date),
         Difference::Added(date) => ("date", None, Some(date.starts.rfc3339())),
         Difference::Removed(date) => ("date", Some(date.starts.rfc3339()), None),

@@ -21,7 +21,7 @@ pub fn text(site: &Site, words: &Words, revision: &Revision, now: DateTime<Utc>)
         .changes
         .iter()
         .flat_map(|change| {
-            let differences = facts::visible_differences(change, &notice);
+            let differences = facts::visible_differences(change, &notice, now);
             let at = rfc3339(change.at);
             differences.into_iter().map(move |it| format!("{at} {}", words.difference(&it)))
         })

@@ -145,6 +145,8 @@ pub struct Catalog<'a> {
     cards: Vec<Arc<Card>>,
     /// What changes with anything that can be seen of the revision at the same position.
     keys: Vec<u64>,
+    /// The `updated` that feeds say of the revision at the same position.
+    updated: Vec<DateTime<Utc>>,
     slots: Arc<Slots>,
     /// By slot; none of those that are not published.
     positions: Vec<Option<usize>>,
@@ -330,6 +332,7 @@ impl<'a> Catalog<'a> {
             style_path: style_path(&style),
             style,
             keys: cards.iter().map(|card| card.key).collect(),
+            updated: feed::updated_of(&revisions),
             ahead: ahead(&cards, now),
             members: Vec::new(),
             months: Vec::new(),
@@ -485,7 +488,6 @@ impl<'a> Catalog<'a> {
         topics
     }
 
-    // As `feed::newest_first`, which would go to the revisions for each pair.
     fn newest_first(&self, a: usize, b: usize) -> Ordering {
         let by_time = self.cards[b].updated_at().cmp(&self.cards[a].updated_at());
         by_time.then_with(|| self.revisions[a].id().cmp(self.revisions[b].id()))
@@ -556,7 +558,12 @@ impl<'a> Catalog<'a> {
             ahead: self.pick(&self.ahead[..shown]),
             more_ahead: self.ahead.len() > shown,
             latest: self.pick(&self.latest()),
+            is_empty: self.is_empty(),
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.cards.iter().all(|card| card.withdrawn.is_some())
     }
 
     fn latest(&self) -> Vec<usize> {
@@ -606,8 +613,9 @@ impl<'a> Catalog<'a> {
         chain: Chain,
         format: Format,
     ) -> Vec<u8> {
-        let entries = self.pick(entries);
-        let related = entries.iter().flat_map(|revision| feed::named_by(revision.notice()));
+        let entries: Vec<(&Revision, DateTime<Utc>)> =
+            entries.iter().map(|at| (self.revisions[*at], self.updated[*at])).collect();
+        let related = entries.iter().flat_map(|(revision, _)| feed::named_by(revision.notice()));
         let related = related.filter_map(|id| Some((id, self.revisions[self.position(id.as_str())?])));
         let title = topic.feed_title(self.site, self.words);
         let page = topic.page_path();
@@ -680,6 +688,11 @@ impl<'a> Catalog<'a> {
 
     fn keys_of(&self, positions: &[usize]) -> Vec<u64> {
         positions.iter().map(|at| self.keys[*at]).collect()
+    }
+
+    // What changes with anything of those in a feed.
+    fn keys_of_entries(&self, positions: &[usize]) -> Vec<(u64, DateTime<Utc>)> {
+        positions.iter().map(|at| (self.keys[*at], self.updated[*at])).collect()
     }
 }
 

@@ -18,7 +18,7 @@ use crate::notice::{
 };
 use crate::render::words::file::File;
 use crate::render::xml::escape_html;
-use crate::revision::{DateName, Difference, Spot};
+use crate::revision::{DateName, Difference, Point, Spot};
 use crate::schedule::cut::Cut;
 use crate::schedule::meaning::{Days, Meaning, Times, clock};
 use crate::schedule::reminder::Before;
@@ -252,13 +252,22 @@ impl Words {
 
     /// `Tue Jul 10, 9:00 AM`
     pub fn moment_short(&self, wall: NaiveDateTime) -> String {
+        self.day_at(wall, self.clock_alone(wall))
+    }
+
+    /// `Tue Jul 10, 9:00 AM EDT`
+    pub fn moment_short_in_zone(&self, moment: &Moment) -> String {
+        self.day_at(moment.wall, self.clock(moment))
+    }
+
+    fn day_at(&self, wall: NaiveDateTime, clock: String) -> String {
         self.tell(
             "moment-short",
             [
                 ("weekday", self.names.weekdays_short[weekday_index(wall.weekday())].as_str().into()),
                 ("month", self.names.months_short[wall.month0() as usize].as_str().into()),
                 ("day", wall.day().into()),
-                ("clock", self.clock_alone(wall).into()),
+                ("clock", clock.into()),
             ],
         )
     }
@@ -328,7 +337,10 @@ impl Words {
             Difference::End { was, is } => self.changed("end", said(was), said(is)),
             Difference::Assembly { was, is } => self.changed("assembly", said(was), said(is)),
             Difference::Place { was, is } => self.place(was.as_ref(), is.as_ref()),
-            Difference::MeetingPoint { was, is } => self.changed("meeting-point", was.clone(), is.clone()),
+            Difference::MeetingPoint { was, is } => {
+                let text = |point: &Option<Point>| point.as_ref().map(|point| point.text.clone());
+                self.changed("meeting-point", text(was), text(is))
+            }
             Difference::Of(date, of_date) => self.of_date(date, of_date),
             Difference::Added(date) => self.tell("date-added", [("date", self.moment(&date.starts).into())]),
             Difference::Removed(date) => {

@@ -24,6 +24,8 @@ pub struct History {
     pub soft_at: Vec<DateTime<Utc>>,
     /// When a mail last asked whether their address still works.
     pub asked_at: Option<DateTime<Utc>>,
+    /// Whether so many others were given up in the day before that it may not be about them, see `is_wave`.
+    pub is_wave: bool,
 }
 
 /// What follows.
@@ -58,10 +60,28 @@ pub const MOST_SOFT: usize = 5;
 /// is on its way for a while too. It is counted from the asking: the mail goes out within moments, or is late for all.
 pub const PROBE_ARRIVES_WITHIN: TimeDelta = TimeDelta::days(7);
 
-/// What follows an event. A probe that arrived begins the count anew.
+/// Addresses given up within so long are counted together.
+pub const WAVE: TimeDelta = TimeDelta::days(1);
+
+// So many dead addresses in a day are nothing odd on any list.
+const MOST_IN_A_DAY: u64 = 50;
+
+// Nor is one in twenty of an edition's recipients: more, and providers take the sender for a spammer.
+const MOST_SHARE: u64 = 20;
+
+/// Whether addresses are refused in such numbers that the fault may be a host's: a relay without its database, or a
+/// large provider on a bad day, says of everybody that they do not exist. `given_up` within `WAVE` before, of an
+/// edition that went to `recipients`.
+pub fn is_wave(given_up: u64, recipients: u64) -> bool {
+    given_up >= MOST_IN_A_DAY.max(recipients / MOST_SHARE)
+}
+
+/// What follows an event. A probe that arrived begins the count anew. In a wave nobody is given up because a mail
+/// came back: who is really gone is refused the next mail, too.
 pub fn verdict(history: &History, event: Event, now: DateTime<Utc>) -> Verdict {
     match event {
         Event::Complaint => Verdict::Suppress(Reason::Complaint),
+        Event::Hard | Event::ProbeFailed if history.is_wave => Verdict::Counted,
         Event::Hard => Verdict::Suppress(Reason::Hard),
         Event::ProbeFailed if is_open(history, now) => Verdict::Suppress(Reason::Soft),
         Event::Soft if !is_open(history, now) && score(history, now) + 1 >= MOST_SOFT => Verdict::Probe,

@@ -31,17 +31,17 @@ enum Said {
 /// `GET /preferences/<token>`.
 pub async fn show(State(live): State<Live>, Path(token): Path<String>) -> Response {
     let Some(claim) = live.claim(&token, Purpose::Preferences) else { return dead(&live) };
-    page(&live, &claim, StatusCode::OK, None).await
+    page(&live, &claim, None).await
 }
 
 /// `POST /preferences/<token>`: with `do=save`, `do=show` or `do=erase`.
 pub async fn act(State(live): State<Live>, Path(token): Path<String>, body: Bytes) -> Response {
     let Some(claim) = live.claim(&token, Purpose::Preferences) else { return dead(&live) };
     let Some(form) = Form::read(&body) else {
-        return page(&live, &claim, StatusCode::UNPROCESSABLE_ENTITY, Some(Said::NotUnderstood)).await;
+        return page(&live, &claim, Some((Said::NotUnderstood, None))).await;
     };
     let Some(address) = owner(&live, &claim, &form.address).await else {
-        return page(&live, &claim, StatusCode::FORBIDDEN, Some(Said::NotTheirs)).await;
+        return page(&live, &claim, Some((Said::NotTheirs, Some(&form)))).await;
     };
     match form.act {
         Act::Save => save(&live, &claim, &form).await,
@@ -72,11 +72,10 @@ async fn erase(live: &Live, claim: &Claim) -> Response {
 
 async fn save(live: &Live, claim: &Claim, form: &Form) -> Response {
     if !form.is_language() {
-        let said = Some(Said::NoLanguage);
-        return page(live, claim, StatusCode::UNPROCESSABLE_ENTITY, said).await;
+        return page(live, claim, Some((Said::NoLanguage, Some(form)))).await;
     }
     let Ok(day) = form.day() else {
-        return page(live, claim, StatusCode::UNPROCESSABLE_ENTITY, Some(Said::NoDay)).await;
+        return page(live, claim, Some((Said::NoDay, Some(form)))).await;
     };
     let paused_until = day.map(|day| live.config.site.zone.to_instant(day.and_time(NaiveTime::MIN)).0);
     let lists = live.config.lists.iter().filter(|list| form.lists.contains(&list.name));
@@ -98,7 +97,7 @@ async fn save(live: &Live, claim: &Claim, form: &Form) -> Response {
     noticed().await;
     match done {
         Ok(true) if preferences.lists.is_empty() => live.answer(StatusCode::OK, &form.lang, person::erased),
-        Ok(true) => page(live, claim, StatusCode::OK, Some(Said::Saved)).await,
+        Ok(true) => page(live, claim, Some((Said::Saved, None))).await,
         Ok(false) => dead(live),
         Err(err) => failed(&err, "Somebody could not choose."),
     }
@@ -125,41 +124,47 @@ async fn held(live: &Live, claim: &Claim, address: &Address) -> Response {
     }
 }
 
-async fn page(live: &Live, claim: &Claim, status: StatusCode, said: Option<Said>) -> Response {
+// What came of a form, and the form when it is to be mended.
+type Sent<'f> = Option<(Said, Option<&'f Form>)>;
+
+async fn page(live: &Live, claim: &Claim, sent: Sent<'_>) -> Response {
     let preferences = match live.ledger.preferences(claim.subscriber).await {
         Ok(Some(preferences)) => preferences,
         Ok(None) => return dead(live),
         Err(err) => return failed(&err, "Somebody could not see their lists."),
     };
-    let wishes = wishes(live, claim, &preferences, said, status != StatusCode::OK);
+    let status = sent.map_or(StatusCode::OK, |(said, _)| said.status());
+    let wishes = wishes(live, claim, &preferences, sent);
     live.answer(status, &preferences.lang, |frame| person::preferences(frame, Some(&wishes)))
 }
 
-fn wishes(live: &Live, claim: &Claim, held: &Preferences, said: Option<Said>, is_refused: bool) -> Wishes {
+// As they are held; in a form that was refused, as they were chosen in it.
+fn wishes(live: &Live, claim: &Claim, held: &Preferences, sent: Sent<'_>) -> Wishes {
     let words = live.words(&held.lang);
     let lists = live.config.lists_in(words.lang());
+    let form = sent.and_then(|(_, form)| form);
     let choice = |list: &List| {
         let chosen = held.lists.iter().find(|chosen| chosen.list == list.name);
+        let is_digest = chosen.is_some_and(|chosen| chosen.digest.is_some());
         Choice {
             name: list.name.clone(),
             title: list.title.clone(),
             description: list.description.clone(),
-            is_on: chosen.is_some(),
-            leave: live.leave_path(claim, &list.name),
+            is_on: form.map_or(chosen.is_some(), |form| form.lists.contains(&list.name)),
+            leave: chosen.map(|_| live.leave_path(claim, &list.name)),
             digest: person::digest_title(&lists, list).map(str::to_owned),
-            is_digest: chosen.is_some_and(|chosen| chosen.digest.is_some()),
+            is_digest: form.map_or(is_digest, |form| form.digests.contains(&list.name)),
         }
     };
     let zone = &live.config.site.zone;
+    let day = held.paused_until.map(|until| zone.to_wall(until).format("%Y-%m-%d").to_string());
     Wishes {
         lists: lists.iter().map(choice).collect(),
-        lang: held.lang.clone(),
-        paused_until: held
-            .paused_until
-            .map_or(String::new(), |until| zone.to_wall(until).format("%Y-%m-%d").to_string()),
-        reminders: held.reminders,
-        said: said.map(|said| said.text(words)),
-        is_refused,
+        lang: form.map_or(&held.lang, |form| &form.lang).clone(),
+        paused_until: form.map_or(day.unwrap_or_default(), |form| form.paused_until.clone()),
+        reminders: form.map_or(held.reminders, |form| form.reminders),
+        said: sent.map(|(said, _)| said.text(words)),
+        is_refused: sent.is_some_and(|(said, _)| said.status() != StatusCode::OK),
     }
 }
 
@@ -168,6 +173,14 @@ fn dead(live: &Live) -> Response {
 }
 
 impl Said {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::Saved => StatusCode::OK,
+            Self::NotTheirs => StatusCode::FORBIDDEN,
+            Self::NotUnderstood | Self::NoDay | Self::NoLanguage => StatusCode::UNPROCESSABLE_ENTITY,
+        }
+    }
+
     fn text(self, words: &Words) -> String {
         match self {
             Self::Saved => words.say("saved"),

@@ -1,5 +1,7 @@
 //! Changes: what an edit, a withdrawal and a reveal make due, and what is shown then.
 
+mod table;
+
 use handbill::notice::shown::shown;
 use handbill::revision::Revision;
 
@@ -79,6 +81,32 @@ fn what_was_taken_back_and_stands_again_is_told_to_targets_and_reminded_of() {
 2018-07-06T15:00Z send correction/board/march/2 march.2
 2018-07-09T13:00Z send issue/weekly/2018-07-09T09:00 march.2
 2018-07-09T13:00Z send reminder/alerts/march/-P1D march.2
+",
+    );
+}
+
+#[test]
+fn who_was_told_that_it_was_taken_back_is_told_that_it_stands_again() {
+    let withdrawn = "withdrawn = \"A mistake.\"\nnotify = \"alert\"";
+    check(
+        &[
+            Day("2018-07-06T12:00Z", &[]),
+            Day("2018-07-06T13:00Z", &march("")),
+            Day("2018-07-06T14:00Z", &march(withdrawn)),
+            // What is edited meanwhile changes nothing of what they know.
+            Day("2018-07-06T14:30Z", &march(&withdrawn.replace("mistake", "forgery"))),
+            Day("2018-07-06T15:00Z", &march("")),
+        ],
+        "2018-07-06T13:00Z revise march to 0
+2018-07-06T13:00Z send alert/alerts/march march.0
+2018-07-06T13:00Z send alert/board/march march.0
+2018-07-06T14:00Z revise march to 1
+2018-07-06T14:00Z send correction/alerts/march/1 march.1
+2018-07-06T14:00Z send correction/board/march/1 march.1
+2018-07-06T14:30Z revise march to 2
+2018-07-06T15:00Z revise march to 3
+2018-07-06T15:00Z send correction/alerts/march/2 march.3
+2018-07-06T15:00Z send correction/board/march/2 march.3
 ",
     );
 }
@@ -281,6 +309,43 @@ fn what_waits_of_a_notice_that_was_taken_back_is_not_sent() {
     let arrived = world.arrived();
     let [issue] = &arrived[..] else { panic!("{}", crate::world::lines(&arrived)) };
     assert!(issue.text.contains("A statement") && !issue.text.contains("March"), "{}", issue.text);
+}
+
+#[test]
+fn the_plan_says_before_an_edit_is_published_whether_it_is_told() {
+    let mut world = World::new(LISTS_OF_WORLD);
+    world.subscribe(&["ana"], "alerts");
+    world.look("2018-07-06T12:00Z");
+    world.write("march", MARCH);
+    world.pass("2018-07-06T13:00Z");
+    world.check("ana: Action: March — Tue Jul 10, 9:00 AM\n");
+    let elsewhere = ("Union Square", "The park");
+    let note = ("title =", "changed = \"The hall has no lift.\"\ntitle =");
+    let silent = ("title =", "notify = \"silent\"\ntitle =");
+    let alert = ("title =", "notify = \"alert\"\ntitle =");
+    let edits: [(&[(&str, &str)], &str); 6] = [
+        (&[("Bring water", "Bring hats")], "edit silently"),
+        (&[elsewhere], "change, correction"),
+        (&[elsewhere, silent], "edit silently"),
+        (&[note], "edit silently"),
+        (&[note, alert], "change, correction"),
+        (&[("title =", "withdrawn = \"A mistake.\"\ntitle =")], "change"),
+    ];
+    for (texts, expected) in edits {
+        world.write("march", MARCH);
+        texts.iter().for_each(|(old, new)| world.edit("march", old, new));
+        let entries = foretold(&world, "2018-07-06T13:00:00Z", "2018-07-07T00:00");
+        let words: Vec<&str> = entries.iter().map(|entry| entry["what"].as_str().unwrap()).collect();
+        assert_eq!(words.join(", "), expected, "{texts:?}");
+    }
+}
+
+/// What `handbill plan` says will come; from the latest look on that is also what waits for the next one.
+fn foretold(world: &World, from: &str, to: &str) -> Vec<serde_json::Value> {
+    let output = handbill(world, &["plan", "--from", from, "--to", to, "--json"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let mut plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    serde_json::from_value(plan["entries"].take()).unwrap()
 }
 
 fn handbill(world: &World, arguments: &[&str]) -> std::process::Output {

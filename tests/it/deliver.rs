@@ -76,6 +76,27 @@ fn a_notice_goes_to_everybody_on_the_list_once() {
 }
 
 #[test]
+fn an_address_that_does_not_open_bounces_and_holds_nobody() {
+    let mut world = begun(ALERTS);
+    world.subscribe(&["ana"], "alerts");
+    // Alone in its language, and so in its batch.
+    world.subscribe_in(&["ben"], "alerts", "es");
+    world.break_address("ben");
+    world.write("stay", STATEMENT);
+    world.pass(FRIDAY);
+    world.check("ana: We stay\n");
+    assert_eq!(world.tallies(), "alert/alerts/stay complete: 2 to, 1 sent, 1 bounced\n");
+    // With no address that opens it is the key that does not fit.
+    world.break_address("ana");
+    world.write("go", &STATEMENT.replace("stay", "go"));
+    world.look("2018-07-06T14:00Z");
+    world.deliver("2018-07-06T14:00Z");
+    world.check("");
+    let held = world.with_ledger(async |ledger| ledger.held().await.unwrap());
+    assert!(held.is_some());
+}
+
+#[test]
 fn a_notice_older_than_the_ledger_is_never_sent() {
     let mut world = World::new(ALERTS);
     world.subscribe(&["ana"], "alerts");

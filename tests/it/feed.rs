@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use handbill::notice::Kind;
 use handbill::render::facts;
-use handbill::render::feed::{Chain, Feed, Format, MAX_BYTES, render, select};
+use handbill::render::feed::{Chain, Feed, Format, MAX_BYTES, render, select, updated_of};
 use handbill::render::xml::xml_clean;
 use handbill::revision::Revision;
 use proptest::prelude::*;
@@ -23,7 +23,7 @@ fn check(entries: &[&Revision], format: Format, now: &str) -> String {
         title: "All notices".to_owned(),
         path: "feeds/all".to_owned(),
         page: "notices/".to_owned(),
-        entries: entries.to_vec(),
+        entries: entries.iter().copied().zip(updated_of(entries)).collect(),
         related: BTreeMap::new(),
         tombstones: Vec::new(),
         chain: Chain::default(),
@@ -54,7 +54,7 @@ fn a_feed_buries_what_was_taken_back_and_leads_to_what_is_older() {
         path: "feeds/all/2018-07".to_owned(),
         page: "notices/".to_owned(),
         related: [(&replaced.notice().id, &replaced)].into_iter().collect(),
-        entries: vec![&action],
+        entries: vec![(&action, action.updated_at)],
         tombstones: vec![&buried],
         chain,
         pictures: &BTreeMap::new(),
@@ -145,6 +145,34 @@ fn no_two_entries_share_one_updated_and_none_is_in_the_future() {
     let order: Vec<String> =
         texts(&document, "id")[1..].iter().map(|id| id.rsplit(':').next().unwrap().to_owned()).collect();
     assert_eq!(order, ["a", "b", "c", "d"]);
+}
+
+// Each id with its `updated`.
+fn dated(revisions: &[Revision]) -> BTreeMap<String, String> {
+    let document = check(&revisions.iter().collect::<Vec<_>>(), Format::Atom, NOW);
+    texts(&document, "id").into_iter().zip(texts(&document, "updated")).skip(1).collect()
+}
+
+// Readers take another `updated` for an edit (tests/real/25-readers.py).
+#[test]
+fn what_becomes_of_a_notice_moves_the_updated_of_no_other() {
+    let mut revisions = ["a", "b", "c", "d"].map(|id| first(id, ACTION, "2018-07-08T22:00:00Z")).to_vec();
+    let before = dated(&revisions);
+    let edits = [(0, "status = \"cancelled\""), (2, "withdrawn = \"A mistake.\"")];
+    for (at, key) in edits {
+        revisions[at] = edited(&revisions[at], "image =", &format!("{key}\nimage ="), "2018-07-09T12:00:00Z");
+    }
+    // Dated back to the same second.
+    revisions.push(first("aa", ACTION, "2018-07-09T13:00:00Z"));
+    let after = dated(&revisions);
+    let of = |dated: &BTreeMap<String, String>, id: &str| {
+        dated[&format!("tag:example.org,2018-07-08:{id}")].clone()
+    };
+    assert_eq!([of(&after, "b"), of(&after, "d")], [of(&before, "b"), of(&before, "d")]);
+    assert_eq!(of(&after, "a"), "2018-07-09T12:00:00+00:00");
+    assert_eq!(of(&after, "c"), "2018-07-09T11:59:59+00:00");
+    // Those of the others are taken, also those that they have no longer.
+    assert_eq!(of(&after, "aa"), "2018-07-08T21:59:56+00:00");
 }
 
 #[test]

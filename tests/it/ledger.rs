@@ -92,7 +92,8 @@ on_both! {
     a_person_on_two_lists_gets_each_thing_once
     who_leaves_one_of_two_lists_still_gets_it_by_the_other
     a_correction_goes_to_those_who_were_told_and_to_nobody_else
-    a_correction_goes_to_whoever_a_process_that_died_may_have_told
+    a_correction_goes_to_whom_a_try_may_have_told_whatever_came_after
+    of_what_was_over_before_it_was_tried_nothing_is_corrected
     who_has_not_got_it_yet_gets_it_as_it_is_now_and_no_correction
     what_a_mail_follows_is_the_earliest_that_its_recipient_got
     a_reminder_that_waits_is_dropped_when_the_action_is_cancelled
@@ -541,17 +542,51 @@ async fn who_leaves_one_of_two_lists_still_gets_it_by_the_other(place: Place) {
     );
 }
 
-async fn a_correction_goes_to_whoever_a_process_that_died_may_have_told(place: Place) {
+async fn a_correction_goes_to_whom_a_try_may_have_told_whatever_came_after(place: Place) {
     let mut town = Town::new(&place).await;
-    town.confirmed("ada", &["alerts"]).await;
+    for name in ["died", "died-bounced", "died-deferred", "unsure", "bounced", "deferred"] {
+        town.confirmed(name, &["alerts"]).await;
+    }
     town.look(&march(), "2018-07-08T22:00Z").await;
-    assert_eq!(town.claim(Lane::Urgent, "2018-07-08T22:00Z").await.len(), 1);
+    let later = Next::Retry(at("2018-07-08T22:30Z"));
+    for claim in town.claim(Lane::Urgent, "2018-07-08T22:00Z").await {
+        let (outcome, next) = match town.names[&claim.recipient].as_str() {
+            "unsure" => (Outcome::Uncertain, later),
+            "deferred" => (Outcome::Deferred(Fault::Recipient), later),
+            "bounced" => (Outcome::Bounced(Fault::Message), Next::Done(State::Bounced)),
+            _ => continue,
+        };
+        town.record(&[claim], outcome, next, "2018-07-08T22:00Z").await;
+    }
+    // The process dies with the others in hand.
     town.ledger.release_all(at("2018-07-08T22:01Z")).await.unwrap();
+    for claim in town.claim(Lane::Urgent, "2018-07-08T22:01Z").await {
+        let (outcome, next) = match town.names[&claim.recipient].as_str() {
+            "died-bounced" => (Outcome::Bounced(Fault::Message), Next::Done(State::Bounced)),
+            "died-deferred" => (Outcome::Deferred(Fault::Recipient), later),
+            _ => {
+                town.ledger.release(&[claim], at("2018-07-08T22:01Z")).await.unwrap();
+                continue;
+            }
+        };
+        town.record(&[claim], outcome, next, "2018-07-08T22:01Z").await;
+    }
     town.look(&moved(), "2018-07-08T22:02Z").await;
     assert_eq!(
         town.send("2018-07-08T22:02Z").await,
-        "alert/alerts/march: ada\ncorrection/alerts/march/1: ada\n"
+        "alert/alerts/march: died\ncorrection/alerts/march/1: died died-bounced died-deferred unsure\n"
     );
+}
+
+async fn of_what_was_over_before_it_was_tried_nothing_is_corrected(place: Place) {
+    let mut town = Town::new(&place).await;
+    town.confirmed("ada", &["alerts"]).await;
+    town.look(&march(), "2018-07-08T22:00Z").await;
+    let claims = town.claim(Lane::Urgent, "2018-07-08T22:00Z").await;
+    let over = receipt(&claims[0], None, Next::Done(State::Expired), at("2018-07-08T22:00Z"));
+    town.ledger.record(&[over]).await.unwrap();
+    town.look(&moved(), "2018-07-08T22:02Z").await;
+    assert_eq!(town.send("2018-07-08T22:02Z").await, "");
 }
 
 async fn a_correction_goes_to_those_who_were_told_and_to_nobody_else(place: Place) {

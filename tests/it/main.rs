@@ -9,6 +9,7 @@
 )]
 
 mod archive;
+mod backup;
 mod calendar;
 mod changes;
 mod chaos;
@@ -55,5 +56,6 @@ mod subscribing;
 mod target;
 mod tidy;
 mod web;
+mod windows;
 mod words;
 mod world;

@@ -263,6 +263,16 @@ fn a_notice_stands_in_its_own_language() {
 }
 
 #[test]
+fn the_front_page_says_that_nothing_is_published_only_when_nothing_is() {
+    let says = |revisions: &[&Revision]| {
+        of(revisions, &What::Home, BEFORE).contains("Nothing has been published yet.")
+    };
+    assert!(says(&[]));
+    assert!(!says(&[&sample::action()]), "an action is something, too");
+    assert!(!says(&[&sample::statement()]));
+}
+
+#[test]
 fn links_within_the_site_stay_on_the_host_that_shows_it() {
     let home = of_site(&What::Home, BEFORE);
     assert!(home.contains("href=\"/notices/2018-07-10-abolish-ice/\""), "{home}");

@@ -68,7 +68,7 @@ fn chunk(kind: &[u8; 4], contents: &[u8]) -> Vec<u8> {
     [&length, &kind[..], contents, &crc.sum().to_be_bytes()].concat()
 }
 
-fn png() -> (Vec<u8>, Vec<u8>) {
+pub fn png() -> (Vec<u8>, Vec<u8>) {
     let parts = [
         (b"\x89PNG\r\n\x1A\n".to_vec(), true),
         (chunk(b"IHDR", b"\0\0\0\x01\0\0\0\x01\x08\0\0\0\0"), true),

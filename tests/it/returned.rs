@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use handbill::returned::address::{Own, To, with_token};
-use handbill::returned::score::{Event, History, Verdict, score, verdict};
+use handbill::returned::score::{Event, History, Reason, Verdict, is_wave, score, verdict};
 use handbill::returned::status::{Class, Status, class, class_of_reply};
 use handbill::returned::{Consequence, MAX_BYTES, Returned, Said, consequence, read};
 use handbill::subscriber::{About, Claim, ERRAND_TOKEN_BYTES, Errand, Key, Purpose};
@@ -407,6 +407,23 @@ fn who_bounces_for_good_or_complains_gets_no_more_mail() {
 }
 
 #[test]
+fn when_too_many_are_given_up_in_a_day_no_more_are_for_what_comes_back() {
+    let waves = [(49, 0, false), (50, 0, true), (50, 1_000, true), (499, 10_000, false), (500, 10_000, true)];
+    for (given_up, recipients, expected) in waves {
+        assert_eq!(is_wave(given_up, recipients), expected, "{given_up} of {recipients}");
+    }
+    let now = at("2018-07-10T12:00Z");
+    let history = History { asked_at: Some(now), is_wave: true, ..History::default() };
+    for (event, expected) in [
+        (Event::Hard, Verdict::Counted),
+        (Event::ProbeFailed, Verdict::Counted),
+        (Event::Complaint, Verdict::Suppress(Reason::Complaint)),
+    ] {
+        assert_eq!(verdict(&history, event, now), expected, "{event:?}");
+    }
+}
+
+#[test]
 fn five_soft_bounces_within_thirty_days_ask_and_a_probe_that_comes_back_decides() {
     check_score(&[
         ("2018-07-01", "soft", "Counted"),
@@ -538,7 +555,7 @@ proptest! {
 
     #[test]
     fn a_score_never_grows_by_waiting(days in 0_i64..100, count in 0_usize..20) {
-        let history = History { soft_at: vec![now(); count], asked_at: None };
+        let history = History { soft_at: vec![now(); count], ..History::default() };
         let (before, after) = (score(&history, now()), score(&history, now() + TimeDelta::days(days)));
         assert!(after <= before && before <= count);
     }

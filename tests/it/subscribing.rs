@@ -497,7 +497,12 @@ fn whoever_a_mail_was_passed_on_to_can_leave_and_nothing_else() {
     assert_eq!(reader.get(&preferences).text, before);
     reader.post(&preferences, &[("do", "dance"), ("address", "ada@example.org")]).is(422);
     let day = [("address", "ada@example.org"), ("lists", "weekly"), ("paused_until", "soon")];
-    reader.post(&preferences, &day).is(422).says("The day is not one");
+    let refused = reader.post(&preferences, &day);
+    refused.is(422).says("The day is not one");
+    // What was chosen stands there to be sent again, and what can be left is what is held.
+    refused.says("value=\"weekly\" checked");
+    assert!(!refused.text.contains("value=\"alerts\" checked"), "{}", refused.text);
+    assert_eq!(refused.text.matches("action=\"/leave/").count(), 2);
     let shown = reader.post(&preferences, &[("do", "show"), ("address", "ada@example.org")]);
     shown.is(200);
     assert_eq!(shown.headers["content-disposition"], "attachment; filename=\"held-about-you.json\"");

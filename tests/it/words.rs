@@ -207,7 +207,7 @@ fn a_page_a_feed_and_a_calendar_speak_the_sites_language() {
     let site = site();
     let words = TEMPLATES.words("es");
     let title = Topic::All.feed_title(&site, words);
-    let (pictures, entries) = (BTreeMap::new(), vec![&action]);
+    let (pictures, entries) = (BTreeMap::new(), vec![(&action, action.updated_at)]);
     let feed = Feed {
         title,
         path: "feeds/all".to_owned(),

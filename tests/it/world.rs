@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use handbill::clock::Clock;
-use handbill::installation::Installation;
+use handbill::installation::{Installation, write_secret};
 use handbill::ledger::Ledger;
 use handbill::ledger::looking::Tally;
 use handbill::ledger::subscribing::Newcomer;
@@ -31,6 +31,9 @@ pub const DELIVER: Parts = Parts { publish: false, deliver: true, web: false };
 
 // So long that it cannot pass on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+// The same for all, so that what follows from it, such as a Message-ID, is the same bytes every time.
+const KEY: &[u8] = b"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
 
 const SITE: &str = r#"
 [site]
@@ -83,7 +86,7 @@ impl World {
         fs::write(folder.path().join("handbill.toml"), config).unwrap();
         fs::create_dir(folder.path().join("notices")).unwrap();
         let installation = Installation::open(folder.path()).unwrap();
-        installation.key_or_new().unwrap();
+        write_secret(&installation.key_path(), KEY).unwrap();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         Self { installation, runtime, folder, seen: Vec::new() }
@@ -152,13 +155,28 @@ impl World {
 
     /// Makes the ledger's source of a notice one that this program cannot read, as another version's may be.
     pub fn spoil(&self, notice: &str) {
+        self.change("UPDATE revision SET source = '+++' WHERE notice = $1", notice.to_owned());
+    }
+
+    // One row of the ledger, by a statement with one parameter.
+    fn change<V>(&self, statement: &'static str, value: V)
+    where
+        V: for<'q> sqlx::Encode<'q, sqlx::Any> + sqlx::Type<sqlx::Any> + Send,
+    {
         let url = format!("sqlite://{}", self.installation.data().join("ledger.db").display());
         self.runtime.block_on(async {
             let pool = sqlx::AnyPool::connect(&url).await.unwrap();
-            let statement = "UPDATE revision SET source = '+++' WHERE notice = $1";
-            sqlx::query(statement).bind(notice).execute(&pool).await.unwrap();
+            let done = sqlx::query(statement).bind(value).execute(&pool).await.unwrap();
+            assert!(done.rows_affected() > 0, "{statement}");
             pool.close().await;
         });
+    }
+
+    /// Breaks the sealed address of a subscriber, as a disk may.
+    pub fn break_address(&self, name: &str) {
+        let address = Address::parse(&format!("{name}@example.org")).unwrap();
+        let lookup = self.installation.key().unwrap().lookup(&address);
+        self.change("UPDATE subscriber SET sealed = substr(sealed, 2) WHERE lookup = $1", lookup.to_vec());
     }
 
     /// Opens the ledger for some work.
@@ -226,16 +244,22 @@ impl World {
 
     /// What came into the outbox since this was last asked, by recipient and subject.
     pub fn arrived(&mut self) -> Vec<Mail> {
+        let mut mails: Vec<Mail> = self.arrived_bytes().iter().map(|bytes| read(bytes)).collect();
+        mails.sort_by(|a, b| (&a.to, &a.subject).cmp(&(&b.to, &b.subject)));
+        mails
+    }
+
+    /// The same as it came, in no order that means anything.
+    pub fn arrived_bytes(&mut self) -> Vec<Vec<u8>> {
         let mut mails = Vec::new();
         for path in files(&self.installation.outbox()) {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             // What is being written has another name until it is whole.
             if name.ends_with(".eml") && !self.seen.contains(&name) {
-                mails.push(read(&fs::read(&path).unwrap()));
+                mails.push(fs::read(&path).unwrap());
                 self.seen.push(name);
             }
         }
-        mails.sort_by(|a, b| (&a.to, &a.subject).cmp(&(&b.to, &b.subject)));
         mails
     }
 
@@ -335,7 +359,8 @@ fn told(tally: &Tally) -> String {
     format!("{} {}: {}\n", tally.edition, tally.state, counts.join(", "))
 }
 
-fn read(bytes: &[u8]) -> Mail {
+/// A mail from its bytes.
+pub fn read(bytes: &[u8]) -> Mail {
     let message: Message<'_> = MessageParser::new().parse(bytes).unwrap();
     let to = message.to().unwrap().first().unwrap().address().unwrap();
     Mail {
@@ -347,7 +372,8 @@ fn read(bytes: &[u8]) -> Mail {
     }
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+/// All files below a folder, in order.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut files = Vec::new();
     for entry in entries {

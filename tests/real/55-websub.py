@@ -21,7 +21,7 @@ from pathlib import Path
 
 import feedparser
 
-from service import Service, action, check, end, free_port, get, wait_for
+from service import Service, action, check, end, etag, free_port, get, wait_for
 
 HERE = Path(__file__).resolve().parent
 NODE = Path(os.environ.get("REAL", HERE.parents[1] / "target/real")) / "node"
@@ -95,11 +95,6 @@ def subscribe(hub, topic, callback):
     """The status and the words of the hub."""
     fields = {"hub.mode": "subscribe", "hub.callback": callback, "hub.topic": topic}
     return get(hub, urllib.parse.urlencode(fields).encode())
-
-
-def etag(url):
-    with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=10) as answer:
-        return answer.headers["etag"]
 
 
 class Library:

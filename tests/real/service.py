@@ -1,5 +1,7 @@
 """An installation in a folder of its own, and its service on free ports of this machine."""
 
+import contextlib
+import glob
 import os
 import signal
 import socket
@@ -13,6 +15,9 @@ from zoneinfo import ZoneInfo
 
 ZONE = "America/New_York"
 HANDBILL = os.environ.get("HANDBILL", str(Path(__file__).resolve().parents[2] / "target/debug/handbill"))
+
+# From Debian's libfaketime: under it a program that is not ours to wait for sees another day.
+FAKETIME = "/usr/lib/*/faketime/libfaketimeMT.so.1"
 
 failures = 0
 
@@ -46,6 +51,12 @@ def wait_for(what, condition, seconds=60):
         time.sleep(0.05)
 
 
+def etag(url):
+    """That of what stands at an address."""
+    with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=10) as answer:
+        return answer.headers["etag"]
+
+
 def get(url, data=None):
     """The status and the text of an answer, whatever the status is."""
     try:
@@ -53,6 +64,16 @@ def get(url, data=None):
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as answer:
         return answer.code, answer.read().decode()
+
+
+def run_client(home, *command):
+    """What a program of Debian's says, with Debian's libraries; its exit must be 0, and it must not complain."""
+    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TERM": "dumb", "HOME": str(home)}
+    ran = subprocess.run(command, text=True, capture_output=True, env=environment)
+    if ran.returncode != 0 or ran.stderr:
+        check(command[0], [f"exit {ran.returncode}", *ran.stderr.splitlines()[-4:]])
+        end()
+    return ran.stdout
 
 
 def action(title, place, status="scheduled", days=3):
@@ -69,10 +90,14 @@ def action(title, place, status="scheduled", days=3):
 
 
 class Service:
-    """`handbill serve` over a new installation; `tables` is what its config has beside the site, `log` its filter."""
+    """`handbill serve` over a new installation; `tables` is what its config has beside the site, `log` its filter.
 
-    def __init__(self, folder, tables, subscribers=(), log="info"):
+    `clock` is how far its clock is from the machine's, such as `"-120d"`; another one holds from the next start on.
+    """
+
+    def __init__(self, folder, tables, subscribers=(), log="info", clock=None):
         self.folder = Path(folder)
+        self.clock = clock
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
         self.process = None
@@ -88,9 +113,17 @@ class Service:
             (self.folder / "people.csv").write_text("email,lists,lang,confirmed_at\n" + rows)
             self.run("subscribers", "import", str(self.folder / "people.csv"), "--consent", "a test")
 
+    def environment(self):
+        """The variables with which its program runs."""
+        if self.clock is None:
+            return None
+        # What is waited for is waited for as long as ever.
+        return os.environ | {"LD_PRELOAD": glob.glob(FAKETIME)[0], "FAKETIME": self.clock, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
     def run(self, *arguments):
         """Runs one command to its end; its exit must be 0."""
-        ran = subprocess.run([HANDBILL, "-C", str(self.folder), *arguments], text=True, capture_output=True)
+        command = [HANDBILL, "-C", str(self.folder), *arguments]
+        ran = subprocess.run(command, text=True, capture_output=True, env=self.environment())
         if ran.returncode != 0:
             check(f"handbill {arguments[0]}", [f"exit {ran.returncode}", *ran.stderr.splitlines()])
             end()
@@ -102,10 +135,17 @@ class Service:
         (notices / f".{name}.new").write_text(text)
         (notices / f".{name}.new").rename(notices / f"{name}.md")
 
+    @contextlib.contextmanager
+    def changing(self, path):
+        """Waits, after what is done within, until the document at `path` is another."""
+        before = etag(self.url + path)
+        yield
+        wait_for(f"{path} is another", lambda: etag(self.url + path) != before)
+
     def __enter__(self):
         self.log = open(self.folder / "serve.log", "w")
         command = [HANDBILL, "-C", str(self.folder), "--log", self.filter, "serve"]
-        self.process = subprocess.Popen(command, stderr=self.log, stdout=self.log)
+        self.process = subprocess.Popen(command, stderr=self.log, stdout=self.log, env=self.environment())
         wait_for("the service starts", self.is_up, 30)
         return self
 

@@ -222,7 +222,7 @@ fn said(words: &Words, committed: &Committed, history: &History) -> (What, Strin
 fn sentences(words: &Words, revision: &Revision, sequence: u32, now: DateTime<Utc>) -> String {
     let notice = shown(revision.notice(), now);
     let change = revision.changes.iter().find(|change| change.sequence == sequence);
-    let differences = change.map_or(Vec::new(), |change| facts::visible_differences(change, &notice));
+    let differences = change.map_or(Vec::new(), |change| facts::visible_differences(change, &notice, now));
     differences.iter().map(|it| words.difference(it)).collect::<Vec<_>>().join(" ")
 }
 

@@ -18,9 +18,11 @@ use crate::config::{self, Security, Smtp, Transport};
 use crate::deliver::hub::origin;
 use crate::deliver::mail::relay;
 use crate::installation::Installation;
+use crate::ledger::Ledger;
 use crate::problem::Report;
 use crate::render::email::dkim::Signer;
 use crate::render::words::Words;
+use crate::returned::score;
 use crate::schedule::zone::tzdb_version;
 
 /// Options of `doctor`.
@@ -148,7 +150,20 @@ async fn ledger(installation: &Installation, clock: &Clock) -> Vec<Finding> {
         Some(history) => Ok(format!("began {}, planned until {}", history.began_at, history.planned_until)),
         None => Ok("has not begun".to_owned()),
     });
-    vec![Finding::of("ledger", mark), Finding::of("sending", held)]
+    vec![Finding::of("ledger", mark), Finding::of("sending", held), bounces(&ledger, clock).await]
+}
+
+// Of few nothing is said, not even how many.
+async fn bounces(ledger: &Ledger, clock: &Clock) -> Finding {
+    match ledger.given_up(clock.now()).await {
+        Ok(given_up) if score::is_wave(given_up, 0) => Finding::warn(
+            "bounces",
+            format!("{given_up} addresses were given up within a day, because mail to them came back"),
+            "see by `handbill edition` what was answered: when a relay refuses everybody, the fault is not theirs",
+        ),
+        Ok(_) => Finding::ok("bounces", "no more than usual"),
+        Err(err) => Finding::of("bounces", Err(err)),
+    }
 }
 
 async fn mail(installation: &Installation, clock: &Clock) -> Vec<Finding> {

@@ -1,15 +1,13 @@
 //! Export: everybody's address in a CSV that `import` reads, encrypted unless somebody insists.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::PathBuf;
-use std::str::FromStr as _;
 
-use age::{Encryptor, Recipient, x25519};
 use anyhow::{Context, bail};
 
 use crate::clock::Clock;
 use crate::command::Ended;
+use crate::command::newfile::{self, NewFile};
 use crate::command::subscribers::wrong_lists;
 use crate::command::terminal::say;
 use crate::installation::Installation;
@@ -37,7 +35,7 @@ pub struct Arguments {
 const PAGE: u32 = 10_000;
 
 pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clock) -> anyhow::Result<Ended> {
-    let recipients = recipients(&arguments.to)?;
+    let recipients = newfile::recipients(&arguments.to)?;
     let (key, ledger) = (installation.key()?, installation.ledger().await?);
     if let Some(wrong) =
         wrong_lists(&installation.config, arguments.list.as_slice()).filter(|_| arguments.list.is_some())
@@ -45,61 +43,21 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
         bail!(wrong);
     }
     let path = arguments.file.display();
-    if arguments.file.exists() {
-        bail!("{path} is there already; name another file");
-    }
+    let mut file = NewFile::begin(&arguments.file, &recipients)?;
     // The log has it before the file is there.
     let how = if arguments.plain { "not encrypted".to_owned() } else { arguments.to.join(", ") };
     let list = arguments.list.as_deref().unwrap_or("all lists");
     ledger.audit("export", &format!("{list}, {how}"), clock.now()).await?;
-    let whole = arguments.file.with_extension("part");
-    let written = write(&ledger, &key, &whole, &recipients, arguments.list.as_deref()).await;
-    let count = match written {
-        Ok(count) => count,
-        Err(err) => {
-            // A part of the list in the clear must not stay behind; that it is gone is all that matters.
-            let _ = fs::remove_file(&whole);
-            return Err(err);
-        }
-    };
-    fs::rename(&whole, &arguments.file).with_context(|| format!("write {path}"))?;
+    let mut csv = csv::Writer::from_writer(&mut file);
+    let count = rows(&ledger, &key, arguments.list.as_deref(), &mut csv).await?;
+    csv.flush().context("write the export")?;
+    drop(csv);
+    file.finish()?;
     say(format_args!(
         "{count} subscribers in {path}, {}.",
         if arguments.plain { "not encrypted" } else { "encrypted" }
     ))?;
     Ok(Ended::Well)
-}
-
-async fn write(
-    ledger: &Ledger,
-    key: &Key,
-    path: &std::path::Path,
-    recipients: &[x25519::Recipient],
-    list: Option<&str>,
-) -> anyhow::Result<u64> {
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path).with_context(|| format!("make {}", path.display()))?;
-    if recipients.is_empty() {
-        let mut csv = csv::Writer::from_writer(BufWriter::new(&file));
-        let count = rows(ledger, key, list, &mut csv).await?;
-        csv.flush().context("write the export")?;
-        drop(csv);
-        file.sync_all().context("write the export")?;
-        return Ok(count);
-    }
-    let encryptor =
-        Encryptor::with_recipients(recipients.iter().map(|recipient| recipient as &dyn Recipient))
-            .context("encrypt the export")?;
-    let sealed = encryptor.wrap_output(BufWriter::new(&file)).context("encrypt the export")?;
-    let mut csv = csv::Writer::from_writer(sealed);
-    let count = rows(ledger, key, list, &mut csv).await?;
-    let sealed = csv.into_inner().map_err(|err| err.into_error()).context("write the export")?;
-    sealed.finish().and_then(|mut out| out.flush()).context("write the export")?;
-    file.sync_all().context("write the export")?;
-    Ok(count)
 }
 
 async fn rows(
@@ -136,12 +94,4 @@ fn row(key: &Key, subscriber: &Exported) -> anyhow::Result<[String; 5]> {
         standing.word().to_owned(),
         subscriber.confirmed_month.clone(),
     ])
-}
-
-fn recipients(texts: &[String]) -> anyhow::Result<Vec<x25519::Recipient>> {
-    let parse = |text: &String| {
-        x25519::Recipient::from_str(text)
-            .map_err(|why| anyhow::anyhow!("{text} is not an age recipient ({why}), which begins with age1"))
-    };
-    texts.iter().map(parse).collect()
 }

@@ -148,8 +148,8 @@ pub struct ChangeView {
     sentences: Vec<String>,
     /// Whether it says that people should not go.
     is_off: bool,
-    /// Whether the subject says the start again.
-    is_of_time: bool,
+    /// `Tue Jul 10, 9:00 AM`, when the subject says the start again; with the zone, when only that has changed.
+    when: Option<String>,
 }
 
 // The facts that `EventView` shows: the same ones in a list below would be read as different ones.
@@ -161,6 +161,7 @@ pub fn view<'a>(
     edition: &'a Edition,
     revisions: &[&Revision],
     notices: &'a [Cow<'a, Notice>],
+    now: DateTime<Utc>,
 ) -> Result<View<'a>, Error> {
     let first = notices.first().ok_or(Error::Members)?;
     let words = sender.words;
@@ -173,7 +174,7 @@ pub fn view<'a>(
         list: ListView { title: &sender.list.title, description: &sender.list.description },
         notices: notices.iter().map(|notice| of_notice(sender.site, words, notice)).collect(),
         lead: of_reminder(words, edition, first),
-        change: of_correction(words, edition, revisions)?,
+        change: of_correction(words, edition, revisions, first, now)?,
         cut_day: of_issue(words, edition),
         has_calendar: false,
         unsubscribe_url: String::new(),
@@ -353,12 +354,19 @@ fn lead(words: &Words, before: &Before, due_at: DateTime<Utc>, starts: &Moment) 
     }
 }
 
-fn of_correction(words: &Words, edition: &Edition, revisions: &[&Revision]) -> Result<ChangeView, Error> {
+fn of_correction(
+    words: &Words,
+    edition: &Edition,
+    revisions: &[&Revision],
+    notice: &Notice,
+    now: DateTime<Utc>,
+) -> Result<ChangeView, Error> {
     match &edition.content {
         Content::Correction(_, sequence) => {
             let changes = revisions.first().map_or(&[][..], |revision| &revision.changes);
             let change = changes.iter().find(|change| change.sequence == *sequence);
-            Ok(of_change(words, change.ok_or(Error::Change { sequence: *sequence })?))
+            let change = change.ok_or(Error::Change { sequence: *sequence })?;
+            Ok(of_change(words, change, notice, now))
         }
         Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) | Content::Personal(..) => {
             Ok(ChangeView::default())
@@ -366,14 +374,27 @@ fn of_correction(words: &Words, edition: &Edition, revisions: &[&Revision]) -> R
     }
 }
 
-fn of_change(words: &Words, change: &Change) -> ChangeView {
+// What it is called is of the change; of what is hidden by now no more is said.
+fn of_change(words: &Words, change: &Change, notice: &Notice, now: DateTime<Utc>) -> ChangeView {
     let differences = &change.differences;
     let is_off = differences.iter().any(Difference::says_it_is_off);
+    let visible = facts::visible_differences(change, notice, now);
     ChangeView {
         label: label_of(words, differences),
-        sentences: differences.iter().map(|difference| words.difference(difference)).collect(),
+        sentences: visible.iter().map(|difference| words.difference(difference)).collect(),
         is_off,
-        is_of_time: !is_off && differences.iter().any(|it| it.date().is_none() && label(it) == NEW_TIME),
+        when: if is_off { None } else { new_start(words, differences, notice.event()) },
+    }
+}
+
+fn new_start(words: &Words, differences: &[Difference], event: Option<&Event>) -> Option<String> {
+    let is_of_all = |it: &Difference| it.date().is_none() && label(it) == NEW_TIME;
+    let event = event.filter(|_| differences.iter().any(is_of_all))?;
+    let is_of_zone =
+        |it: &Difference| matches!(it, Difference::Time { was, is } if was.wall == is.wall && is_of_all(it));
+    match differences.iter().any(is_of_zone) {
+        true => Some(words.moment_short_in_zone(&event.starts)),
+        false => Some(short(words, event)),
     }
 }
 

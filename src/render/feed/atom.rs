@@ -102,7 +102,8 @@ fn atom_entry(site: &Site, entry: &feed::Entry) -> Entry {
         contributors: contributors(&entry.said.notice).iter().map(|name| person(name)).collect(),
         categories: entry.said.categories.iter().map(category).collect(),
         links: entry_links(site, entry),
-        summary: Some(text(&entry.said.summary)),
+        // As HTML, like the content: rss2email mails a plain text alone where it finds one, without when and where.
+        summary: Some(Text { lang: lang.clone(), ..Text::html(escape_html(&entry.said.summary)) }),
         content: Some(Content {
             lang: lang.clone(),
             value: Some(entry.said.content.clone()),

@@ -7,7 +7,7 @@ mod json;
 mod rss;
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -44,8 +44,8 @@ pub struct Feed<'a> {
     pub path: String,
     /// Where the page that it mirrors stands under the site.
     pub page: String,
-    /// What `select` gives of its topic.
-    pub entries: Vec<&'a Revision>,
+    /// What `select` gives of its topic, each with its `updated`.
+    pub entries: Vec<(&'a Revision, DateTime<Utc>)>,
     /// Those that the entries replace or lead to.
     pub related: BTreeMap<&'a NoticeId, &'a Revision>,
     /// Those that were entries and were taken back: readers are to drop them.
@@ -88,7 +88,7 @@ const MAX_CONTENT_BYTES: usize = MAX_BYTES / 2;
 const TTL_MINUTES: u32 = 15;
 
 /// Those of a subscription document: the newest `limit` and all of the last 14 days. `all` are in the order of
-/// `newest_first`.
+/// `updated_at`, newest first.
 pub fn select<T>(
     all: &[T],
     updated_at: impl Fn(&T) -> DateTime<Utc>,
@@ -104,9 +104,31 @@ pub fn named_by(notice: &Notice) -> impl Iterator<Item = &NoticeId> {
     notice.supersedes.iter().chain(&notice.next)
 }
 
-/// The order of a feed: by `updated_at`, then by id.
-pub fn newest_first(a: &Revision, b: &Revision) -> Ordering {
-    b.updated_at.cmp(&a.updated_at).then_with(|| a.id().cmp(b.id()))
+/// The `updated` that feeds say of each of the `published` revisions, which are all that there are: no two share one,
+/// since readers that sort by it would show them in an order of their own. Who came later gives way, so that nothing
+/// that becomes of one notice moves the `updated` of another: readers would take that for an edit.
+pub fn updated_of(published: &[&Revision]) -> Vec<DateTime<Utc>> {
+    let mut moments: Vec<(DateTime<Utc>, &NoticeId, DateTime<Utc>, usize)> =
+        Vec::with_capacity(published.len());
+    for (at, revision) in published.iter().enumerate() {
+        moments.push((revision.appeared_at, revision.id(), revision.published_at, at));
+        moments.extend(revision.changes.iter().map(|change| (change.at, revision.id(), change.at, at)));
+    }
+    moments.sort_unstable();
+    let mut updated = vec![DateTime::UNIX_EPOCH; published.len()];
+    // For a second that was asked for or taken, one before it behind which all are taken.
+    let mut before: HashMap<i64, i64> = HashMap::with_capacity(moments.len());
+    for (_, _, moment, at) in moments {
+        let asked = moment.timestamp();
+        let mut free = asked;
+        // Into the past, since nobody has yet been in the future.
+        while let Some(earlier) = before.get(&free) {
+            free = *earlier;
+        }
+        before.extend([(asked, free - 1), (free, free - 1)]);
+        updated[at] = DateTime::from_timestamp(free, 0).unwrap_or(moment);
+    }
+    updated
 }
 
 /// A feed's document, at most `MAX_BYTES` long: the oldest entries give way.
@@ -240,26 +262,19 @@ struct Category {
     label: String,
 }
 
-// No two entries share one `updated`: readers that sort by it would show them in an order of their own. The
-// later in id order gives way into the past, since nobody has yet been in the future.
 fn entries(site: &Site, feed: &Feed<'_>, said: impl Fn(&Revision) -> Arc<Said>) -> Vec<Entry> {
-    let mut revisions = feed.entries.clone();
-    revisions.sort_by(|a, b| newest_first(a, b));
-    let mut entries: Vec<Entry> = Vec::with_capacity(revisions.len());
-    for revision in revisions {
-        let updated = revision.updated_at.trunc_subsecs(0);
-        let latest = entries.last().map(|entry| entry.updated - TimeDelta::seconds(1));
-        let updated = latest.map_or(updated, |latest| updated.min(latest));
-        let enclosure = enclosure(site, revision.notice(), feed.pictures);
+    let one = |(revision, updated): &(&Revision, DateTime<Utc>)| {
         let named = |id: &NoticeId| feed.related.get(id).map(|it| Named::of(site, it));
-        entries.push(Entry {
+        Entry {
             said: said(revision),
-            updated,
-            enclosure,
+            updated: *updated,
+            enclosure: enclosure(site, revision.notice(), feed.pictures),
             replaces: revision.notice().supersedes.as_ref().and_then(named),
             next: revision.notice().next.iter().filter_map(named).collect(),
-        });
-    }
+        }
+    };
+    let mut entries: Vec<Entry> = feed.entries.iter().map(one).collect();
+    entries.sort_by_key(|entry| Reverse(entry.updated));
     entries
 }
 
@@ -301,7 +316,7 @@ impl Said {
             id: clean(&revision.tag_uri(&site.tag_domain, &site.zone)),
             title: clean(&words.title(&notice)),
             summary: clean(notice.summary_or_excerpt()),
-            content: clean(&content(site, words, revision, &notice, &url)),
+            content: clean(&content(site, words, revision, &notice, now)),
             categories: categories(site, words, &notice),
             published: revision.published_at.trunc_subsecs(0),
             url,
@@ -310,8 +325,8 @@ impl Said {
     }
 }
 
-fn content(site: &Site, words: &Words, revision: &Revision, notice: &Notice, url: &str) -> String {
-    let changes = changes_html(site, words, revision, notice);
+fn content(site: &Site, words: &Words, revision: &Revision, notice: &Notice, now: DateTime<Utc>) -> String {
+    let changes = changes_html(site, words, revision, notice, now);
     let image = image_html(site, notice);
     let facts = facts::facts_html(site, words, notice);
     let body = &notice.body.html;
@@ -324,16 +339,25 @@ fn content(site: &Site, words: &Words, revision: &Revision, notice: &Notice, url
         return content;
     }
     let summary = escape_html(notice.summary_or_excerpt());
-    let whole = words.say("whole-text");
-    format!("<p>{summary}</p>\n<p><a href=\"{}\">{}</a></p>\n", escape_html(url), escape_html(&whole))
+    let (url, whole) = (site.notice_address(revision.id()), words.say("whole-text"));
+    format!("<p>{summary}</p>\n<p><a href=\"{}\">{}</a></p>\n", escape_html(&url), escape_html(&whole))
 }
 
 // The latest change first: it is what a reader who comes back has not seen.
-fn changes_html(site: &Site, words: &Words, revision: &Revision, notice: &Notice) -> String {
+fn changes_html(
+    site: &Site,
+    words: &Words,
+    revision: &Revision,
+    notice: &Notice,
+    now: DateTime<Utc>,
+) -> String {
     let zone = notice.event().map_or(&site.zone, |event| &event.starts.zone);
     let one = |change: &Change| {
         let at = words.moment(&Moment::from_instant(change.at, zone.clone()));
-        let differences = facts::visible_differences(change, notice);
+        let differences = facts::visible_differences(change, notice, now);
+        if differences.is_empty() {
+            return String::new();
+        }
         let differences: Vec<String> = differences.iter().map(|it| words.difference(it)).collect();
         let (label, differences) = (words.tell("changed-on", [("moment", at.into())]), differences.join(" "));
         format!("<p><strong>{}</strong> {}</p>\n", escape_html(&label), escape_html(&differences))
@@ -370,7 +394,11 @@ fn categories(site: &Site, words: &Words, notice: &Notice) -> Vec<Category> {
     let mut categories = vec![category("kinds/", kind.as_str(), &words.kind_singular(kind))];
     // A filter in a reader can wait for a change that way.
     let status = notice.event().map(Event::status_of_all);
-    if let Some((status, prefix)) = status.and_then(|status| Some((status, words.status_prefix(status)?))) {
+    if notice.withdrawn.is_some() {
+        categories.push(category("status/", "withdrawn", &words.say("status-withdrawn")));
+    } else if let Some((status, prefix)) =
+        status.and_then(|status| Some((status, words.status_prefix(status)?)))
+    {
         categories.push(category("status/", status.as_str(), &prefix));
     }
     categories.extend(notice.tags.iter().map(|tag| category("tags/", &tag.slug, &tag.name)));

@@ -81,6 +81,8 @@ pub struct Home<'a> {
     pub more_ahead: bool,
     /// The newest notices that are no actions, newest first.
     pub latest: Vec<&'a Revision>,
+    /// Whether nothing at all has been published.
+    pub is_empty: bool,
 }
 
 /// Where what is of a topic stands under the site.
@@ -173,6 +175,7 @@ pub fn home(frame: &Frame<'_>, home: &Home<'_>, now: DateTime<Utc>) -> Result<St
         ahead: Vec<Entry>,
         more_ahead: bool,
         latest: Vec<Entry>,
+        is_empty: bool,
     }
     let site = frame.site;
     let view = View {
@@ -180,6 +183,7 @@ pub fn home(frame: &Frame<'_>, home: &Home<'_>, now: DateTime<Utc>) -> Result<St
         ahead: entries(frame, &home.ahead, now),
         more_ahead: home.more_ahead,
         latest: entries(frame, &home.latest, now),
+        is_empty: home.is_empty,
     };
     frame.templates.render(frame.words, "web/home.html", &view)
 }

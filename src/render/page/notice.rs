@@ -218,10 +218,10 @@ fn view<'a>(
         published: day(words, &Moment::from_instant(revision.published_at, site.zone.clone())),
         updated: (revision.sequence > 0)
             .then(|| time(words, &Moment::from_instant(revision.updated_at, site.zone.clone()))),
-        banner: notice.event().and_then(|event| banner(frame, revision, notice, event)),
+        banner: notice.event().and_then(|event| banner(frame, revision, notice, event, now)),
         event: notice.event().map(|event| event_view(frame, revision, event, now)),
         facts: fact_views(frame, notice, related),
-        history: history(frame, revision, notice),
+        history: history(frame, revision, notice, now),
         next: links(frame, &related.next),
         supersedes: related.supersedes.map(|revision| link(frame, revision)),
         superseded_by: links(frame, &related.superseded_by),
@@ -254,7 +254,13 @@ fn notice_frame<'a>(frame: &Frame<'a>, notice: &Notice) -> FrameView<'a> {
 }
 
 // An action that takes place as first said needs none, unless the author notes something.
-fn banner(frame: &Frame<'_>, revision: &Revision, notice: &Notice, event: &Event) -> Option<Banner> {
+fn banner(
+    frame: &Frame<'_>,
+    revision: &Revision,
+    notice: &Notice,
+    event: &Event,
+    now: DateTime<Utc>,
+) -> Option<Banner> {
     let status = event.status_of_all();
     // What is said of one date stands at that date.
     let note = event.status_note.clone().filter(|_| event.dates.is_empty() || !status.takes_place());
@@ -263,7 +269,7 @@ fn banner(frame: &Frame<'_>, revision: &Revision, notice: &Notice, event: &Event
         return None;
     }
     let words = frame.words;
-    let latest = revision.changes.last().map_or(Vec::new(), |change| lines(frame, change, notice));
+    let latest = revision.changes.last().map_or(Vec::new(), |change| lines(frame, change, notice, now));
     let status_was = revision
         .changes
         .last()
@@ -415,7 +421,7 @@ fn lineage(frame: &Frame<'_>, provenance: &Provenance, related: &Related<'_>) ->
     FactView { label: frame.words.say(LINEAGE), class: "", values }
 }
 
-fn history(frame: &Frame<'_>, revision: &Revision, notice: &Notice) -> Vec<ChangeView> {
+fn history(frame: &Frame<'_>, revision: &Revision, notice: &Notice, now: DateTime<Utc>) -> Vec<ChangeView> {
     let zone = notice.event().map_or(&frame.site.zone, |event| &event.starts.zone);
     revision
         .changes
@@ -423,13 +429,13 @@ fn history(frame: &Frame<'_>, revision: &Revision, notice: &Notice) -> Vec<Chang
         .rev()
         .map(|change| ChangeView {
             at: time(frame.words, &Moment::from_instant(change.at, zone.clone())),
-            lines: lines(frame, change, notice),
+            lines: lines(frame, change, notice, now),
         })
         .collect()
 }
 
-fn lines(frame: &Frame<'_>, change: &Change, notice: &Notice) -> Vec<String> {
-    let differences = facts::visible_differences(change, notice);
+fn lines(frame: &Frame<'_>, change: &Change, notice: &Notice, now: DateTime<Utc>) -> Vec<String> {
+    let differences = facts::visible_differences(change, notice, now);
     differences.iter().map(|difference| frame.words.difference(difference)).collect()
 }
 

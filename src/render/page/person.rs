@@ -53,10 +53,10 @@ pub struct Choice {
     pub title: String,
     /// What it sends, and how often.
     pub description: String,
-    /// Whether they are on it.
+    /// Whether they want it.
     pub is_on: bool,
-    /// The path under the site at which a POST leaves it.
-    pub leave: String,
+    /// The path under the site at which a POST leaves it, when they are on it.
+    pub leave: Option<String>,
     /// The title of the list whose issues can come instead of its alerts.
     pub digest: Option<String>,
     /// Whether they do.

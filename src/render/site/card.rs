@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::notice::shown::{self, leads_to};
+use crate::notice::shown::leads_to;
 use crate::notice::{Event, Kind, KindName, Lineage, Notice, NoticeId, Status, Tag};
 use crate::render::calendar;
 use crate::render::feed;
@@ -220,7 +220,7 @@ pub(super) fn next_change_of(revision: &Revision, after: DateTime<Utc>) -> Optio
         .chain([revision.updated_at + feed::RECENT])
         .chain(revision.withdrawn_at().into_iter().flat_map(|at| [at + feed::RECENT, at + TOMBSTONE_KEPT]))
         .filter(|at| *at > after)
-        .chain(shown::next_change(notice, after))
+        .chain(revision.next_change(after))
         .min()
 }
 
@@ -242,7 +242,7 @@ fn key(revision: &Revision, now: DateTime<Utc>) -> u64 {
             (dated.starts.at, end).hash(&mut hasher);
         }
     }
-    (shown::next_change(notice, now), withdrawn(revision, now)).hash(&mut hasher);
+    (revision.next_change(now), withdrawn(revision, now)).hash(&mut hasher);
     hasher.finish()
 }
 

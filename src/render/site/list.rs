@@ -127,7 +127,7 @@ impl Catalog<'_> {
         for (at, (month, positions)) in self.months.iter().enumerate() {
             let month_at = |at: Option<usize>| at.and_then(|at| self.months.get(at)).map(|(month, _)| *month);
             let beside = (month_at(at.checked_sub(1)), month_at(Some(at + 1)));
-            let stamp = stamp(base, &(beside, self.keys_of(positions)));
+            let stamp = stamp(base, &(beside, self.keys_of_entries(positions)));
             for format in Format::ARCHIVED {
                 documents.push(Document {
                     path: format!("{}.{}", month.path(), format.extension()),
@@ -140,7 +140,7 @@ impl Catalog<'_> {
 
     fn add_feeds(&self, base: &DefaultHasher, members: &Members, documents: &mut Vec<Document>) {
         let topic = &members.topic;
-        let entries = (self.keys_of(self.selected(members)), self.keys_of(&members.tombstones));
+        let entries = (self.keys_of_entries(self.selected(members)), self.keys_of(&members.tombstones));
         let newest = self.months.last().filter(|_| *topic == Topic::All).map(|(month, _)| month);
         let feed = stamp(base, &(topic.spelt(), entries, newest));
         for format in Format::ALL {
@@ -162,7 +162,8 @@ impl Catalog<'_> {
     fn add_others(&self, base: &DefaultHasher, documents: &mut Vec<Document>) {
         let latest = self.latest();
         let shown = self.ahead.len().min(HOME_AHEAD);
-        let home = (self.keys_of(&latest), self.keys_of(&self.ahead[..shown]), self.ahead.len() > shown);
+        let ahead = (self.keys_of(&self.ahead[..shown]), self.ahead.len() > shown);
+        let home = (self.keys_of(&latest), ahead, self.is_empty());
         let topics: Vec<(String, String, bool)> = self
             .topics()
             .iter()

@@ -27,6 +27,7 @@ on_both! {
     what_came_back_goes_with_who_goes
     what_counts_no_more_is_forgotten
     a_refusal_counts_in_the_commit_of_its_receipt
+    a_relay_that_says_of_everybody_that_they_do_not_exist_takes_few_off_the_list
 }
 
 /// A ledger with one subscriber.
@@ -255,4 +256,39 @@ async fn a_refusal_counts_in_the_commit_of_its_receipt(place: Place) {
     assert!(tallies.contains(": 1 sent 3 bounced\n"), "{tallies}");
     let left = town.ledger.tidy(&[], at(NOW) + TimeDelta::days(30)).await.unwrap().returned;
     assert_eq!(left, 1, "of the one that was full");
+}
+
+async fn a_relay_that_says_of_everybody_that_they_do_not_exist_takes_few_off_the_list(place: Place) {
+    let mut town = Town::new(&place).await;
+    let names: Vec<String> = (0..120).map(|number| format!("reader{number}")).collect();
+    for name in &names {
+        town.confirmed(name, &["alerts"]).await;
+    }
+    let files = [("march", march_with("starts = 2018-07-20 09:00", "The square"))];
+    town.look(&files, NOW).await;
+    let confirmed = async |town: &Town| {
+        let counts = town.ledger.subscriber_counts().await.unwrap();
+        counts.iter().map(|(_, _, count)| count).sum::<i64>()
+    };
+    let receipts: Vec<Receipt> = claim_all(&town)
+        .await
+        .iter()
+        .map(|claim| refusal(claim, (550, "5.1.1", "unknown"), Next::Done(State::Bounced), at(NOW)))
+        .collect();
+    assert_eq!(receipts.len(), 120);
+    for some in receipts.chunks(7) {
+        town.ledger.record(some).await.unwrap();
+    }
+    assert_eq!(confirmed(&town).await, 70);
+    assert_eq!(town.ledger.given_up(at(NOW)).await.unwrap(), 50);
+    // A day later whoever is still refused is given up.
+    assert_eq!(town.ledger.given_up(at("2018-07-11T12:00Z")).await.unwrap(), 0);
+    let id = receipts.last().unwrap().claim.recipient;
+    let came = Came { subscriber: id, edition: Some(1_000), event: Event::Hard };
+    let verdict = town.ledger.returned(&came, at("2018-07-11T12:00Z")).await.unwrap();
+    assert_eq!(verdict, Some(Verdict::Suppress(Reason::Hard)));
+}
+
+async fn claim_all(town: &Town) -> Vec<Claim> {
+    town.ledger.claim_mails(Lane::Urgent, 1_000, LEASE, at(NOW)).await.unwrap()
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use handbill::delivery::{Next, State};
+use handbill::delivery::{Next, Outcome, State};
 use handbill::edition::{Audience, Content, Edition, EditionId, Lane};
 use handbill::notice::NoticeId;
 use handbill::notice::date::DateKey;
@@ -31,6 +31,8 @@ pub struct Ledger {
     pub left: Vec<((usize, Person), Vec<String>)>,
     // Those that wait or are claimed, as the partial index knows them.
     open: BTreeSet<(usize, Person)>,
+    // Tries that were answered with a no.
+    failed: BTreeSet<((usize, Person), u32)>,
 }
 
 #[derive(Debug, Clone)]
@@ -218,12 +220,23 @@ impl Ledger {
                 let Some(told) = &row.sent else { return false };
                 let is_of_list = matches!(told.audience, Audience::List(_));
                 let carries = told.content.members().iter().any(|other| other.notice == member.notice);
-                let state = self.deliveries.get(&(number, person)).map(|delivery| delivery.state);
+                let delivery = self.deliveries.get(&(number, person));
                 is_of_list
                     && carries
-                    && matches!(state, Some(State::Claimed | State::Sent | State::Uncertain))
+                    && delivery.is_some_and(|delivery| self.may_have_told((number, person), delivery))
             }),
         }
+    }
+
+    fn may_have_told(&self, key: (usize, Person), delivery: &Delivery) -> bool {
+        let begun = match delivery.state {
+            State::Claimed | State::Sent | State::Uncertain => return true,
+            State::Due => delivery.attempts,
+            State::Bounced | State::Expired | State::Left | State::Superseded | State::Dropped => {
+                delivery.attempts.saturating_sub(1)
+            }
+        };
+        (1..=begun).any(|number| !self.failed.contains(&(key, number)))
     }
 
     /// Claims mails of a lane, or posts; who left is recorded so.
@@ -285,8 +298,12 @@ impl Ledger {
         })
     }
 
-    /// A claim that another has taken since is passed over.
-    pub fn record(&mut self, claim: &Claim, next: Next, now: At) {
+    /// A claim that another has taken since is passed over; its try was made all the same. Without an outcome it
+    /// was not.
+    pub fn record(&mut self, claim: &Claim, outcome: Option<Outcome>, next: Next, now: At) {
+        if let Some(Outcome::Deferred(_) | Outcome::Bounced(_)) = outcome {
+            self.failed.insert((claim.key, claim.attempts));
+        }
         let Some(delivery) = self.deliveries.get_mut(&claim.key) else { return };
         if delivery.fence != claim.fence || delivery.state != State::Claimed {
             return;

@@ -38,6 +38,8 @@ struct Known {
     /// Since when each date is known to take place at its time; the only one is called "".
     stand_since: BTreeMap<String, At>,
     was_ever_on: bool,
+    /// Whether people were told that it is taken back.
+    is_told_off: bool,
     /// When this state of it came here, a reveal included.
     revised: At,
     reminders: Reminders,
@@ -141,6 +143,7 @@ impl<'w> Model<'w> {
                             .map(|key| (key, news.at))
                             .collect(),
                         was_ever_on: on,
+                        is_told_off: false,
                         revised: if is_revealed { now } else { news.at },
                         reminders: BTreeMap::new(),
                     };
@@ -170,8 +173,9 @@ impl<'w> Model<'w> {
                     let is_told = match wish {
                         Some(Notify::Silent) => false,
                         Some(Notify::Alert) => is_material,
-                        None => !changed.is_empty(),
+                        None => !changed.is_empty() || (turns && known.is_told_off),
                     };
+                    known.is_told_off = is_withdrawn && (is_told || known.is_told_off);
                     news.hear = (is_told, is_told || turns);
                     news.is_of_facts = !changed.is_empty() && !said;
                     news.last_start = changed.values().map(|change| change.last_start).max();

@@ -13,7 +13,7 @@ use handbill::revision::Revision;
 use crate::simulation::ledger::{Row, is_open};
 use crate::simulation::line;
 use crate::simulation::model::Model;
-use crate::simulation::service::{Look, Mail, Service, same_history};
+use crate::simulation::service::{Look, Service, same_history};
 use crate::simulation::world::{Happening, Outlet, Person, World};
 
 /// Each look answered what the slow model says.
@@ -236,12 +236,7 @@ pub fn corrections_reach_those_who_were_told(service: &Service<'_>) {
                 edition.is_some_and(|e| e.content.members().iter().any(|m| m.notice == *revision.id()))
             };
             let (old, new) = service.log.mails.split_at(look.mails_before);
-            // Of two copies, for a crash between them, the second may have come back: no mail reaches that person.
-            let bounced = |mail: &&Mail| {
-                let delivery = ledger.deliveries.get(&(mail.edition, mail.person));
-                delivery.is_some_and(|delivery| delivery.state == State::Bounced)
-            };
-            let carried = old.iter().filter(|mail| carries(mail.edition) && !bounced(mail));
+            let carried = old.iter().filter(|mail| carries(mail.edition));
             let told: BTreeSet<Person> = carried.map(|mail| mail.person).collect();
             let corrections = || {
                 ledger

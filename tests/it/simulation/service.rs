@@ -69,7 +69,7 @@ pub struct Service<'w> {
     relay_is_up: bool,
     skew: TimeDelta,
     // Receipts of a worker that sleeps.
-    stalled: Vec<(At, Claim, Next)>,
+    stalled: Vec<(At, Claim, Outcome, Next)>,
     // Until when, what, and what was done since.
     foretold: Option<(At, Vec<String>, Vec<String>)>,
 }
@@ -321,8 +321,8 @@ impl<'w> Service<'w> {
         let (late, waiting) =
             std::mem::take(&mut self.stalled).into_iter().partition(|(until, ..)| *until <= at);
         self.stalled = waiting;
-        for (_, claim, next) in late {
-            self.ledger.record(&claim, next, now);
+        for (_, claim, outcome, next) in late {
+            self.ledger.record(&claim, Some(outcome), next, now);
         }
         for (lane, _) in LANES {
             loop {
@@ -347,7 +347,7 @@ impl<'w> Service<'w> {
     fn send(&mut self, claim: &Claim, lane: i64, at: At, now: At) -> bool {
         let edition = self.ledger.editions[claim.key.0].sent.clone().unwrap();
         if edition.expires_at <= now {
-            self.ledger.record(claim, Next::Done(State::Expired), now);
+            self.ledger.record(claim, None, Next::Done(State::Expired), now);
             return true;
         }
         let of_list = self.world.config.list(edition.audience.name()).and_then(|list| list.quiet.as_ref());
@@ -363,7 +363,7 @@ impl<'w> Service<'w> {
             edition.content.members().iter().map(|member| self.ledger.revision(&member.notice)).collect();
         if delivery::is_superseded(&edition.content, at_first, edition.expires_at, &revisions) {
             self.tell(at, &format!("superseded for {} {}", claim.key.1, edition.id));
-            self.ledger.record(claim, Next::Done(State::Superseded), now);
+            self.ledger.record(claim, None, Next::Done(State::Superseded), now);
             return true;
         }
         let outcome = self.outcome();
@@ -402,9 +402,9 @@ impl<'w> Service<'w> {
         }
         if stalls {
             let until = at + TimeDelta::minutes(self.chance.between(1, 120));
-            self.stalled.push((until, claim.clone(), next));
+            self.stalled.push((until, claim.clone(), outcome, next));
         } else {
-            self.ledger.record(claim, next, now);
+            self.ledger.record(claim, Some(outcome), next, now);
         }
         true
     }
