@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::num::{NonZeroU16, NonZeroU32};
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::Notify;
+use tokio::time::Sleep;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
@@ -475,6 +477,8 @@ impl Room {
         let mut announced: Option<Job> = None;
         // One for all mails: pieces of some 20 kB are dear to allocate.
         let mut message = Vec::new();
+        // One for all mails, too: to put a timer off costs nothing.
+        let mut behind = pin!(tokio::time::sleep(LONGEST_BEHIND));
         while !self.office.stop.is_cancelled() {
             let is_announced = announced.is_some();
             let job = match announced.take() {
@@ -508,7 +512,9 @@ impl Room {
                 continue;
             };
             match connection.as_mut() {
-                Some(connection) => announced = self.send(connection, job, &mut message, now).await,
+                Some(connection) => {
+                    announced = self.send(connection, job, &mut message, behind.as_mut(), now).await;
+                }
                 // It stops.
                 None => self.office.give_back(&[job.claim], now).await,
             }
@@ -595,6 +601,7 @@ impl Room {
         connection: &mut Connection,
         job: Job,
         message: &mut Vec<u8>,
+        mut behind: Pin<&mut Sleep>,
         now: DateTime<Utc>,
     ) -> Option<Job> {
         let envelope = match self.envelope(&job) {
@@ -622,10 +629,12 @@ impl Room {
                     false => connection.send(&envelope, message, next_envelope).await,
                 }
             };
-            let mut sending = std::pin::pin!(sending);
-            match tokio::time::timeout(LONGEST_BEHIND, &mut sending).await {
-                Ok(answer) => (answer, next),
-                Err(_) => {
+            let mut sending = pin!(sending);
+            behind.as_mut().reset(tokio::time::Instant::now() + LONGEST_BEHIND);
+            tokio::select! {
+                biased;
+                answer = &mut sending => (answer, next),
+                () = behind => {
                     self.put_back(next, now).await;
                     (sending.await, None)
                 }

@@ -1,11 +1,12 @@
 //! Recorder: the receipts of all connections in shared commits.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
@@ -89,10 +90,13 @@ pub fn start(office: &Office, tasks: &TaskTracker) -> anyhow::Result<Recorder> {
     let office = office.clone();
     let work = async move {
         let mut raised = Raised::Never;
+        // One for all that is waited for: to put a timer off costs nothing, but to set one that goes off before all
+        // others wakes the thread that sets it.
+        let mut soon = pin!(tokio::time::sleep(SOON));
         while let Some(first) = receiver.recv().await {
             let mut first = Some(first);
             while let Some(waiting) = first.take() {
-                first = record_in_turn(&office, &mut receiver, &under_way, waiting).await;
+                first = record_in_turn(&office, &mut receiver, &under_way, soon.as_mut(), waiting).await;
                 raised = match raised {
                     Raised::At(at, _) if at.elapsed() < RAISE_EVERY => Raised::At(at, Since::Receipts),
                     Raised::At(..) | Raised::Never => {
@@ -116,23 +120,14 @@ async fn record_in_turn(
     office: &Office,
     receiver: &mut mpsc::Receiver<Waiting>,
     under_way: &AtomicUsize,
+    mut soon: Pin<&mut Sleep>,
     first: Waiting,
 ) -> Option<Waiting> {
     let mut turn = None;
     let mut next = first;
     for _ in 0..MOST_IN_A_TURN {
-        let (first, done) = next;
-        let (mut receipts, mut waiting) = (vec![first], vec![done]);
-        let until = Instant::now() + SOON;
-        while receipts.len() < MOST_IN_A_COMMIT {
-            let Some((receipt, done)) = another(receiver, under_way, receipts.len(), until).await else {
-                break;
-            };
-            receipts.push(receipt);
-            waiting.push(done);
-        }
+        let (receipts, waiting) = gather(receiver, under_way, soon.as_mut(), next).await;
         while let Err(err) = record(office, &mut turn, &receipts).await {
-            // Its end takes back what was half done.
             turn = None;
             error!(
                 receipts = receipts.len(),
@@ -146,26 +141,42 @@ async fn record_in_turn(
             // The connection may be gone already.
             let _ = done.send(());
         });
-        next = tokio::time::timeout(SOON, receiver.recv()).await.ok().flatten()?;
+        soon.as_mut().reset(Instant::now() + SOON);
+        next = another(receiver, soon.as_mut()).await?;
     }
     Some(next)
 }
 
-// A receipt for the same commit. Under FULL a commit is dear and its price is the same for all: what is on its way is
+// The receipts of one commit. Under FULL a commit is dear and its price is the same for all: what is on its way is
 // waited for, but not long, as a relay may be slow.
-async fn another(
+async fn gather(
     receiver: &mut mpsc::Receiver<Waiting>,
     under_way: &AtomicUsize,
-    have: usize,
-    until: Instant,
-) -> Option<Waiting> {
-    if let Ok(waiting) = receiver.try_recv() {
-        return Some(waiting);
+    mut soon: Pin<&mut Sleep>,
+    (receipt, done): Waiting,
+) -> (Vec<Receipt>, Vec<oneshot::Sender<()>>) {
+    let (mut receipts, mut waiting) = (vec![receipt], vec![done]);
+    soon.as_mut().reset(Instant::now() + SOON);
+    while receipts.len() < MOST_IN_A_COMMIT {
+        let next = match receiver.try_recv() {
+            Ok(next) => Some(next),
+            Err(_) if receipts.len() >= under_way.load(Ordering::Relaxed) => None,
+            Err(_) => another(receiver, soon.as_mut()).await,
+        };
+        let Some((receipt, done)) = next else { break };
+        receipts.push(receipt);
+        waiting.push(done);
     }
-    if have >= under_way.load(Ordering::Relaxed) {
-        return None;
+    (receipts, waiting)
+}
+
+// The next receipt, unless it comes too late.
+async fn another(receiver: &mut mpsc::Receiver<Waiting>, too_late: Pin<&mut Sleep>) -> Option<Waiting> {
+    tokio::select! {
+        biased;
+        next = receiver.recv() => next,
+        () = too_late => None,
     }
-    tokio::time::timeout_at(until, receiver.recv()).await.ok().flatten()
 }
 
 async fn record(office: &Office, turn: &mut Option<Recording>, receipts: &[Receipt]) -> anyhow::Result<()> {

@@ -81,7 +81,6 @@ pub struct Receipt {
 pub struct Recording {
     dialect: Dialect,
     connection: PoolConnection<Any>,
-    is_torn: bool,
 }
 
 impl Ledger {
@@ -212,7 +211,7 @@ impl Ledger {
     /// Waits for the writer and keeps it for several records.
     pub async fn recording(&self) -> anyhow::Result<Recording> {
         let connection = self.write.acquire().await.context("begin a record")?;
-        Ok(Recording { dialect: self.dialect, connection, is_torn: false })
+        Ok(Recording { dialect: self.dialect, connection })
     }
 
     /// Gives back claims that were not tried: due at once, as if never claimed.
@@ -289,50 +288,21 @@ impl Ledger {
 }
 
 impl Recording {
-    /// As `Ledger::record`. After an error the writer has to be asked for anew.
+    /// As `Ledger::record`.
     pub async fn record(&mut self, receipts: &[Receipt]) -> anyhow::Result<()> {
-        if receipts.is_empty() {
-            return Ok(());
-        }
-        if self.is_torn {
-            bail!("an earlier record was broken off");
-        }
-        // Until the end is known: this may be dropped at any await.
-        self.is_torn = true;
         match self.dialect {
-            // Few are refused, and for these more is asked and written than goes over in one piece.
-            Dialect::Sqlite if !receipts.iter().any(is_refused) => self.record_at_once(receipts).await?,
+            // Few are refused, and for these more is asked and written. The others are one statement, and so a commit
+            // without a transaction around it: each further trip to the thread that SQLite runs on would cost two
+            // changes of threads, and together they would cost more than what SQLite does.
+            Dialect::Sqlite if !receipts.iter().any(is_refused) => {
+                record(&mut self.connection, self.dialect, receipts).await
+            }
             Dialect::Sqlite | Dialect::Postgres => {
                 let mut transaction = self.connection.begin().await.context("begin a record")?;
                 record(&mut transaction, self.dialect, receipts).await?;
                 weigh_receipts(&mut transaction, receipts).await?;
-                transaction.commit().await.context("end a record")?;
+                transaction.commit().await.context("end a record")
             }
-        }
-        self.is_torn = false;
-        Ok(())
-    }
-
-    // All in one go to the thread that SQLite runs on: each further one would cost two changes of threads, and
-    // together they would cost more than what SQLite does.
-    async fn record_at_once(&mut self, receipts: &[Receipt]) -> anyhow::Result<()> {
-        let rows: Vec<_> = receipts.iter().map(receipt_row).collect();
-        let [deliveries, attempts] = record_statements(self.dialect);
-        let statements = format!("BEGIN IMMEDIATE; {deliveries}; {attempts}; COMMIT");
-        sqlx::query(sqlx::AssertSqlSafe(statements))
-            .bind(rows_text(&rows)?)
-            .execute(&mut *self.connection)
-            .await
-            .context("record deliveries and attempts")?;
-        Ok(())
-    }
-}
-
-// Statements may stand half done on the connection; its end takes them back.
-impl Drop for Recording {
-    fn drop(&mut self) {
-        if self.is_torn {
-            self.connection.close_on_drop();
         }
     }
 }
@@ -414,12 +384,13 @@ async fn due(
         ("s.lang", "TEXT"),
         ("CASE e.audience_kind WHEN 'person' THEN 1 ELSE 0 END", "BIGINT"),
     ]);
-    // Materialized: a subquery that PostgreSQL ran twice would lock more than `most`.
+    // Materialized: a subquery that PostgreSQL ran twice would lock more than `most`. A bare $3 SQLite would look at to
+    // plan by it, and plan anew each time.
     let statement = format!(
         "WITH d AS MATERIALIZED (
              SELECT edition, recipient, attempts, fence FROM delivery
              WHERE lane = $1 AND state < 2 AND due_at <= $2 {sql}
-             ORDER BY due_at, edition LIMIT $3{})
+             ORDER BY due_at, edition LIMIT $3 + 0{})
          SELECT {rows} FROM d LEFT JOIN edition e ON e.id = d.edition
          LEFT JOIN subscriber s ON s.id = d.recipient AND {STILL_WANTED}",
         dialect.skip_locked()
@@ -505,20 +476,20 @@ async fn record(
     }
     let rows: Vec<_> = receipts.iter().map(receipt_row).collect();
     let rows = rows_text(&rows)?;
-    for (statement, context) in
-        record_statements(dialect).into_iter().zip(["record deliveries", "record attempts"])
-    {
+    for statement in record_statements(dialect) {
+        // For a row that does not come: `execute` waits for the end of all rows, too, which SQLite's thread says by
+        // itself.
         sqlx::query(sqlx::AssertSqlSafe(statement))
             .bind(rows.as_str())
-            .execute(&mut *connection)
+            .fetch_optional(&mut *connection)
             .await
-            .context(context)?;
+            .context("record deliveries and attempts")?;
     }
     Ok(())
 }
 
 // What is written to `delivery` and to `attempt`, both from the rows in $1.
-fn record_statements(dialect: Dialect) -> [String; 2] {
+fn record_statements(dialect: Dialect) -> Vec<String> {
     let source = dialect.rows(&[
         ("edition", "BIGINT"),
         ("recipient", "BIGINT"),
@@ -533,17 +504,27 @@ fn record_statements(dialect: Dialect) -> [String; 2] {
         ("text", "TEXT"),
         ("took_ms", "BIGINT"),
     ]);
-    let deliveries = format!(
-        "UPDATE delivery SET state = v.state, due_at = v.due_at FROM {source} v
-         WHERE delivery.edition = v.edition AND delivery.recipient = v.recipient
-           AND delivery.fence = v.fence AND delivery.state = 1"
-    );
-    let attempts = format!(
-        "INSERT INTO attempt (edition, recipient, number, at, outcome, code, enhanced, text, took_ms)
-         SELECT edition, recipient, number, at, outcome, code, enhanced, text, took_ms FROM {source} v
-         WHERE outcome IS NOT NULL ON CONFLICT (edition, recipient, number) DO NOTHING"
-    );
-    [deliveries, attempts]
+    match dialect {
+        // The view's trigger does what stands below.
+        Dialect::Sqlite => vec![format!(
+            "INSERT INTO receipt
+                 (edition, recipient, fence, state, due_at, number, at, outcome, code, enhanced, text, took_ms)
+             SELECT edition, recipient, fence, state, due_at, number, at, outcome, code, enhanced, text, took_ms
+             FROM {source} v"
+        )],
+        Dialect::Postgres => vec![
+            format!(
+                "UPDATE delivery SET state = v.state, due_at = v.due_at FROM {source} v
+                 WHERE delivery.edition = v.edition AND delivery.recipient = v.recipient
+                   AND delivery.fence = v.fence AND delivery.state = 1"
+            ),
+            format!(
+                "INSERT INTO attempt (edition, recipient, number, at, outcome, code, enhanced, text, took_ms)
+                 SELECT edition, recipient, number, at, outcome, code, enhanced, text, took_ms FROM {source} v
+                 WHERE outcome IS NOT NULL ON CONFLICT (edition, recipient, number) DO NOTHING"
+            ),
+        ],
+    }
 }
 
 // In the order of the columns above; `outcome` is null when nothing was tried.

@@ -2,8 +2,8 @@
 //!
 //! One text for SQLite and PostgreSQL. They differ in few places: how a claim passes over rows that another
 //! claims (`Dialect::skip_locked`), how a batch of rows comes in and goes out as one value (`Dialect::rows`,
-//! `Dialect::gathered`), how a transaction begins that reads first (`Dialect::begin_writing`) and whether one goes
-//! over whole (`delivering::Recording`); and in how a table is made (`schema`).
+//! `Dialect::gathered`), how a transaction begins that reads first (`Dialect::begin_writing`) and whether a
+//! receipt goes into two tables or through a view (`delivering::Recording`); and in how a table is made (`schema`).
 //! Times are milliseconds since 1970 in UTC.
 
 pub mod asking;
@@ -238,9 +238,17 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(digits: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let pairs = digits.as_bytes().chunks(2);
-    pairs.map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect()
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    };
+    let mut bytes = Vec::with_capacity(digits.len() / 2);
+    for pair in digits.as_bytes().chunks(2) {
+        bytes.push(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?);
+    }
+    Some(bytes)
 }
 
 fn millis(at: DateTime<Utc>) -> i64 {

@@ -5,7 +5,7 @@ use sqlx::AnyConnection;
 use crate::ledger::Dialect;
 
 // Each runs once, in this order. What differs between the two databases stands in braces.
-const MIGRATIONS: &[&[&str]] = &[FIRST, AUDIT, PEOPLE, RETURNED, HUB, GIVEN_UP];
+const MIGRATIONS: &[&[&str]] = &[FIRST, AUDIT, PEOPLE, RETURNED, HUB, GIVEN_UP, RECEIPT];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE mark (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
@@ -109,6 +109,23 @@ const HUB: &[&str] = &[
 
 // How many addresses were given up lately is asked at every one more.
 const GIVEN_UP: &[&str] = &["CREATE INDEX suppression_given_up ON suppression (at) WHERE at > 0"];
+
+// What is written down of a claim goes to two tables. As one row of this view it is one statement, which is a commit
+// of its own. PostgreSQL writes whole batches to a table faster than it calls a trigger for each row.
+const RECEIPT: &[&str] = &[
+    "{sqlite only}CREATE VIEW receipt AS
+     SELECT d.edition, d.recipient, d.fence, d.state, d.due_at,
+            a.number, a.at, a.outcome, a.code, a.enhanced, a.text, a.took_ms
+     FROM delivery d JOIN attempt a ON a.edition = d.edition AND a.recipient = d.recipient",
+    "{sqlite only}CREATE TRIGGER receipt_insert INSTEAD OF INSERT ON receipt BEGIN
+         UPDATE delivery SET state = NEW.state, due_at = NEW.due_at
+         WHERE edition = NEW.edition AND recipient = NEW.recipient AND fence = NEW.fence AND state = 1;
+         INSERT INTO attempt (edition, recipient, number, at, outcome, code, enhanced, text, took_ms)
+         SELECT NEW.edition, NEW.recipient, NEW.number, NEW.at, NEW.outcome, NEW.code, NEW.enhanced, NEW.text,
+                NEW.took_ms
+         WHERE NEW.outcome IS NOT NULL ON CONFLICT (edition, recipient, number) DO NOTHING;
+     END",
+];
 
 /// The version that this program needs.
 pub const VERSION: i64 = MIGRATIONS.len() as i64;

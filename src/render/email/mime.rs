@@ -50,6 +50,15 @@ pub fn quoted_printable(out: &mut Vec<u8>, text: &[u8]) {
     let mut column = 0;
     let mut rest = text;
     while let Some((&byte, after)) = rest.split_first() {
+        // Within a line what stands as itself goes over in one piece.
+        let room = if column == 0 { 0 } else { QUOTED_LINE - 1 - column };
+        let run = rest.iter().take(room).take_while(|byte| byte.is_ascii_graphic() && **byte != b'=').count();
+        if run > 0 {
+            out.extend_from_slice(&rest[..run]);
+            column += run;
+            rest = &rest[run..];
+            continue;
+        }
         rest = after;
         if byte == b'\r' || byte == b'\n' {
             if byte == b'\r' && rest.first() == Some(&b'\n') {
