@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::notice::date::{Date, DateKey};
-use crate::notice::shown::{self, revealed_at, shown_since, without_links};
+use crate::notice::shown::{self, for_press, revealed_at, shown_since, without_links};
 use crate::notice::{Event, Notice, NoticeId, Notify, Place, Status};
 use crate::schedule::zone::{Moment, Zone};
 
@@ -258,6 +258,12 @@ impl Revision {
     /// The same while some of the notices that it leads to must not be known; `hidden` are their pages, by id.
     pub fn without_links(&self, hidden: &BTreeMap<String, String>) -> Self {
         let notice = Arc::new(without_links(self.notice(), hidden));
+        Self { draft: Draft { notice, ..self.draft.clone() }, ..self.clone() }
+    }
+
+    /// The same as the press sees it before an embargo ends.
+    pub fn for_press(&self) -> Self {
+        let notice = Arc::new(for_press(self.notice()));
         Self { draft: Draft { notice, ..self.draft.clone() }, ..self.clone() }
     }
 

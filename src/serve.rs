@@ -1,7 +1,7 @@
 //! Serve: web, publishing and delivering in one process.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -29,6 +29,7 @@ use crate::subscriber::Key;
 use crate::web;
 use crate::web::live::{self, Live};
 use crate::web::networks::Networks;
+use crate::web::press::Press;
 use crate::web::shelf::Shelf;
 
 /// Which parts run here.
@@ -155,7 +156,13 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
             let (shelf, stop) = (Arc::clone(&shelf), stop.clone());
             tasks.spawn(async move { shelf.watch(ANOTHER_WRITES, stop).await });
         }
-        let mut others = live::router(live.clone());
+        let press = Press {
+            live: live.clone(),
+            shelf: Arc::clone(&shelf),
+            installation: installation.clone(),
+            folder: Arc::new(Mutex::new(installation.folder())),
+        };
+        let mut others = live::router(live.clone()).merge(web::press::router(press));
         if installation.config.websub.own {
             let per_hour = installation.config.subscribe.per_network_per_hour;
             others = others.merge(web::hub::router(web::hub::Hub {

@@ -184,15 +184,29 @@ pub enum Purpose {
     Confirm,
     /// Stay on the lists.
     Stay,
+    /// Read a notice before its embargo ends.
+    Press,
 }
 
 impl Purpose {
+    /// Where under the site its tokens are taken.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Leave => "leave",
+            Self::Preferences => "preferences",
+            Self::Confirm => "confirm",
+            Self::Stay => "stay",
+            Self::Press => "press",
+        }
+    }
+
     fn byte(self) -> u8 {
         match self {
             Self::Leave => b'l',
             Self::Preferences => b'p',
             Self::Confirm => b'c',
             Self::Stay => b's',
+            Self::Press => b'j',
         }
     }
 }
@@ -209,6 +223,18 @@ pub struct Claim {
     /// Not after.
     pub expires_at: DateTime<Utc>,
 }
+
+/// What a journalist's link leads to: a notice whose embargo ends then. With another end it is another link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pass {
+    /// The notice's id.
+    pub notice: String,
+    /// The end of its embargo, in whole seconds.
+    pub until: DateTime<Utc>,
+}
+
+// A journalist's link is nobody's: whoever has it reads.
+const NOBODY: SubscriberId = 0;
 
 /// What a mail to one of our own addresses is about: the meaning of the token in that address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -384,6 +410,26 @@ impl Key {
 
     /// The claim of a token that this key signed for `purpose` and that has not expired.
     pub fn claim(&self, token: &str, purpose: Purpose, now: DateTime<Utc>) -> Option<Claim> {
+        self.signed(token, purpose).filter(|claim| now < claim.expires_at)
+    }
+
+    /// The token of a journalist's link.
+    pub fn pass_token(&self, pass: &Pass) -> String {
+        self.token(&Claim {
+            purpose: Purpose::Press,
+            subscriber: NOBODY,
+            list: pass.notice.clone(),
+            expires_at: pass.until,
+        })
+    }
+
+    /// What a journalist's link leads to, when this key signed it; also after its time, when all may read it.
+    pub fn pass(&self, token: &str) -> Option<Pass> {
+        let claim = self.signed(token, Purpose::Press)?;
+        Some(Pass { notice: claim.list, until: claim.expires_at })
+    }
+
+    fn signed(&self, token: &str, purpose: Purpose) -> Option<Claim> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (claim, given) = bytes.split_at_checked(bytes.len().checked_sub(16)?)?;
         let mut expected = self.token.clone();
@@ -394,12 +440,7 @@ impl Key {
         let subscriber = i64::from_be_bytes(head.get(1..9)?.try_into().ok()?);
         let expires_at = DateTime::from_timestamp(i64::from_be_bytes(head.get(9..17)?.try_into().ok()?), 0)?;
         let list = String::from_utf8(list.to_vec()).ok()?;
-        (head[0] == purpose.byte() && now < expires_at).then_some(Claim {
-            purpose,
-            subscriber,
-            list,
-            expires_at,
-        })
+        (head[0] == purpose.byte()).then_some(Claim { purpose, subscriber, list, expires_at })
     }
 
     /// The local part of a delivery's Message-ID: looks random, is the same at every try, and tells only who has

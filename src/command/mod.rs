@@ -19,6 +19,7 @@ mod key;
 mod new;
 mod newfile;
 mod plan;
+mod press;
 mod preview;
 mod publish;
 mod queue;
@@ -65,6 +66,8 @@ pub enum Command {
     Preview(preview::Arguments),
     /// Show what goes out, when, to how many and why; nothing is sent.
     Plan(plan::Arguments),
+    /// Print a link by which journalists read a notice before its embargo ends.
+    Press(press::Arguments),
     /// Take a notice back, everywhere.
     Withdraw(withdraw::Arguments),
     /// Publish what is due: one look, or until stopped.
@@ -135,6 +138,7 @@ impl Command {
             | Self::Doctor(_)
             | Self::Demo(_)
             | Self::Preview(_)
+            | Self::Press(_)
             | Self::Withdraw(_)
             | Self::Pause
             | Self::Resume => false,
@@ -193,6 +197,7 @@ async fn dispatch(cli: Cli, clock: Clock) -> anyhow::Result<Ended> {
         Command::New(arguments) => new::run(&Installation::open(&root)?, &arguments, &clock),
         Command::Check(arguments) => check::run(&Installation::open(&root)?, &arguments),
         Command::Preview(arguments) => preview::run(&Installation::open(&root)?, &arguments, &clock).await,
+        Command::Press(arguments) => press::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Withdraw(arguments) => withdraw::run(&Installation::open(&root)?, &arguments),
         Command::Plan(arguments) => plan::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Publish(arguments) => publish::run(&Installation::open(&root)?, &arguments, &clock).await,

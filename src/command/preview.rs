@@ -131,9 +131,9 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     Ok(Ended::Well)
 }
 
-// By id, by a path into the folder, or by the path of any other file; none when there is none or it has errors, which
-// is shown.
-fn find(installation: &Installation, reading: &Reading, asked: &str) -> anyhow::Result<Option<Draft>> {
+/// By id, by a path into the folder, or by the path of any other file; none when there is none or it has errors, which
+/// is shown.
+pub fn find(installation: &Installation, reading: &Reading, asked: &str) -> anyhow::Result<Option<Draft>> {
     let stem = Path::new(asked).file_stem().map_or(asked, |stem| stem.to_str().unwrap_or(asked));
     let is_path = asked.ends_with(".md");
     let path = Path::new(asked);
@@ -191,8 +191,8 @@ fn left_behind(before: &Notice, after: &Notice) -> Vec<String> {
     .collect()
 }
 
-// What the ledger says; an installation that has none yet has published nothing.
-async fn published(installation: &Installation, now: DateTime<Utc>) -> anyhow::Result<History> {
+/// What the ledger says; an installation that has none yet has published nothing.
+pub async fn published(installation: &Installation, now: DateTime<Utc>) -> anyhow::Result<History> {
     let has_ledger =
         installation.config.database_url.is_some() || installation.data().join("ledger.db").exists();
     let history = match has_ledger {
@@ -207,7 +207,6 @@ async fn published(installation: &Installation, now: DateTime<Utc>) -> anyhow::R
 
 impl Preview<'_> {
     fn outputs(&self, now: DateTime<Utc>) -> anyhow::Result<Outputs> {
-        let site = &self.installation.config.site;
         let notice = self.revision.notice();
         Ok(Outputs {
             id: notice.id.to_string(),
@@ -215,12 +214,18 @@ impl Preview<'_> {
             state: self.state(now),
             mails: self.mails()?,
             entry: self.entry()?,
-            calendar: String::from_utf8_lossy(&calendar::single(site, self.words(), &self.revision, self.at))
-                .into_owned(),
+            calendar: self.calendar(),
             posts: self.posts()?,
             page_path: format!("notices/{}/", notice.id),
             page: self.page()?,
         })
+    }
+
+    fn calendar(&self) -> String {
+        let standing = self.history.revisions.iter().filter(|(_, it)| it.notice().withdrawn.is_none());
+        let site = &self.installation.config.site;
+        let bytes = calendar::single(site, self.words(), &self.revision, &standing.collect(), self.at);
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     // Everything is shown in the site's language; what this command says of it is in English.

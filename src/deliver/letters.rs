@@ -190,13 +190,7 @@ fn link(
     expires_at: DateTime<Utc>,
 ) -> String {
     let claim = subscriber::Claim { purpose, subscriber: who, list: list.to_owned(), expires_at };
-    let folder = match purpose {
-        Purpose::Leave => "leave",
-        Purpose::Preferences => "preferences",
-        Purpose::Confirm => "confirm",
-        Purpose::Stay => "stay",
-    };
-    office.installation.config.site.address(&format!("{folder}/{}", office.key.token(&claim)))
+    office.installation.config.site.address(&format!("{}/{}", purpose.folder(), office.key.token(&claim)))
 }
 
 async fn personal(

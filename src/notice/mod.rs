@@ -44,7 +44,7 @@ pub struct Notice {
     /// Further reading.
     pub more: Vec<Link>,
     /// What it belongs to.
-    pub campaign: Option<String>,
+    pub campaign: Option<Tag>,
     /// Notices that follow it.
     pub next: Vec<NoticeId>,
     /// The notice that it replaces.
@@ -79,7 +79,7 @@ pub struct Withdrawal {
     pub body: Body,
 }
 
-/// A tag as the author wrote it, and as it stands in addresses.
+/// A tag, or a campaign's name, as the author wrote it, and as it stands in addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag {
     /// `AbolishICE`
@@ -87,6 +87,9 @@ pub struct Tag {
     /// `abolishice`
     pub slug: String,
 }
+
+/// The most of a name that stands in an address: with an ending it is a file's name, and these have 255 bytes at most.
+pub const MAX_SLUG_BYTES: usize = 200;
 
 /// What a notice is, with what belongs to that case alone.
 #[derive(Debug, Clone, PartialEq)]
@@ -564,11 +567,15 @@ impl Lineage {
 }
 
 impl Tag {
-    /// A tag from what the author wrote, with or without `#`; `None` when nothing is left of it.
+    /// A tag from what the author wrote, with or without `#`; `None` when nothing is left of it, or too much.
     pub fn parse(text: &str) -> Option<Self> {
-        let name = text.trim().trim_start_matches('#').to_owned();
-        let slug = slug(&name);
-        (!slug.is_empty()).then_some(Self { name, slug })
+        Self::named(text.trim().trim_start_matches('#'))
+    }
+
+    /// A name as it is; `None` when nothing of it can stand in an address, or more than `MAX_SLUG_BYTES`.
+    pub fn named(name: &str) -> Option<Self> {
+        let slug = slug(name);
+        (1..=MAX_SLUG_BYTES).contains(&slug.len()).then_some(Self { name: name.to_owned(), slug })
     }
 }
 

@@ -11,9 +11,9 @@ use url::Url;
 
 use crate::fields::{self, Fields, Placed, Problems};
 use crate::notice::{
-    Adoption, Call, Care, Confidence, Image, Invitation, Issued, Kind, KindName, Lineage, Link, Notice,
-    NoticeId, Notify, Party, Precision, Provenance, Relation, Signing, Site, Source, Tag, Translation,
-    Withdrawal, lint, markdown, picture, slug,
+    Adoption, Call, Care, Confidence, Image, Invitation, Issued, Kind, KindName, Lineage, Link,
+    MAX_SLUG_BYTES, Notice, NoticeId, Notify, Party, Precision, Provenance, Relation, Signing, Site, Source,
+    Tag, Translation, Withdrawal, lint, markdown, picture, slug,
 };
 use crate::problem::{Problem, Report};
 use crate::schedule::zone::Zone;
@@ -148,7 +148,7 @@ fn read(
     let tags = read_tags(&fields);
     let image = read_image(&fields, pictures);
     let more = fields.tables("more").into_iter().filter_map(read_link).collect();
-    let campaign = fields.line("campaign").map(|line| line.value);
+    let campaign = read_campaign(&fields);
     let next = read_references(&fields, "next", references);
     let supersedes = read_references(&fields, "supersedes", references).pop();
     let changed = fields.line("changed").map(|line| line.value);
@@ -316,10 +316,27 @@ fn read_tags(fields: &Fields<'_>) -> Vec<Tag> {
                 fields.warn(line.span, format!("the tag {} stands twice", tag.name), "remove one");
             }
             Some(tag) => tags.push(tag),
-            None => fields.error(line.span, "a tag without a letter or digit", "write a word"),
+            None => fields.error(line.span, no_name("a tag", &line.value), "write a word"),
         }
     }
     tags
+}
+
+fn read_campaign(fields: &Fields<'_>) -> Option<Tag> {
+    let line = fields.line("campaign")?;
+    let campaign = Tag::named(&line.value);
+    if campaign.is_none() {
+        fields.error(line.span, no_name("a campaign", &line.value), "write its name");
+    }
+    campaign
+}
+
+// What is wrong with one that no address can have.
+fn no_name(what: &str, name: &str) -> String {
+    match slug(name).is_empty() {
+        true => format!("{what} without a letter or digit"),
+        false => format!("{what} of more than {MAX_SLUG_BYTES} letters and digits"),
+    }
 }
 
 fn read_image(fields: &Fields<'_>, pictures: &mut Vec<Placed<String>>) -> Option<Image> {

@@ -99,6 +99,24 @@ fn date_taken_back(date: &Date) -> Date {
     }
 }
 
+/// The end of the last embargo on the notice: on all of it, unless it is published, or on what it says to the press.
+/// None when none is still to end, or when it was taken back.
+pub fn embargo(notice: &Notice, is_published: bool, now: DateTime<Utc>) -> Option<&Moment> {
+    let of_all = notice.publish_at.as_ref().filter(|_| !is_published);
+    let of_press = notice.event().and_then(|event| event.press.as_ref()?.embargo_until.as_ref());
+    let ahead = of_all.into_iter().chain(of_press).filter(|moment| moment.at > now);
+    ahead.max_by_key(|moment| moment.at).filter(|_| notice.withdrawn.is_none())
+}
+
+/// The notice as the press sees it: what is said to it is under no embargo.
+pub fn for_press(notice: &Notice) -> Notice {
+    let mut visible = notice.clone();
+    if let Kind::Action(event) = &mut visible.kind {
+        event.press.iter_mut().for_each(|press| press.embargo_until = None);
+    }
+    visible
+}
+
 /// When something of the notice that was hidden is shown: its place, or that of one of its dates.
 pub fn revealed_at(notice: &Notice) -> impl Iterator<Item = DateTime<Utc>> {
     let places = notice.event().into_iter().flat_map(places);

@@ -9,15 +9,17 @@ use calcard::common::PartialDateTime;
 use calcard::icalendar::{
     ICalendar, ICalendarAction, ICalendarComponent, ICalendarComponentType, ICalendarDisplayType,
     ICalendarDuration, ICalendarMethod, ICalendarParameter, ICalendarParameterName, ICalendarParameterValue,
-    ICalendarProperty, ICalendarStatus, ICalendarValue, ICalendarValueType, Uri,
+    ICalendarProperty, ICalendarRelationshipType, ICalendarStatus, ICalendarValue, ICalendarValueType, Uri,
 };
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike, Utc};
+use uuid::Uuid;
 
 use crate::config::Site;
 use crate::notice::date::{Date, DateKey, Dated};
 use crate::notice::shown::shown;
 use crate::notice::{Event, Notice, NoticeId, Status};
 use crate::render::facts;
+use crate::render::feed::{self, Others};
 use crate::render::words::Words;
 use crate::render::xml::xml_clean;
 use crate::revision::{Change, Difference, Revision};
@@ -44,31 +46,38 @@ const ALARMS: [ICalendarDuration; 2] = [
     ICalendarDuration { neg: true, weeks: 0, days: 0, hours: 2, minutes: 0, seconds: 0 },
 ];
 
-/// A calendar to subscribe to. `path` is where it stands under the site, without the extension; `page` is the
-/// page that it mirrors. It holds the actions to come, those of the last year, and those that are off until a
-/// month after their date.
-pub fn calendar(
-    site: &Site,
-    words: &Words,
-    title: &str,
-    path: &str,
-    page: &str,
-    revisions: &[&Revision],
-    now: DateTime<Utc>,
-) -> Vec<u8> {
-    let mut actions: Vec<Action<'_>> = revisions
+/// A calendar to subscribe to.
+#[derive(Debug, Clone)]
+pub struct Calendar<'a> {
+    /// What people call it.
+    pub title: String,
+    /// Where it stands under the site, without the extension.
+    pub path: String,
+    /// Where the page that it mirrors stands under the site.
+    pub page: String,
+    /// Notices; those that are no actions do not show.
+    pub actions: Vec<&'a Revision>,
+    /// Those that they replace or lead to.
+    pub related: Others<'a>,
+}
+
+/// A calendar's document: the actions to come, those of the last year, and those that are off until a month after
+/// their date.
+pub fn calendar(site: &Site, words: &Words, calendar: &Calendar<'_>, now: DateTime<Utc>) -> Vec<u8> {
+    let mut actions: Vec<Action<'_>> = calendar
+        .actions
         .iter()
         // Asked first: of years of actions nearly all are past, and each would be a copy.
         .filter(|revision| {
             revision.notice().event().is_some_and(|event| event.dated().any(|it| is_kept(revision, &it, now)))
         })
-        .flat_map(|revision| Action::all_of(revision, now))
+        .flat_map(|revision| Action::all_of(revision, &calendar.related, now))
         .filter(|action| action.is_kept(now))
         .collect();
     actions.sort_by(|a, b| a.order().cmp(&b.order()));
 
     let mut properties = head();
-    properties.extend(calendar_properties(site, title, path, page));
+    properties.extend(calendar_properties(site, calendar));
     properties
         .extend(actions.iter().map(Action::stamp).max().map(|at| utc(ICalendarProperty::LastModified, at)));
     write(site, words, properties, &actions, Alarms::None)
@@ -76,8 +85,14 @@ pub fn calendar(
 
 /// One action alone with each of its dates, with alarms; empty when the notice is none. There is no METHOD, as in any
 /// file that is opened by hand.
-pub fn single(site: &Site, words: &Words, revision: &Revision, now: DateTime<Utc>) -> Vec<u8> {
-    let actions = Action::all_of(revision, now);
+pub fn single(
+    site: &Site,
+    words: &Words,
+    revision: &Revision,
+    related: &Others<'_>,
+    now: DateTime<Utc>,
+) -> Vec<u8> {
+    let actions = Action::all_of(revision, related, now);
     if actions.is_empty() {
         return Vec::new();
     }
@@ -85,9 +100,11 @@ pub fn single(site: &Site, words: &Words, revision: &Revision, now: DateTime<Utc
 }
 
 /// One action as it is attached to a mail, `ATTACHMENT_TYPE`; empty when the notice is none. METHOD:PUBLISH
-/// asks nobody for an answer, and RFC 5546 §3.2.1 wants an ORGANIZER with it: the site.
+/// asks nobody for an answer, and RFC 5546 §3.2.1 wants an ORGANIZER with it: the site. It names no other action:
+/// by the time it is opened one of them may have been taken back.
 pub fn attachment(site: &Site, words: &Words, revision: &Revision, now: DateTime<Utc>) -> Vec<u8> {
-    let mut actions = Action::all_of(revision, now);
+    let related = Others::new();
+    let mut actions = Action::all_of(revision, &related, now);
     if actions.is_empty() {
         return Vec::new();
     }
@@ -109,6 +126,7 @@ struct Action<'a> {
     stamp: DateTime<Utc>,
     /// Whether it goes out with METHOD:PUBLISH.
     is_published: bool,
+    related: &'a Others<'a>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +139,7 @@ type Entry = calcard::icalendar::ICalendarEntry;
 
 impl<'a> Action<'a> {
     // One alone, or each of several dates.
-    fn all_of(revision: &'a Revision, now: DateTime<Utc>) -> Vec<Self> {
+    fn all_of(revision: &'a Revision, related: &'a Others<'a>, now: DateTime<Utc>) -> Vec<Self> {
         let Some(event) = revision.notice().event() else { return Vec::new() };
         let notice = shown(revision.notice(), now).into_owned();
         let mut stamp = revision.revised_at;
@@ -130,7 +148,7 @@ impl<'a> Action<'a> {
         }
         let one = |date: Option<&'a Date>, notice: Notice| {
             let event = notice.event()?.clone();
-            Some(Self { revision, date, notice, event, now, stamp, is_published: false })
+            Some(Self { revision, date, notice, event, now, stamp, is_published: false, related })
         };
         match &event.dates[..] {
             [] => one(None, notice).into_iter().collect(),
@@ -197,7 +215,8 @@ fn head() -> Vec<Entry> {
 
 // RFC 7986, and the older names of the same for those who do not know it. Not its UID of a calendar: vdirsyncer takes
 // that for the UID of each event, and so keeps one event alone.
-fn calendar_properties(site: &Site, title: &str, path: &str, page: &str) -> Vec<Entry> {
+fn calendar_properties(site: &Site, calendar: &Calendar<'_>) -> Vec<Entry> {
+    let Calendar { title, path, page, .. } = calendar;
     let address = site.address(&format!("{path}.{EXTENSION}"));
     let hourly = ICalendarDuration { hours: 1, ..ICalendarDuration::default() };
     let value_type = |value| ICalendarParameter {
@@ -251,9 +270,8 @@ fn event_properties(site: &Site, words: &Words, action: &Action<'_>) -> Vec<Entr
     let tags: Vec<ICalendarValue> = notice
         .tags
         .iter()
-        .map(|tag| &tag.name)
         .chain(&notice.campaign)
-        .map(|name| ICalendarValue::Text(one_line(name)))
+        .map(|tag| ICalendarValue::Text(one_line(&tag.name)))
         .collect();
     let mut properties = vec![
         text(
@@ -288,8 +306,27 @@ fn event_properties(site: &Site, words: &Words, action: &Action<'_>) -> Vec<Entr
     if action.is_published {
         properties.push(organizer(site));
     }
+    properties.extend(related_to(site, action));
     properties.push(text(ICalendarProperty::Description, &description(site, words, action)));
     properties
+}
+
+// The actions that it replaces or leads to, as its peers. RFC 9253 §5 has a NEXT, which whoever does not know it takes
+// for a PARENT (RFC 5545 §3.2.15), and an action is no part of the one after it; of two peers the dates say which
+// comes next. Of one with several dates the first stands for all.
+fn related_to(site: &Site, action: &Action<'_>) -> Vec<Entry> {
+    let others = feed::named_by(&action.notice).filter_map(|id| action.related.get(id));
+    let uid = |other: &&Revision| {
+        let first = other.notice().event()?.dates.first().map(|date| &date.key);
+        Some(other.uid_of(first, &site.tag_domain, &site.zone))
+    };
+    let peer = |uid: Uuid| {
+        text(ICalendarProperty::RelatedTo, &uid.to_string()).with_param(ICalendarParameter {
+            name: ICalendarParameterName::Reltype,
+            value: ICalendarParameterValue::Reltype(ICalendarRelationshipType::Sibling),
+        })
+    };
+    others.filter_map(uid).map(peer).collect()
 }
 
 fn image_property(site: &Site, file: &str) -> Option<Entry> {

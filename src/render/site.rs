@@ -18,12 +18,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::config::{List, Site};
 use crate::notice::shown::leads_to;
-use crate::notice::{Kind, KindName, NoticeId, Tag};
-use crate::render::calendar;
-use crate::render::feed::{self, Chain, Feed, Format};
+use crate::notice::{KindName, NoticeId, Tag};
+use crate::render::calendar::{self, Calendar};
+use crate::render::feed::{self, Chain, Feed, Format, Others};
 use crate::render::page::notice::{self, Related};
 use crate::render::page::person::{self, Terms};
-use crate::render::page::{self, Frame, Home, Index, Topic};
+use crate::render::page::{self, Frame, Home, Index, Scheme, Topic};
 use crate::render::signed;
 use crate::render::site::card::{Card, Cards, Slots, Withdrawn, next_change_of};
 use crate::render::templates::{Error, Templates};
@@ -90,8 +90,8 @@ pub enum What {
     Ahead,
     /// A page of an index: a closed one by its number, or the newest.
     Index(Topic, Option<usize>),
-    /// All tags.
-    Tags,
+    /// All the names of a scheme.
+    Names(Scheme),
     /// What the lists send.
     Subscribe,
     /// All feeds and calendars, for people.
@@ -150,7 +150,7 @@ pub struct Catalog<'a> {
     slots: Arc<Slots>,
     /// By slot; none of those that are not published.
     positions: Vec<Option<usize>>,
-    /// All, each kind, each tag in the order of slugs.
+    /// All, each kind, each tag and each campaign in the order of slugs.
     members: Vec<Members>,
     /// Everything by the month of its publication, the oldest first.
     months: Vec<(Month, Vec<usize>)>,
@@ -403,7 +403,10 @@ impl<'a> Catalog<'a> {
             },
             What::Event(id) => {
                 let revision = self.position(id.as_str()).map(|at| self.revisions[at]);
-                let single = |it| calendar::single(self.site, self.words, it, self.now);
+                let single = |it| {
+                    let related = self.others_of([it]);
+                    calendar::single(self.site, self.words, it, &related, self.now)
+                };
                 return Ok(revision.map_or(Vec::new(), single));
             }
             What::Text(id) => self.text(id).unwrap_or_default(),
@@ -416,7 +419,7 @@ impl<'a> Catalog<'a> {
             }
             What::Ahead => page::ahead(&frame, &self.pick(&self.ahead), self.now)?,
             What::Index(topic, number) => page::index(&frame, &self.index(topic, *number), self.now)?,
-            What::Tags => page::tags(&frame, &self.tags())?,
+            What::Names(scheme) => page::names(&frame, *scheme, &self.names(*scheme))?,
             What::Subscribe => {
                 person::subscribe(&frame, self.lists, &self.terms, &person::Filled::default())?
             }
@@ -458,25 +461,26 @@ impl<'a> Catalog<'a> {
     fn sort_into_topics(&self) -> Vec<Members> {
         let mut topics = vec![Members::of(Topic::All)];
         topics.extend(KindName::ALL.map(|kind| Members::of(Topic::Kind(kind))));
-        let mut tags: Vec<(&str, Members)> = Vec::new();
-        let mut places: HashMap<&str, usize> = HashMap::new();
+        let mut named: Vec<((Scheme, &str), Members)> = Vec::new();
+        let mut places: HashMap<(Scheme, &str), usize> = HashMap::new();
         for (at, card) in self.cards.iter().enumerate() {
             let kind = card.kind;
             let mut of_all =
                 topics.iter_mut().filter(|it| it.topic == Topic::All || it.topic == Topic::Kind(kind));
             of_all.by_ref().for_each(|members| members.add(at, card));
-            // The oldest spelling of a tag is its name, so that a new notice renames no feed.
-            // A tag is none that only what was taken back long ago has had.
-            for tag in card.tags.iter().filter(|_| card.withdrawn != Some(Withdrawn::Nothing)) {
-                let place = *places.entry(&tag.slug).or_insert_with(|| {
-                    tags.push((&tag.slug, Members::of(Topic::Tag(tag.clone()))));
-                    tags.len() - 1
+            // The oldest spelling of a name stands, so that a new notice renames no feed.
+            // A name is none that only what was taken back long ago has had.
+            for (scheme, name) in card.names.iter().filter(|_| card.withdrawn != Some(Withdrawn::Nothing)) {
+                let key = (*scheme, name.slug.as_str());
+                let place = *places.entry(key).or_insert_with(|| {
+                    named.push((key, Members::of(Topic::Named(*scheme, name.clone()))));
+                    named.len() - 1
                 });
-                tags[place].1.add(at, card);
+                named[place].1.add(at, card);
             }
         }
-        tags.sort_by_key(|(slug, _)| *slug);
-        topics.extend(tags.into_iter().map(|(_, members)| members));
+        named.sort_by_key(|(key, _)| *key);
+        topics.extend(named.into_iter().map(|(_, members)| members));
         for members in &mut topics {
             // Nearly in that order already, since few notices change materially.
             members.feed.reverse();
@@ -527,8 +531,29 @@ impl<'a> Catalog<'a> {
 
     // Every notice whose title or address stands on the page of the one at `at`.
     fn relatives(&self, at: usize) -> impl Iterator<Item = usize> {
-        let named = self.cards[at].named.iter().filter_map(|slot| self.positions[*slot]);
-        named.chain(self.referrers.get(&at).into_iter().flatten().copied())
+        let referrers = self.referrers.get(&at).into_iter().flatten().copied();
+        self.named_by(at).chain(referrers).chain(self.newest(at))
+    }
+
+    fn named_by(&self, at: usize) -> impl Iterator<Item = usize> {
+        self.cards[at].named.iter().filter_map(|slot| self.positions[*slot])
+    }
+
+    // What is in place of the one at `at`: the newest that replaces it, or that replaces that in turn.
+    fn newest(&self, at: usize) -> Option<usize> {
+        let mut newest = self.replacing(at)?;
+        let mut seen = vec![at];
+        // Of those that replace each other in a circle, the last before it closes.
+        while let Some(next) = self.replacing(newest).filter(|next| !seen.contains(next)) {
+            seen.push(std::mem::replace(&mut newest, next));
+        }
+        Some(newest)
+    }
+
+    fn replacing(&self, at: usize) -> Option<usize> {
+        let slot = self.cards[at].slot;
+        let referrers = self.referrers.get(&at)?;
+        referrers.iter().rev().find(|from| self.cards[**from].supersedes == Some(slot)).copied()
     }
 
     fn related(&self, at: usize) -> Related<'a> {
@@ -536,20 +561,10 @@ impl<'a> Catalog<'a> {
         let find = |id: &str| self.position(id).map(|at| self.revisions[at]);
         let named: Vec<&str> = notice.next.iter().chain(&notice.supersedes).map(NoticeId::as_str).collect();
         let mut referrers = self.pick(self.referrers.get(&at).map_or(&[], Vec::as_slice));
-        referrers.retain(|revision| !named.contains(&revision.id().as_str()));
-        let (superseded_by, referrers) = referrers
-            .into_iter()
-            .partition(|revision| revision.notice().supersedes.as_ref() == Some(&notice.id));
-        Related {
-            next: notice.next.iter().filter_map(|id| find(id.as_str())).collect(),
-            supersedes: notice.supersedes.as_ref().and_then(|id| find(id.as_str())),
-            superseded_by,
-            lineage: match &notice.kind {
-                Kind::Archive(provenance) => provenance.lineage.iter().map(|it| find(&it.target)).collect(),
-                Kind::Statement(_) | Kind::Action(_) => Vec::new(),
-            },
-            referrers,
-        }
+        let newest = self.newest(at);
+        let is_newest = |id: &NoticeId| newest.is_some_and(|at| self.revisions[at].id() == id);
+        referrers.retain(|it| !named.contains(&it.id().as_str()) && !is_newest(it.id()));
+        Related { newest: newest.map(|at| self.revisions[at]), referrers, ..Related::of(notice, find) }
     }
 
     fn home(&self) -> Home<'a> {
@@ -580,10 +595,27 @@ impl<'a> Catalog<'a> {
             Some(number) => (number - 1) * PAGE_SIZE..(number * PAGE_SIZE).min(positions.len()),
             None => closed * PAGE_SIZE..positions.len(),
         };
-        let mut entries = self.pick(positions.get(range).unwrap_or_default());
-        entries.reverse();
-        let calendar = members.is_some_and(|members| self.calendar_path(members).is_some());
-        Index { topic: topic.clone(), calendar, number, closed, entries }
+        let mut positions = positions.get(range).unwrap_or_default().to_vec();
+        positions.reverse();
+        let ahead = members.map_or(Vec::new(), |members| self.ahead_of(members));
+        positions.retain(|at| !ahead.contains(at));
+        Index {
+            topic: topic.clone(),
+            calendar: members.is_some_and(|members| self.calendar_path(members).is_some()),
+            number,
+            closed,
+            ahead: if number.is_none() { self.pick(&ahead) } else { Vec::new() },
+            entries: self.pick(&positions),
+        }
+    }
+
+    // The actions ahead, soonest first, that stand apart in the index of a campaign, whenever they were published.
+    fn ahead_of(&self, members: &Members) -> Vec<usize> {
+        let is_member = |at: &&usize| members.index.binary_search(at).is_ok();
+        match members.topic.scheme() {
+            Some(Scheme::Campaign) => self.ahead.iter().filter(is_member).copied().collect(),
+            Some(Scheme::Tag) | None => Vec::new(),
+        }
     }
 
     fn feed(&self, topic: &Topic, format: Format) -> Vec<u8> {
@@ -615,21 +647,25 @@ impl<'a> Catalog<'a> {
     ) -> Vec<u8> {
         let entries: Vec<(&Revision, DateTime<Utc>)> =
             entries.iter().map(|at| (self.revisions[*at], self.updated[*at])).collect();
-        let related = entries.iter().flat_map(|(revision, _)| feed::named_by(revision.notice()));
-        let related = related.filter_map(|id| Some((id, self.revisions[self.position(id.as_str())?])));
         let title = topic.feed_title(self.site, self.words);
         let page = topic.page_path();
         let feed = Feed {
             title,
             path,
             page,
-            related: related.collect(),
+            related: self.others_of(entries.iter().map(|(revision, _)| *revision)),
             tombstones: self.pick(tombstones),
             chain,
             entries,
             pictures: &self.pictures,
         };
         feed::render_shared(self.site, self.words, &feed, format, &self.shared, self.now)
+    }
+
+    // Those that these replace or lead to.
+    fn others_of(&self, revisions: impl IntoIterator<Item = &'a Revision>) -> Others<'a> {
+        let named = revisions.into_iter().flat_map(|revision| feed::named_by(revision.notice()));
+        named.filter_map(|id| Some((id, self.revisions[self.position(id.as_str())?]))).collect()
     }
 
     fn selected<'m>(&self, members: &'m Members) -> &'m [usize] {
@@ -639,25 +675,23 @@ impl<'a> Catalog<'a> {
 
     fn calendar(&self, topic: &Topic) -> Vec<u8> {
         let Some(members) = self.members_of(topic) else { return Vec::new() };
-        let path = topic.calendar_path().unwrap_or_default();
         let actions = self.pick(&members.actions);
-        calendar::calendar(
-            self.site,
-            self.words,
-            &topic.calendar_title(self.site, self.words),
-            &path,
-            &topic.page_path(),
-            &actions,
-            self.now,
-        )
+        let calendar = Calendar {
+            title: topic.calendar_title(self.site, self.words),
+            path: topic.calendar_path().unwrap_or_default(),
+            page: topic.page_path(),
+            related: self.others_of(actions.iter().copied()),
+            actions,
+        };
+        calendar::calendar(self.site, self.words, &calendar, self.now)
     }
 
-    // The calendar of all notices is that of the actions; one of a tag that no action has would stay empty.
+    // The calendar of all notices is that of the actions; one of a name that no action has would stay empty.
     fn calendar_path(&self, members: &Members) -> Option<String> {
         match &members.topic {
             Topic::All => None,
             Topic::Kind(_) => members.topic.calendar_path(),
-            Topic::Tag(_) => members.topic.calendar_path().filter(|_| !members.actions.is_empty()),
+            Topic::Named(..) => members.topic.calendar_path().filter(|_| !members.actions.is_empty()),
         }
     }
 
@@ -670,12 +704,12 @@ impl<'a> Catalog<'a> {
         self.members.iter().map(|members| (members.topic.clone(), has(members))).collect()
     }
 
-    fn tags(&self) -> Vec<Tag> {
-        let tag = |members: &Members| match &members.topic {
-            Topic::Tag(tag) => Some(tag.clone()),
+    fn names(&self, scheme: Scheme) -> Vec<Tag> {
+        let name = |members: &Members| match &members.topic {
+            Topic::Named(of, name) => Some(name.clone()).filter(|_| *of == scheme),
             Topic::All | Topic::Kind(_) => None,
         };
-        self.members.iter().filter_map(tag).collect()
+        self.members.iter().filter_map(name).collect()
     }
 
     fn position(&self, id: &str) -> Option<usize> {
@@ -719,11 +753,11 @@ impl Members {
 }
 
 impl Topic {
-    // Which notice is the first to spell a tag may change without any change of those that a document shows.
+    // Which notice is the first to spell a name may change without any change of those that a document shows.
     fn spelt(&self) -> &str {
         match self {
             Self::All | Self::Kind(_) => "",
-            Self::Tag(tag) => &tag.name,
+            Self::Named(_, name) => &name.name,
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod form; // what people send, read and checked
 pub mod subscribe; // a request for mail
 pub mod confirm; // yes, stay, leave
 pub mod preferences; // what a subscriber wants
+pub mod press; // what journalists read before an embargo ends
 pub mod hub; // who wants to be told of a changed feed
 pub mod networks; // how often each network may ask
 pub mod coding; // which compressed form a browser takes

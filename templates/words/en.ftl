@@ -361,6 +361,8 @@ no-tracking-in-mail = This mail holds no picture and no tracked link: nobody can
 title-of-kind = { $site }: { $kind }
 title-of-tag = { $site }: #{ $tag }
 calendar-of-tag = { $site }: actions #{ $tag }
+title-of-campaign = { $site }: { $campaign }
+calendar-of-campaign = { $site }: { $campaign }, actions
 # $title (Atom)
 document-title = { $title } ({ $format })
 calendar-title = { $title } (calendar)
@@ -376,6 +378,7 @@ subscribe = Subscribe
 more = More
 all-notices = All notices
 tags = Tags
+campaigns = Campaigns
 feeds-and-calendars = Feeds and calendars
 published-by = Published by { $organization }.
 write-to = Write to <mail>{ $contact }</mail>.
@@ -411,6 +414,8 @@ newer = Newer
 older = Older
 no-tags = No notice has a tag yet.
 tags-about = All the tags. { $about }
+no-campaigns = No notice belongs to a campaign yet.
+campaigns-about = All the campaigns. { $about }
 
 ## A notice's page
 
@@ -433,8 +438,16 @@ details = Details
 what-has-changed = What has changed
 beside-this = Beside this
 next-notice = Next: { $notice }
+over = This is over.
+next-on = Next: { $notice }, { $day }
+followed-by = What followed: { $notice }, { $day }
 in-place-of = In place of: { $notice }
 named-in = Named in: { $notice }
+
+## The page for journalists, before an embargo ends
+
+embargo-until = Under embargo until { $moment }
+embargo-about = This page is for journalists. Please publish nothing of it before then, and do not pass the link on.
 
 ## Where nothing stands
 
@@ -450,20 +463,22 @@ feeds-of-organization = Every feed and calendar of { $organization }.
 feeds-about = Every feed carries the whole text. <opml>All feeds in one file (OPML)</opml>, for readers that import a list.
 everything = Everything
 by-kind = By kind
+by-campaign = By campaign
 by-tag = By tag
 column-what = What
 column-as = As
+column-campaign = Campaign
 column-tag = Tag
 subscribe-to-organization = How to hear of what { $organization } publishes.
 subscribe-about = By feed and by calendar nobody learns that you read: there is no list with your name on it.
 in-a-reader = In a feed reader
 in-a-reader-about = Copy one of these addresses into your reader. Most readers also find it by themselves when you give them the address of this site.
 everything-as = Everything, as { $format }
-feeds-of-kinds = Feeds of single kinds and tags
+feeds-of-kinds = Feeds of single kinds, campaigns and tags
 in-your-calendar = In your calendar
 in-your-calendar-about = Subscribe to the calendar instead of copying it, and an action that moves or is cancelled does so in yours, too. Some calendars look only once a day: on the day itself, look at the page of the action.
 calendar-of-actions = Calendar of all actions
-calendars-of-tags = Calendars of single tags
+calendars-of-tags = Calendars of single campaigns and tags
 by-mail = By mail
 list-carries = Carries
 list-goes-out = Goes out

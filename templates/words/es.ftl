@@ -335,6 +335,8 @@ no-tracking-in-mail = Este correo no lleva imágenes ni enlaces de rastreo: nadi
 title-of-kind = { $site }: { $kind }
 title-of-tag = { $site }: #{ $tag }
 calendar-of-tag = { $site }: acciones #{ $tag }
+title-of-campaign = { $site }: { $campaign }
+calendar-of-campaign = { $site }: { $campaign }, acciones
 document-title = { $title } ({ $format })
 calendar-title = { $title } (calendario)
 calendar = Calendario
@@ -349,6 +351,7 @@ subscribe = Suscribirse
 more = Más
 all-notices = Todos los avisos
 tags = Etiquetas
+campaigns = Campañas
 feeds-and-calendars = Canales y calendarios
 published-by = Publica: { $organization }.
 write-to = Contacto: <mail>{ $contact }</mail>.
@@ -384,6 +387,8 @@ newer = Más recientes
 older = Anteriores
 no-tags = Ningún aviso tiene etiquetas todavía.
 tags-about = Todas las etiquetas. { $about }
+no-campaigns = Ningún aviso pertenece a una campaña todavía.
+campaigns-about = Todas las campañas. { $about }
 
 ## La página de un aviso
 
@@ -404,8 +409,16 @@ details = Detalles
 what-has-changed = Qué ha cambiado
 beside-this = Además de esto
 next-notice = A continuación: { $notice }
+over = Esto ya pasó.
+next-on = A continuación: { $notice }, { $day }
+followed-by = Después vino: { $notice }, { $day }
 in-place-of = En lugar de: { $notice }
 named-in = Se menciona en: { $notice }
+
+## La página para periodistas, antes de que acabe un embargo
+
+embargo-until = Bajo embargo hasta: { $moment }
+embargo-about = Esta página es para periodistas. Se ruega no publicar nada de ella antes de esa fecha ni compartir el enlace.
 
 ## Donde no hay nada
 
@@ -421,20 +434,22 @@ feeds-of-organization = Todos los canales y calendarios de { $organization }.
 feeds-about = Cada canal lleva el texto completo. <opml>Todos los canales en un archivo (OPML)</opml>, para lectores que importan listas.
 everything = Todo
 by-kind = Por tipo
+by-campaign = Por campaña
 by-tag = Por etiqueta
 column-what = Qué
 column-as = Formato
+column-campaign = Campaña
 column-tag = Etiqueta
 subscribe-to-organization = Cómo enterarse de lo que publica { $organization }.
 subscribe-about = Por canal o por calendario nadie se entera de quién lee: no hay ninguna lista con nombres.
 in-a-reader = En un lector de canales
 in-a-reader-about = Basta copiar una de estas direcciones en el lector. La mayoría de los lectores también la encuentra por su cuenta con la dirección de este sitio.
 everything-as = Todo, en { $format }
-feeds-of-kinds = Canales por tipo y por etiqueta
+feeds-of-kinds = Canales por tipo, por campaña y por etiqueta
 in-your-calendar = En el calendario
 in-your-calendar-about = Conviene suscribirse al calendario en vez de copiarlo: así una acción que cambia o se cancela también lo hace en la copia propia. Algunos calendarios se actualizan solo una vez al día: el mismo día hay que mirar la página de la acción.
 calendar-of-actions = Calendario de todas las acciones
-calendars-of-tags = Calendarios por etiqueta
+calendars-of-tags = Calendarios por campaña y por etiqueta
 by-mail = Por correo
 list-carries = Contenido
 list-goes-out = Sale

@@ -2,7 +2,8 @@
 
 use calcard::icalendar::{ICalendar, ICalendarComponentType, ICalendarProperty};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use handbill::render::calendar::{attachment, calendar, single};
+use handbill::render::calendar::{self, Calendar, attachment};
+use handbill::render::feed::Others;
 use handbill::revision::Revision;
 use handbill::schedule::zone::Zone;
 use proptest::prelude::*;
@@ -33,7 +34,24 @@ fn check(bytes: Vec<u8>) -> String {
 }
 
 fn check_calendar(revisions: &[&Revision], now: &str) -> String {
-    check(calendar(&site(), english(), "All actions", "calendar/all", "actions/", revisions, at(now)))
+    check(calendar("All actions", revisions, now))
+}
+
+/// A calendar of these, which know each other.
+pub fn calendar(title: &str, revisions: &[&Revision], now: &str) -> Vec<u8> {
+    let calendar = Calendar {
+        title: title.to_owned(),
+        path: "calendar/all".to_owned(),
+        page: "actions/".to_owned(),
+        actions: revisions.to_vec(),
+        related: revisions.iter().map(|revision| (revision.id(), *revision)).collect(),
+    };
+    calendar::calendar(&site(), english(), &calendar, at(now))
+}
+
+/// The file of an action that knows no other one.
+pub fn single(revision: &Revision, now: &str) -> Vec<u8> {
+    calendar::single(&site(), english(), revision, &Others::new(), at(now))
 }
 
 // The values of each property of that name, unfolded, with its parameters.
@@ -178,12 +196,12 @@ fn a_subscribed_calendar_has_no_method_and_no_alarm() {
 
 #[test]
 fn the_file_of_one_action_has_alarms_unless_it_is_cancelled() {
-    let text = check(single(&site(), english(), &action(), at(NOW)));
+    let text = check(single(&action(), NOW));
     golden("calendar/single.ics", text.as_bytes());
     assert_eq!(values(&text, "TRIGGER"), ["-P1D", "-PT2H"]);
     assert!(values(&text, "METHOD").is_empty());
-    assert!(values(&check(single(&site(), english(), &cancelled(), at(NOW))), "TRIGGER").is_empty());
-    assert!(single(&site(), english(), &archive(), at(NOW)).is_empty());
+    assert!(values(&check(single(&cancelled(), NOW)), "TRIGGER").is_empty());
+    assert!(single(&archive(), NOW).is_empty());
 }
 
 #[test]
@@ -231,6 +249,51 @@ fn the_second_of_two_hours_that_are_called_the_same_is_written_in_utc() {
     };
     assert_eq!(of("2018-11-04T01:30:00-04:00"), ["TZID=America/New_York:20181104T013000"]);
     assert_eq!(of("2018-11-04T01:30:00-05:00"), ["20181104T063000Z"]);
+}
+
+// Each before it, and what comes after it, as a peer: that holds for whoever knows RFC 5545 alone.
+#[test]
+fn an_action_names_the_actions_that_it_replaces_or_that_follow_it() {
+    let named = |front: &str| {
+        let source = ACTION.replacen("tags =", &format!("{front}\ntags ="), 1);
+        first("vigil", &source, "2018-07-08T22:00:00Z")
+    };
+    let [before, after] = ["before", "after"].map(|id| first(id, ACTION, "2018-07-07T22:00:00Z"));
+    let vigil = named("supersedes = \"before\"\nnext = [\"solidaridad\", \"after\", \"unheard\"]");
+    let statement = statement();
+    let revisions = [&before, &vigil, &after, &statement];
+    let text = check_calendar(&revisions, NOW);
+    golden("calendar/related.ics", text.as_bytes());
+    let uid = |revision: &Revision| revision.uid("example.org", &site().zone).to_string();
+    let related = [&before, &after].map(|peer| format!("RELTYPE=SIBLING:{}", uid(peer)));
+    assert_eq!(values(&text, "RELATED-TO"), related);
+    let others = revisions.iter().map(|revision| (revision.id(), *revision)).collect();
+    let alone = check(calendar::single(&site(), english(), &vigil, &others, at(NOW)));
+    assert_eq!(values(&alone, "RELATED-TO"), related);
+    // What a mail carries is opened when it is opened.
+    assert!(values(&check(attachment(&site(), english(), &vigil, at(NOW))), "RELATED-TO").is_empty());
+    let withdrawn = edited(&vigil, "tags =", "withdrawn = \"A mistake.\"\ntags =", NOW);
+    assert!(values(&check_calendar(&[&before, &withdrawn], NOW), "RELATED-TO").is_empty());
+}
+
+#[test]
+fn one_of_several_dates_stands_for_all_of_them() {
+    let dates = "[[occurrence]]\nstarts = 2018-07-17 18:00\n[[occurrence]]\nstarts = 2018-07-24 18:00\n";
+    let (front, rest) = ACTION.split_once("starts =").unwrap();
+    let kitchen = format!(
+        "{front}zone = \"America/New_York\"\n[place]{}",
+        rest.split_once("[place]").unwrap().1.replace("[access]", &format!("{dates}[access]"))
+    );
+    let kitchen = first("kitchen", &kitchen, NOW);
+    let vigil = first("vigil", &ACTION.replacen("tags =", "next = [\"kitchen\"]\ntags =", 1), NOW);
+    let text = check_calendar(&[&vigil, &kitchen], NOW);
+    let [_, uid, _] = &events(&text, "UID")[..] else { panic!("three events\n{text}") };
+    assert_eq!(values(&text, "RELATED-TO"), [format!("RELTYPE=SIBLING:{uid}")]);
+}
+
+// The values of a property of each event.
+fn events(calendar: &str, name: &str) -> Vec<String> {
+    calendar.split("BEGIN:VEVENT\r\n").skip(1).flat_map(|event| values(event, name)).collect()
 }
 
 #[test]
@@ -297,7 +360,7 @@ proptest! {
     fn any_text_in_every_field_stays_inside_its_property(text in any_text()) {
         let revision = action_of(&text);
         for bytes in [
-            calendar(&site(), english(), &text, "calendar/all", "actions/", &[&revision], at(NOW)),
+            calendar(&text, &[&revision], NOW),
             attachment(&site(), english(), &revision, at(NOW)),
         ] {
             let written = check(bytes);

@@ -6,7 +6,7 @@ use handbill::edition::{Content, Member};
 use handbill::notice::date::DateKey;
 use handbill::notice::parse::parse;
 use handbill::notice::shown::{shown, shown_for};
-use handbill::render::calendar::{attachment, calendar, single};
+use handbill::render::calendar::attachment;
 use handbill::render::facts::facts_text;
 use handbill::render::post;
 use handbill::render::site::{Catalog, What, next_change};
@@ -14,6 +14,7 @@ use handbill::revision::Revision;
 use handbill::schedule::reminder::Before;
 use serde_json::Value;
 
+use crate::calendar::{calendar, single};
 use crate::email::{stamp, write};
 use crate::page::TEMPLATES;
 use crate::plan::{Day, LISTS, action, at, check_under};
@@ -409,16 +410,7 @@ fn values<'c>(calendar: &'c str, name: &str) -> Vec<&'c str> {
 }
 
 fn feed(revision: &Revision) -> String {
-    let bytes = calendar(
-        &site(),
-        english(),
-        "All actions",
-        "calendar/all",
-        "actions/",
-        &[revision],
-        sample::at("2018-07-12T12:00:00Z"),
-    );
-    String::from_utf8(bytes).unwrap()
+    String::from_utf8(calendar("All actions", &[revision], "2018-07-12T12:00:00Z")).unwrap()
 }
 
 #[test]
@@ -433,9 +425,10 @@ fn a_calendar_has_each_date_with_a_uid_and_a_status_of_its_own() {
     assert_eq!(values(&after, "SEQUENCE:"), ["1", "1", "1"]);
     assert!(!after.contains("RRULE"));
     assert_eq!(values(&feed(&rescheduled()), "UID:"), uids);
-    let now = sample::at("2018-07-12T12:00:00Z");
-    for file in [single, attachment] {
-        let file = String::from_utf8(file(&site(), english(), &cancelled(), now)).unwrap();
+    let now = "2018-07-12T12:00:00Z";
+    let attached = attachment(&site(), english(), &cancelled(), sample::at(now));
+    for file in [single(&cancelled(), now), attached] {
+        let file = String::from_utf8(file).unwrap();
         assert_eq!(values(&file, "UID:"), uids);
         // Nobody is rung for what is off.
         assert_eq!(file.matches("BEGIN:VALARM").count(), 4);

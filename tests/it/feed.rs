@@ -348,7 +348,7 @@ pub fn action_of(text: &str) -> Revision {
     notice.title = text();
     notice.summary = Some(text());
     notice.lang = text();
-    notice.campaign = Some(text());
+    notice.campaign.iter_mut().for_each(|campaign| campaign.name = text());
     notice.authors = vec![text()];
     notice.body.html = text();
     notice.body.text = text();

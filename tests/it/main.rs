@@ -11,6 +11,7 @@
 mod archive;
 mod backup;
 mod calendar;
+mod campaign;
 mod changes;
 mod chaos;
 mod corpora;
@@ -42,6 +43,7 @@ mod pictures;
 mod plan;
 mod post;
 mod postgres;
+mod press;
 mod preview;
 mod returned;
 mod roster;

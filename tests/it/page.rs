@@ -114,8 +114,9 @@ fn every_page_of_the_site_names_its_feeds_the_most_specific_first() {
     assert_eq!(alternates(&What::Home), all);
     let action = alternates(&What::Notice(sample::action().id().clone()));
     assert_eq!(action[0], "/notices/2018-07-10-abolish-ice/event.ics");
-    assert_eq!(action[1], "/feeds/kind/action.atom");
-    assert_eq!(action[4..], all);
+    assert_eq!(action[1], "/feeds/campaign/abolish-ice.atom");
+    assert_eq!(action[4], "/feeds/kind/action.atom");
+    assert_eq!(action[7..], all);
     let statements = alternates(&What::Index(Topic::Kind(KindName::Statement), None));
     assert_eq!(statements[0], "/feeds/kind/statement.atom");
 }
@@ -322,7 +323,7 @@ proptest! {
         let mut notice = revision.notice().clone();
         notice.title = format!("<script>{title}</script>\"'<!--");
         notice.summary = Some(title.clone());
-        notice.campaign = Some(title.clone());
+        notice.campaign = Some(handbill::notice::Tag { name: title.clone(), slug: "abolish-ice".to_owned() });
         notice.authors = vec![title];
         if let handbill::notice::Kind::Action(event) = &mut notice.kind {
             event.status_note = Some(format!("</p><img src=x onerror=1>{note}"));

@@ -205,7 +205,7 @@ pub fn hostile() -> Revision {
     let mut notice = notice("hostile", ACTION);
     notice.title = text("title");
     notice.summary = Some(text("summary"));
-    notice.campaign = Some(text("campaign"));
+    notice.campaign.iter_mut().for_each(|campaign| campaign.name = text("campaign"));
     notice.authors = vec![text("author")];
     notice.tags.iter_mut().for_each(|tag| tag.name = text("tag"));
     if let Kind::Action(event) = &mut notice.kind {

@@ -461,9 +461,9 @@ fn revise(
     let front = [
         "tags = [\"Rent\"]\n".to_owned(),
         "tags = [\"rent\", \"heat\"]\n".to_owned(),
-        format!("next = [\"n-{other}\"]\n"),
-        format!("supersedes = \"n-{other}\"\n"),
-        String::new(),
+        format!("next = [\"n-{other}\"]\ncampaign = \"Heat\"\n"),
+        format!("supersedes = \"n-{other}\"\ncampaign = \"Rent Strike\"\n"),
+        "campaign = \"rent strike\"\n".to_owned(),
         "tags = [\"water\"]\n".to_owned(),
     ];
     let front = if other == number { &front[0] } else { &front[variant] };

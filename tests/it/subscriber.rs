@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use handbill::subscriber::{
-    Address, Caps, Claim, Confirmations, Event, Key, Purpose, Reply, Sealed, Standing, Suppression,
+    Address, Caps, Claim, Confirmations, Event, Key, Pass, Purpose, Reply, Sealed, Standing, Suppression,
     may_confirm, step,
 };
 use proptest::prelude::{any, prop_assert_eq, proptest};
@@ -174,6 +174,7 @@ proptest! {
             for purpose in [Purpose::Leave, Purpose::Preferences] {
                 prop_assert_eq!(key().claim(&token, purpose, at("2018-07-01T00:00Z")), None);
             }
+            prop_assert_eq!(key().pass(&token), None);
         }
     }
 
@@ -187,6 +188,24 @@ proptest! {
         let now = at("2018-07-01T00:00Z");
         let signed = Claim { subscriber, list, expires_at: now + TimeDelta::seconds(seconds), ..claim() };
         prop_assert_eq!(key().claim(&key().token(&signed), Purpose::Leave, now), Some(signed));
+    }
+
+    #[test]
+    fn a_journalists_link_says_which_notice_and_until_when_and_is_of_no_other_use(
+        notice in any::<String>(), seconds in 0_i64..4_000_000_000, other in 0_i64..4_000_000_000
+    ) {
+        let now = at("1970-01-01T00:00Z");
+        let pass = |seconds| Pass { notice: notice.clone(), until: now + TimeDelta::seconds(seconds) };
+        let token = key().pass_token(&pass(seconds));
+        prop_assert_eq!(key().pass(&token), Some(pass(seconds)));
+        prop_assert_eq!(Key::from_bytes(&[8; 32]).pass(&token), None);
+        prop_assert_eq!(token == key().pass_token(&pass(other)), seconds == other);
+        for purpose in [Purpose::Leave, Purpose::Preferences, Purpose::Confirm, Purpose::Stay] {
+            prop_assert_eq!(key().claim(&token, purpose, now), None);
+            let list = notice.clone();
+            let claim = Claim { purpose, subscriber: 0, list, expires_at: now + TimeDelta::seconds(seconds) };
+            prop_assert_eq!(key().pass(&key().token(&claim)), None);
+        }
     }
 
     #[test]

@@ -91,7 +91,24 @@ const IO: &[(&str, &[&str])] = &[
         ],
     ),
     ("mailbox", &["config", "edition", "subscriber", "returned", "clock", "ledger"]),
-    ("web", &["notice", "config", "subscriber", "websub", "render", "clock", "ledger", "channel", "deliver"]),
+    (
+        "web",
+        &[
+            "schedule",
+            "notice",
+            "revision",
+            "config",
+            "subscriber",
+            "websub",
+            "render",
+            "clock",
+            "folder",
+            "ledger",
+            "channel",
+            "installation",
+            "deliver",
+        ],
+    ),
     (
         "serve",
         &[

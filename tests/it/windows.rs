@@ -2,7 +2,8 @@
 //!
 //! Each secret of the notices below is a marker that no other text holds, with the times at which documents may show
 //! it. The month is November 2018 in New York, where the clocks go back on the fourth. The service's own loop 1 looks
-//! only when it says that it wants to, and when a file changes; loop 2 delivers what is due then.
+//! only when it says that it wants to, and when a file changes; loop 2 delivers what is due then. (A running service
+//! waits in slices of 30 seconds at most, and is late by no more.)
 //!
 //! - Between two looks nothing writes to the folder of documents. So each of them is read whole after each look,
 //!   compressed forms and all, and at each of the 43,200 minutes what was found is held against the windows: every
@@ -74,6 +75,7 @@ const WINDOWS: &[(&str, &[(&str, &str)])] = &[
     ("vow-summary", &[("2018-11-04T05:30Z", "")]),
     ("vow-author", &[("2018-11-04T05:30Z", "")]),
     ("vow-tag", &[("2018-11-04T05:30Z", "")]),
+    ("vow-campaign", &[("2018-11-04T05:30Z", "")]),
     ("vow-file", &[("2018-11-04T05:30Z", "")]),
     ("vow-alt", &[("2018-11-04T05:30Z", "")]),
     ("vow-body", &[("2018-11-04T05:30Z", "")]),
@@ -144,6 +146,7 @@ summary = "In short {vow-summary}"
 publish_at = 2018-11-04 01:30
 authors = ["Group {vow-author}"]
 tags = ["{vow-tag}"]
+campaign = "For {vow-campaign}"
 image = { file = "{vow-file}.png", alt = "A banner {vow-alt}" }
 signatories = [{ name = "Circle {vow-signer}", confirmed = true }, { name = "Union {vow-unsure}" }]
 +++
@@ -439,7 +442,7 @@ impl Secrets {
         found
     }
 
-    fn names(&self, numbers: &BTreeSet<usize>) -> Vec<&'static str> {
+    fn names(&self, numbers: &BTreeSet<usize>) -> BTreeSet<&'static str> {
         numbers.iter().map(|number| WINDOWS[*number].0).collect()
     }
 }
@@ -787,87 +790,17 @@ fn nothing_is_anywhere_outside_its_window_at_any_minute_of_a_month() {
         month.standing.len()
     );
     assert!(month.problems.is_empty(), "{:#?}", month.problems);
-    let in_mails = month.secrets.names(&month.in_mails);
-    assert_eq!(in_mails, IN_MAILS, "in mails");
-    assert_eq!(month.secrets.names(&month.in_posts), IN_POSTS, "in posts");
+    let mailed: BTreeSet<&str> = MAILED.split_whitespace().collect();
+    let posted: BTreeSet<&str> = POSTED.split_whitespace().chain(mailed.iter().copied()).collect();
+    assert_eq!(month.secrets.names(&month.in_mails), mailed);
+    assert_eq!(month.secrets.names(&month.in_posts), posted);
 }
 
-/// What got out by mail, each within its window.
-const IN_MAILS: &[&str] = &[
-    "vow-id",
-    "vow-title",
-    "vow-summary",
-    "vow-body",
-    "vow-signer",
-    "near-link",
-    "day-place",
-    "day-address",
-    "day-geo",
-    "day-point",
-    "told-place",
-    "told-elsewhere",
-    "met-first",
-    "met-second",
-    "late-point",
-    "law-jail",
-    "law-rights",
-    "law-observers",
-    "row-hall",
-    "row-second",
-    "row-third",
-    "row-third-point",
-    "back-title",
-    "back-why",
-    "back-summary",
-    "back-body",
-    "back-place",
-    "back-elsewhere",
-    "back-said",
-    "gone-id",
-    "gone-title",
-    "gone-body",
-    "stood-body",
-    "later-body",
-];
+/// What got out by mail and by posts, each within its window.
+const MAILED: &str = "vow-id vow-title vow-summary vow-body vow-signer near-link day-place day-address day-geo \
+                    day-point told-place told-elsewhere met-first met-second late-point law-jail law-rights \
+                    law-observers row-hall row-second row-third row-third-point back-title back-why back-summary \
+                    back-body back-place back-elsewhere back-said gone-id gone-title gone-body stood-body later-body";
 
-/// The same by posts.
-const IN_POSTS: &[&str] = &[
-    "vow-id",
-    "vow-title",
-    "vow-summary",
-    "vow-author",
-    "vow-tag",
-    "vow-body",
-    "vow-signer",
-    "near-link",
-    "day-place",
-    "day-address",
-    "day-geo",
-    "day-point",
-    "told-place",
-    "told-elsewhere",
-    "met-first",
-    "met-second",
-    "late-point",
-    "law-jail",
-    "law-rights",
-    "law-observers",
-    "row-hall",
-    "row-second",
-    "row-third",
-    "row-third-point",
-    "back-title",
-    "back-why",
-    "back-summary",
-    "back-body",
-    "back-place",
-    "back-elsewhere",
-    "back-said",
-    "gone-id",
-    "gone-title",
-    "gone-why",
-    "gone-body",
-    "stood-body",
-    "stood-why",
-    "later-body",
-];
+/// What got out by posts alone: machines hear of each withdrawal.
+const POSTED: &str = "vow-author vow-tag gone-why stood-why";

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use handbill::config::{self, List, Mail, Returns, Select, Site, Transport, When};
 use handbill::edition::{Audience, Content, Edition, Member};
-use handbill::render::calendar;
+use handbill::render::calendar::{self, Calendar};
 use handbill::render::email::{Letter, Sender, Stamp, letter, sample as mail_sample};
-use handbill::render::feed::{self, Feed, Format};
-use handbill::render::page::Topic;
+use handbill::render::feed::{self, Feed, Format, Others};
+use handbill::render::page::{Scheme, Topic};
 use handbill::render::site::{Catalog, What};
 use handbill::render::templates::{Templates, check_words};
 use handbill::render::words::file::{self, File};
@@ -220,8 +220,14 @@ fn a_page_a_feed_and_a_calendar_speak_the_sites_language() {
     };
     golden("feed/es-action.atom", &feed::render(&site, words, &feed, Format::Atom, at(NOW)));
     let title = Topic::Kind(handbill::notice::KindName::Action).calendar_title(&site, words);
-    let calendar =
-        calendar::calendar(&site, words, &title, "calendar/actions", "actions/", &[&action], at(NOW));
+    let calendar = Calendar {
+        title,
+        path: "calendar/actions".to_owned(),
+        page: "actions/".to_owned(),
+        actions: vec![&action],
+        related: Others::new(),
+    };
+    let calendar = calendar::calendar(&site, words, &calendar, at(NOW));
     golden("calendar/es-action.ics", &calendar);
 }
 
@@ -244,8 +250,15 @@ fn every_page_of_a_spanish_site_is_in_spanish() {
         Regex::new(r"\b(the|and|with|from|Skip|Published|Feeds|Actions|Latest|Tags|Where|When|More)\b")
             .unwrap();
     let markup = Regex::new("(?s)<(style|head)>.*?</(style|head)>|<[^>]*>").unwrap();
-    let pages =
-        [What::Home, What::Ahead, What::Subscribe, What::Feeds, What::Tags, What::Missing, What::Gone];
+    let pages = [
+        What::Home,
+        What::Ahead,
+        What::Subscribe,
+        What::Feeds,
+        What::Names(Scheme::Tag),
+        What::Missing,
+        What::Gone,
+    ];
     for what in pages {
         let html = check_page(&what);
         let shown = markup.replace_all(&html, " ");

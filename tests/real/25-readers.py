@@ -51,7 +51,7 @@ class Newsboat:
     """newsboat; `shows_edits` is whether it is told to mark changed articles unread."""
 
     def __init__(self, folder, url, shows_edits):
-        self.name, self.shows_edits = "newsboat", shows_edits
+        self.shows_edits = shows_edits
         self.folder = Path(folder)
         self.folder.mkdir(parents=True)
         (self.folder / "urls").write_text(f"{url}\n")
@@ -75,15 +75,15 @@ class Newsboat:
         return unread
 
     def kept(self):
-        """The title and the text of every article that it holds, by its id."""
-        return [(guid, title, content) for guid, title, content, _ in self.articles()]
+        """The title and the text of every article that it holds."""
+        return [(title, content) for _, title, content, _ in self.articles()]
 
 
 class Rss2email:
     """rss2email, into a maildir; `shows_edits` is whether it is told to send changes as answers."""
 
     def __init__(self, folder, url, shows_edits):
-        self.name, self.shows_edits = "rss2email", shows_edits
+        self.shows_edits = shows_edits
         self.folder = Path(folder)
         for part in ("cur", "new", "tmp"):
             (self.folder / "mail" / part).mkdir(parents=True)
@@ -114,7 +114,7 @@ class Reader:
     """reader, from PyPI."""
 
     def __init__(self, folder, url, shows_edits):
-        self.name, self.shows_edits = "reader", shows_edits
+        self.shows_edits = shows_edits
         Path(folder).mkdir(parents=True)
         self.reader = reader.make_reader(f"{folder}/reader.db")
         self.reader.add_feed(url)
@@ -128,17 +128,16 @@ class Reader:
         for result in self.reader.update_feeds_iter(scheduled=False):
             if isinstance(result.value, Exception):
                 check("reader reads the feed", [str(result.value)])
-        known = {entry.id for entry in self.reader.get_entries(read=True)}
-        unread = [entry.title for entry in self.reader.get_entries(read=False)]
-        check("reader leaves read what was modified", [] if len(unread) == [status for _, status in self.shown].count("new") else unread)
-        for entry in self.reader.get_entries():
-            if entry.id not in known:
-                self.reader.mark_entry_as_read(entry)
+        unread = list(self.reader.get_entries(read=False))
+        new = [title for title, status in self.shown if status == "new"]
+        check("reader leaves read what was modified", [] if sorted(entry.title for entry in unread) == sorted(new) else new)
+        for entry in unread:
+            self.reader.mark_entry_as_read(entry)
         return [title for title, _ in self.shown]
 
     def kept(self):
         """The title and the text of every entry that it holds."""
-        return [(entry.id, entry.title, entry.get_content().value) for entry in self.reader.get_entries()]
+        return [(entry.title, entry.get_content().value) for entry in self.reader.get_entries()]
 
 
 def followers(service, folder):
@@ -163,7 +162,7 @@ def poll_all(stage, readers, shown, kept, are_new=False):
         check(f"{stage}: {name} shows nothing the second time", again)
         held = follower.kept()
         if held is not None:
-            titles = sorted(title for _, title, _ in held)
+            titles = sorted(title for title, _ in held)
             check(f"{stage}: {name} holds each once", [] if titles == sorted(kept) else titles)
 
 
@@ -218,7 +217,7 @@ def main():
             title = f"WITHDRAWN: {TITLE}"
             poll_all("withdrawn", readers, [title], [title, OTHER])
             for name, follower in readers.items():
-                held = [content for _, held, content in follower.kept() or [] if held == title]
+                held = [content for held, content in follower.kept() or [] if held == title]
                 told = [text for text in ("Birch Park", "heat is off") if any(text in content for content in held)]
                 why = all(WHY in content for content in held)
                 check(f"withdrawn: {name} holds the reason alone", told if why else [*told, "not the reason"])

@@ -64,15 +64,15 @@ def atom(url):
 
 
 def json_feed(url):
-    """The same of a JSON Feed."""
+    """The same of a JSON Feed, which has no other links."""
     feed = json.loads(get(url)[1])
     items = [(item["id"], time.strptime(item["date_modified"], "%Y-%m-%dT%H:%M:%SZ")) for item in feed["items"]]
-    return items, feed.get("next_url"), {"self": feed["feed_url"]}
+    return items, feed.get("next_url"), {}
 
 
 def walk(name, url, read, live, months):
     """Goes from the subscription document to the oldest; answers the entries of that document and of all archives."""
-    newest, older, links = read(url)
+    newest, older, _ = read(url)
     found, seen, newer = [], [url], None
     while older:
         entries, next_older, links = read(older)

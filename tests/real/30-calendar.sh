@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The calendars of the seeds and of the collective: libical finds nothing that its rules forbid, calcurse takes every
-# event in, and icalendar (PyPI) finds each date of an action that has several, with a UID and a status of its own.
+# event in, and icalendar (PyPI) finds each date of an action that has several, with a UID and a status of its own, and
+# the actions that another one names, by their UIDs.
 # Needs: libical-dev calcurse
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -50,5 +51,22 @@ for file, expected in zip(sys.argv[1:], EXPECTED, strict=True):
         print(f"FAIL {file}: icalendar finds {found}, {len(uids)} UIDs, {errors}, {missing}, {rules}")
         failed = True
 sys.exit(failed)
+PYTHON
+python3 - tests/golden/calendar/related.ics <<'PYTHON' || failed=1
+import sys
+
+import icalendar
+
+with open(sys.argv[1], "rb") as opened:
+    events = icalendar.Calendar.from_ical(opened.read()).walk("VEVENT")
+named = [peer for event in events for peer in event.get("RELATED-TO", [])]
+kinds = [peer.params["RELTYPE"] for peer in named]
+uids = {str(event["UID"]) for event in events}
+errors = [error for event in events for error in event.errors]
+if kinds == ["SIBLING", "SIBLING"] and {str(peer) for peer in named} < uids and not errors:
+    print(f"ok   {sys.argv[1]}: icalendar finds the two that one of {len(uids)} names")
+else:
+    print(f"FAIL {sys.argv[1]}: icalendar finds {named} as {kinds} among {uids}, {errors}")
+    sys.exit(1)
 PYTHON
 exit $failed

@@ -1,6 +1,7 @@
 // Opens the pages of a served site in headless Chromium and looks for what a reader would trip over.
 //
-// Usage: node pages.mjs URL SITE_DIR PICTURES_DIR, in a folder with node_modules; SITE_DIR has the files behind URL.
+// Usage: node pages.mjs URL SITE_DIR PICTURES_DIR PRESS, in a folder with node_modules; SITE_DIR has the files behind URL,
+// and PRESS is the address of a page for journalists, which is no file.
 // One line a page; exit 1 when something is wrong with one. axe looks at each page once in each colour scheme and
 // once at each width: its rules ask for colours and structure, and take most of the time.
 import { readdirSync } from "node:fs";
@@ -11,7 +12,7 @@ const require = createRequire(join(process.cwd(), "package.json"));
 const { chromium } = require("playwright-core");
 const axe = require.resolve("axe-core/axe.min.js");
 
-const [url, site, pictures] = process.argv.slice(2);
+const [url, site, pictures, press] = process.argv.slice(2);
 const SCREENS = [360, 1200].flatMap((width) => ["light", "dark"].map((colorScheme) => ({ width, colorScheme })));
 const ARGUMENTS =
   "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
@@ -62,15 +63,15 @@ async function screen(browser, { width, colorScheme }) {
   const said = [];
   listen(page, said);
   let failed = 0;
-  const all = [...paths(), "nowhere/"];
+  const all = [...paths(), press.slice(url.length), "nowhere/"];
   for (const path of all) {
     const found = await look(page, path, (width === 360) === (colorScheme === "dark"));
     // A page that is not there is an error to the console, and rightly.
     const problems = [...found, ...said.splice(0).filter((line) => path !== "nowhere/" || !line.includes("404"))];
-    const name = path.replaceAll("/", "-").replace(/-$/, "") || "home";
+    const name = path.startsWith("press/") ? "press" : path.replaceAll("/", "-").replace(/-$/, "") || "home";
     await page.screenshot({ path: join(pictures, `${name}-${width}-${colorScheme}.png`), fullPage: true });
     failed += problems.length > 0;
-    console.log(`${problems.length ? "FAIL" : "ok  "} /${path} at ${width}, ${colorScheme}` + problems.map((p) => `\n     ${p}`).join(""));
+    console.log(`${problems.length ? "FAIL" : "ok  "} /${name === "press" ? "press/…" : path} at ${width}, ${colorScheme}` + problems.map((p) => `\n     ${p}`).join(""));
   }
   return { looked: all.length, failed };
 }

@@ -47,7 +47,7 @@ pub struct Feed<'a> {
     /// What `select` gives of its topic, each with its `updated`.
     pub entries: Vec<(&'a Revision, DateTime<Utc>)>,
     /// Those that the entries replace or lead to.
-    pub related: BTreeMap<&'a NoticeId, &'a Revision>,
+    pub related: Others<'a>,
     /// Those that were entries and were taken back: readers are to drop them.
     pub tombstones: Vec<&'a Revision>,
     /// Where the older entries are.
@@ -55,6 +55,9 @@ pub struct Feed<'a> {
     /// The pictures that stand on the site, by where.
     pub pictures: &'a BTreeMap<String, Picture>,
 }
+
+/// The published notices that others replace or lead to, by their ids.
+pub type Others<'a> = BTreeMap<&'a NoticeId, &'a Revision>;
 
 /// A feed's place in the chain of documents that together hold every entry (RFC 5005 §4); paths under the site,
 /// without extensions.
@@ -402,7 +405,7 @@ fn categories(site: &Site, words: &Words, notice: &Notice) -> Vec<Category> {
         categories.push(category("status/", status.as_str(), &prefix));
     }
     categories.extend(notice.tags.iter().map(|tag| category("tags/", &tag.slug, &tag.name)));
-    categories.extend(notice.campaign.iter().map(|name| category("campaigns/", name, name)));
+    categories.extend(notice.campaign.iter().map(|it| category("campaigns/", &it.slug, &it.name)));
     categories
 }
 

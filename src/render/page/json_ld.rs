@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::config::Site;
 use crate::notice::date::Date;
 use crate::notice::{Event, Kind, Notice, Place, Status};
-use crate::render::page::image_address;
+use crate::render::page::{Scheme, Topic, image_address};
 use crate::revision::Revision;
 use crate::schedule::zone::Moment;
 
@@ -34,7 +34,10 @@ fn of_event(site: &Site, revision: &Revision, notice: &Notice, event: &Event) ->
     insert(&mut it, "organizer", filled(organizers(notice, event)));
     let sponsors: Vec<Value> = event.cosponsors.iter().map(|party| organization(&party.name)).collect();
     insert(&mut it, "sponsor", filled(sponsors));
-    let series = notice.campaign.as_ref().map(|name| json!({ "@type": "EventSeries", "name": name }));
+    let series = notice.campaign.as_ref().map(|campaign| {
+        let page = Topic::Named(Scheme::Campaign, campaign.clone()).page_path();
+        json!({ "@type": "EventSeries", "name": campaign.name, "url": site.address(&page) })
+    });
     insert(&mut it, "superEvent", series);
     Value::Object(it)
 }

@@ -53,8 +53,17 @@ pub enum Topic {
     All,
     /// Those of a kind.
     Kind(KindName),
-    /// Those with a tag.
-    Tag(Tag),
+    /// Those under a name.
+    Named(Scheme, Tag),
+}
+
+/// What the names are under which notices are found beside their kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scheme {
+    /// A notice has any number of tags.
+    Tag,
+    /// And belongs to one campaign at most.
+    Campaign,
 }
 
 /// One page of an index.
@@ -68,7 +77,9 @@ pub struct Index<'a> {
     pub number: Option<usize>,
     /// How many pages are closed.
     pub closed: usize,
-    /// Newest first.
+    /// Of a campaign, the actions ahead, soonest first; on its newest page alone.
+    pub ahead: Vec<&'a Revision>,
+    /// All others, newest first.
     pub entries: Vec<&'a Revision>,
 }
 
@@ -85,6 +96,38 @@ pub struct Home<'a> {
     pub is_empty: bool,
 }
 
+impl Scheme {
+    /// The folder of the page that has all the names, with a slash at the end.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Tag => "tags/",
+            Self::Campaign => "campaigns/",
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Tag => "tag",
+            Self::Campaign => "campaign",
+        }
+    }
+
+    fn title(self, words: &Words) -> String {
+        match self {
+            Self::Tag => words.say("tags"),
+            Self::Campaign => words.say("campaigns"),
+        }
+    }
+
+    // As people write one.
+    fn spell(self, name: &Tag) -> String {
+        match self {
+            Self::Tag => format!("#{}", name.name),
+            Self::Campaign => name.name.clone(),
+        }
+    }
+}
+
 /// Where what is of a topic stands under the site.
 impl Topic {
     /// The folder of the index, with a slash at the end.
@@ -94,7 +137,7 @@ impl Topic {
             Self::Kind(KindName::Archive) => "archive/".to_owned(),
             Self::Kind(KindName::Statement) => "statements/".to_owned(),
             Self::Kind(KindName::Action) => "actions/past/".to_owned(),
-            Self::Tag(tag) => format!("tags/{}/", tag.slug),
+            Self::Named(scheme, name) => format!("{}{}/", scheme.folder(), name.slug),
         }
     }
 
@@ -103,7 +146,7 @@ impl Topic {
         match self {
             // Beside the notices' own folders: an id is no path of two parts.
             Self::All => format!("notices/all/{number}/"),
-            Self::Kind(_) | Self::Tag(_) => format!("{}{number}/", self.index_path()),
+            Self::Kind(_) | Self::Named(..) => format!("{}{number}/", self.index_path()),
         }
     }
 
@@ -112,7 +155,7 @@ impl Topic {
         match self {
             Self::All => "feeds/all".to_owned(),
             Self::Kind(kind) => format!("feeds/kind/{}", kind.as_str()),
-            Self::Tag(tag) => format!("feeds/tag/{}", tag.slug),
+            Self::Named(scheme, name) => format!("feeds/{}/{}", scheme.as_str(), name.slug),
         }
     }
 
@@ -121,7 +164,7 @@ impl Topic {
         match self {
             Self::All | Self::Kind(KindName::Action) => Some("calendar/actions".to_owned()),
             Self::Kind(KindName::Archive | KindName::Statement) => None,
-            Self::Tag(tag) => Some(format!("calendar/tag/{}", tag.slug)),
+            Self::Named(scheme, name) => Some(format!("calendar/{}/{}", scheme.as_str(), name.slug)),
         }
     }
 
@@ -130,7 +173,7 @@ impl Topic {
         match self {
             Self::All => String::new(),
             Self::Kind(KindName::Action) => "actions/".to_owned(),
-            Self::Kind(KindName::Archive | KindName::Statement) | Self::Tag(_) => self.index_path(),
+            Self::Kind(KindName::Archive | KindName::Statement) | Self::Named(..) => self.index_path(),
         }
     }
 
@@ -142,18 +185,34 @@ impl Topic {
             Self::Kind(kind) => {
                 words.tell("title-of-kind", [title, ("kind", words.kind_plural(*kind).into())])
             }
-            Self::Tag(tag) => words.tell("title-of-tag", [title, ("tag", tag.name.as_str().into())]),
+            Self::Named(Scheme::Tag, tag) => {
+                words.tell("title-of-tag", [title, ("tag", tag.name.as_str().into())])
+            }
+            Self::Named(Scheme::Campaign, campaign) => {
+                words.tell("title-of-campaign", [title, ("campaign", campaign.name.as_str().into())])
+            }
         }
     }
 
     /// The title of a calendar, which holds actions alone.
     pub fn calendar_title(&self, site: &Site, words: &Words) -> String {
+        let title = ("site", site.title.as_str().into());
         match self {
             Self::All | Self::Kind(_) => Self::Kind(KindName::Action).feed_title(site, words),
-            Self::Tag(tag) => words.tell(
-                "calendar-of-tag",
-                [("site", site.title.as_str().into()), ("tag", tag.name.as_str().into())],
-            ),
+            Self::Named(Scheme::Tag, tag) => {
+                words.tell("calendar-of-tag", [title, ("tag", tag.name.as_str().into())])
+            }
+            Self::Named(Scheme::Campaign, campaign) => {
+                words.tell("calendar-of-campaign", [title, ("campaign", campaign.name.as_str().into())])
+            }
+        }
+    }
+
+    /// Of what names it is one; none of what has none.
+    pub fn scheme(&self) -> Option<Scheme> {
+        match self {
+            Self::All | Self::Kind(_) => None,
+            Self::Named(scheme, _) => Some(*scheme),
         }
     }
 
@@ -162,7 +221,7 @@ impl Topic {
             Self::All => words.say("all-notices"),
             Self::Kind(KindName::Action) => words.say("past-actions"),
             Self::Kind(kind @ (KindName::Archive | KindName::Statement)) => words.kind_plural(*kind),
-            Self::Tag(tag) => format!("#{}", tag.name),
+            Self::Named(scheme, name) => scheme.spell(name),
         }
     }
 }
@@ -223,7 +282,7 @@ pub fn index(frame: &Frame<'_>, index: &Index<'_>, now: DateTime<Utc>) -> Result
     struct View<'a> {
         frame: FrameView<'a>,
         title: String,
-        entries: Vec<Entry>,
+        parts: Vec<Part>,
         newer: Option<String>,
         older: Option<String>,
         feeds: Vec<Alternate>,
@@ -241,7 +300,7 @@ pub fn index(frame: &Frame<'_>, index: &Index<'_>, now: DateTime<Utc>) -> Result
     };
     let description = words.labelled(&heading, &frame.site.description);
     let nav = match topic {
-        Topic::All | Topic::Tag(_) => Nav::Elsewhere,
+        Topic::All | Topic::Named(..) => Nav::Elsewhere,
         Topic::Kind(KindName::Archive) => Nav::Archive,
         Topic::Kind(KindName::Statement) => Nav::Statements,
         Topic::Kind(KindName::Action) => Nav::Actions,
@@ -249,33 +308,70 @@ pub fn index(frame: &Frame<'_>, index: &Index<'_>, now: DateTime<Utc>) -> Result
     let view = View {
         frame: frame.view(&path, nav, &title, &description, std::slice::from_ref(topic)),
         title,
-        entries: entries(frame, &index.entries, now),
+        parts: parts(frame, index, now),
         newer: index.newer().map(|path| frame.href(&path)),
         older: index.older().map(|path| frame.href(&path)),
         feeds: frame.alternates_of(topic, index.calendar),
         topic: match topic {
             Topic::All => "all",
             Topic::Kind(kind) => kind.as_str(),
-            Topic::Tag(_) => "tag",
+            Topic::Named(scheme, _) => scheme.as_str(),
         },
     };
     frame.templates.render(frame.words, "web/index.html", &view)
 }
 
-/// All the tags, each with a page of its own.
-pub fn tags(frame: &Frame<'_>, tags: &[Tag]) -> Result<String, Error> {
+// Of a campaign people ask what comes next, what was, and what has been said; of everything else, what is new.
+fn parts(frame: &Frame<'_>, index: &Index<'_>, now: DateTime<Utc>) -> Vec<Part> {
+    let words = frame.words;
+    let part = |heading: String, revisions: &[&Revision]| Part {
+        heading,
+        is_ahead: false,
+        entries: entries(frame, revisions, now),
+    };
+    let mut parts = match index.topic {
+        Topic::Named(Scheme::Campaign, _) => {
+            let mut parts = vec![Part { is_ahead: true, ..part(words.say("actions-ahead"), &index.ahead) }];
+            for kind in [KindName::Action, KindName::Statement, KindName::Archive] {
+                let mut of_kind = index.entries.clone();
+                of_kind.retain(|revision| revision.notice().kind_name() == kind);
+                parts.push(part(Topic::Kind(kind).heading(words), &of_kind));
+            }
+            // The page is of it.
+            parts.iter_mut().flat_map(|part| &mut part.entries).for_each(|entry| entry.campaign = None);
+            parts
+        }
+        Topic::All | Topic::Kind(_) | Topic::Named(Scheme::Tag, _) => {
+            vec![part(words.say("notices"), &index.entries)]
+        }
+    };
+    parts.retain(|part| !part.entries.is_empty());
+    parts
+}
+
+/// All the names of a scheme, each with a page of its own.
+pub fn names(frame: &Frame<'_>, scheme: Scheme, names: &[Tag]) -> Result<String, Error> {
     #[derive(Serialize)]
     struct View<'a> {
         frame: FrameView<'a>,
-        tags: Vec<LinkView>,
+        title: String,
+        names: Vec<LinkView>,
+        nothing: String,
     }
+    let words = frame.words;
     let about = [("about", frame.site.description.as_str().into())];
-    let description = frame.words.tell("tags-about", about);
-    let view = View {
-        frame: frame.view("tags/", Nav::Elsewhere, &frame.words.say("tags"), &description, &[]),
-        tags: tags.iter().map(|tag| frame.tag_link(tag)).collect(),
+    let (description, nothing) = match scheme {
+        Scheme::Tag => (words.tell("tags-about", about), words.say("no-tags")),
+        Scheme::Campaign => (words.tell("campaigns-about", about), words.say("no-campaigns")),
     };
-    frame.templates.render(frame.words, "web/tags.html", &view)
+    let title = scheme.title(words);
+    let view = View {
+        frame: frame.view(scheme.folder(), Nav::Elsewhere, &title, &description, &[]),
+        title,
+        names: names.iter().map(|name| frame.link_of(scheme, name)).collect(),
+        nothing,
+    };
+    frame.templates.render(words, "web/names.html", &view)
 }
 
 /// Every feed and calendar. `topics` are all that there are, each with whether it has a calendar.
@@ -283,27 +379,33 @@ pub fn feeds(frame: &Frame<'_>, topics: &[(Topic, bool)]) -> Result<String, Erro
     #[derive(Serialize)]
     struct View<'a> {
         frame: FrameView<'a>,
-        feeds: Vec<FeedView>,
+        groups: Vec<GroupView>,
         opml: String,
     }
     let words = frame.words;
     let organization = [("organization", frame.site.organization.as_str().into())];
     let description = words.tell("feeds-of-organization", organization);
-    let feeds = topics
-        .iter()
-        .map(|(topic, calendar)| FeedView {
+    let group = |scheme: Option<Scheme>, heading: String, column: String| {
+        let of_group = topics.iter().filter(|(topic, _)| topic.scheme() == scheme);
+        let feed = |(topic, calendar): &(Topic, bool)| FeedView {
             title: match topic {
                 Topic::All => words.say("everything"),
                 Topic::Kind(kind) => words.kind_plural(*kind),
-                Topic::Tag(tag) => format!("#{}", tag.name),
+                Topic::Named(scheme, name) => scheme.spell(name),
             },
-            is_tag: matches!(topic, Topic::Tag(_)),
             documents: frame.alternates_of(topic, *calendar && *topic != Topic::All),
-        })
-        .collect();
+        };
+        GroupView { heading, column, feeds: of_group.map(feed).collect() }
+    };
+    let mut groups = vec![
+        group(None, words.say("by-kind"), words.say("column-what")),
+        group(Some(Scheme::Campaign), words.say("by-campaign"), words.say("column-campaign")),
+        group(Some(Scheme::Tag), words.say("by-tag"), words.say("column-tag")),
+    ];
+    groups.retain(|group| !group.feeds.is_empty());
     let view = View {
         frame: frame.view("feeds/", Nav::Subscribe, &words.say("feeds-and-calendars"), &description, &[]),
-        feeds,
+        groups,
         opml: frame.href("feeds.opml"),
     };
     frame.templates.render(frame.words, "web/feeds.html", &view)
@@ -425,6 +527,7 @@ struct Entry {
     summary: String,
     published: Time,
     event: Option<EventEntry>,
+    campaign: Option<LinkView>,
     /// Of the words around it, when that is another.
     words_lang: Option<String>,
 }
@@ -472,10 +575,25 @@ pub struct ListView<'a> {
     remind: Option<String>,
 }
 
+/// Notices under a heading of an index.
+#[derive(Debug, Serialize)]
+struct Part {
+    heading: String,
+    /// Whether people are to look at the days first.
+    is_ahead: bool,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Serialize)]
+struct GroupView {
+    heading: String,
+    column: String,
+    feeds: Vec<FeedView>,
+}
+
 #[derive(Debug, Serialize)]
 struct FeedView {
     title: String,
-    is_tag: bool,
     documents: Vec<Alternate>,
 }
 
@@ -510,6 +628,13 @@ impl<'a> Frame<'a> {
         }
     }
 
+    // A page that no search engine and no feed reader is led to.
+    fn nameless(&self, title: &str) -> FrameView<'a> {
+        let mut view = self.view("", Nav::Elsewhere, title, &self.site.description, &[]);
+        view.canonical = None;
+        view
+    }
+
     // Of the root and not of the host: a preview on another address stays there.
     fn href(&self, path: &str) -> String {
         format!("{}{path}", self.site.url.path())
@@ -523,8 +648,9 @@ impl<'a> Frame<'a> {
         }
     }
 
-    fn tag_link(&self, tag: &Tag) -> LinkView {
-        LinkView { text: format!("#{}", tag.name), href: self.href(&Topic::Tag(tag.clone()).index_path()) }
+    fn link_of(&self, scheme: Scheme, name: &Tag) -> LinkView {
+        let path = Topic::Named(scheme, name.clone()).index_path();
+        LinkView { text: scheme.spell(name), href: self.href(&path) }
     }
 
     fn alternates_of(&self, topic: &Topic, calendar: bool) -> Vec<Alternate> {
@@ -595,6 +721,7 @@ fn entry(frame: &Frame<'_>, revision: &Revision, now: DateTime<Utc>) -> Entry {
         summary: notice.summary_or_excerpt().to_owned(),
         published: day(frame.words, &Moment::from_instant(revision.published_at, frame.site.zone.clone())),
         event: notice.event().map(|event| event_entry(frame.words, event)),
+        campaign: notice.campaign.as_ref().map(|name| frame.link_of(Scheme::Campaign, name)),
         words_lang: frame.lang_within(&notice).map(str::to_owned),
     }
 }

@@ -10,7 +10,7 @@ use crate::notice::shown::shown;
 use crate::notice::{Event, Kind, KindName, Lineage, Notice, Provenance, Status};
 use crate::render::facts::{self, Fact, Piece, Value};
 use crate::render::page::{
-    Frame, FrameView, LinkView, Nav, Time, Topic, clock, day, image_address, json_ld, time,
+    Frame, FrameView, LinkView, Nav, Scheme, Time, Topic, clock, day, image_address, json_ld, time,
 };
 use crate::render::signed;
 use crate::render::templates::Error;
@@ -25,12 +25,27 @@ pub struct Related<'a> {
     pub next: Vec<&'a Revision>,
     /// The one that it replaces.
     pub supersedes: Option<&'a Revision>,
-    /// Those that replace it.
-    pub superseded_by: Vec<&'a Revision>,
+    /// The newest in place of it: what replaces it, or what replaces that in turn.
+    pub newest: Option<&'a Revision>,
     /// Those that its lineage names, in its order; none for a name that is no notice's.
     pub lineage: Vec<Option<&'a Revision>>,
     /// Those that refer to it in any other way.
     pub referrers: Vec<&'a Revision>,
+}
+
+impl<'a> Related<'a> {
+    /// Those that the notice names, of which `find` knows which are published.
+    pub fn of(notice: &Notice, find: impl Fn(&str) -> Option<&'a Revision>) -> Self {
+        Self {
+            next: notice.next.iter().filter_map(|id| find(id.as_str())).collect(),
+            supersedes: notice.supersedes.as_ref().and_then(|id| find(id.as_str())),
+            lineage: match &notice.kind {
+                Kind::Archive(provenance) => provenance.lineage.iter().map(|it| find(&it.target)).collect(),
+                Kind::Statement(_) | Kind::Action(_) => Vec::new(),
+            },
+            ..Self::default()
+        }
+    }
 }
 
 /// The fact that this page writes itself, to link the notices it names.
@@ -54,9 +69,48 @@ pub fn page(
     frame.templates.render(frame.words, "web/notice.html", &view(frame, revision, &notice, related, now))
 }
 
+/// The same for journalists, until an embargo ends: with what is said to them, and without what is not there yet.
+/// `is_there` says what stands under the site.
+pub fn page_for_press(
+    frame: &Frame<'_>,
+    revision: &Revision,
+    related: &Related<'_>,
+    until: &Moment,
+    is_there: impl Fn(&str) -> bool,
+    now: DateTime<Utc>,
+) -> Result<String, Error> {
+    let revision = revision.for_press();
+    let mut notice = shown(revision.notice(), now).into_owned();
+    // Above all else, and not among the details again.
+    let press = match &mut notice.kind {
+        Kind::Action(event) => event.press.take(),
+        Kind::Archive(_) | Kind::Statement(_) => None,
+    };
+    notice.image.take_if(|image| !is_there(&format!("media/{}", image.file)));
+    let embargo = EmbargoView {
+        until: time(frame.words, until),
+        role: press.as_ref().map(|press| press.role.as_str()),
+        email: press.as_ref().and_then(|press| press.email.as_deref()),
+        advisory: press.as_ref().and_then(|press| press.advisory.as_deref()).map_or(Vec::new(), lines_of),
+    };
+    let view = View {
+        frame: frame.nameless(&frame.words.title(&notice)),
+        embargo: Some(embargo),
+        signed: None,
+        ..view(frame, &revision, &notice, related, now)
+    };
+    frame.templates.render(frame.words, "web/notice.html", &view)
+}
+
+fn lines_of(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| !line.trim().is_empty()).collect()
+}
+
 #[derive(Serialize)]
 struct View<'a> {
     frame: FrameView<'a>,
+    /// On the page for journalists alone.
+    embargo: Option<EmbargoView<'a>>,
     id: String,
     url: String,
     uid: String,
@@ -71,22 +125,33 @@ struct View<'a> {
     body: &'a str,
     authors: &'a [String],
     tags: Vec<LinkView>,
-    campaign: Option<&'a str>,
+    campaign: Option<LinkView>,
     image: Option<ImageView<'a>>,
     published: Time,
     updated: Option<Time>,
     banner: Option<Banner>,
+    onward: Option<Onward>,
     event: Option<EventView<'a>>,
     facts: Vec<FactView>,
     history: Vec<ChangeView>,
     next: Vec<LinkView>,
     supersedes: Option<LinkView>,
-    superseded_by: Vec<LinkView>,
+    newest: Option<LinkView>,
     referrers: Vec<LinkView>,
     /// The same notice in other languages.
     translations: Vec<TranslationView>,
     json_ld: String,
     signed: Option<SignedView<'a>>,
+}
+
+/// What only journalists read, and until when.
+#[derive(Serialize)]
+struct EmbargoView<'a> {
+    until: Time,
+    role: Option<&'a str>,
+    email: Option<&'a str>,
+    /// Line by line.
+    advisory: Vec<&'a str>,
 }
 
 /// Where what is signed stands.
@@ -117,6 +182,22 @@ struct Banner {
     note: Option<String>,
     /// The latest change, one sentence a difference.
     changes: Vec<String>,
+}
+
+/// Where to go instead, when nobody can go there any more.
+#[derive(Serialize)]
+struct Onward {
+    is_over: bool,
+    next: Vec<NextView>,
+}
+
+/// A notice that follows.
+#[derive(Serialize)]
+struct NextView {
+    link: LinkView,
+    /// Its day; none of what has no time.
+    day: Option<Time>,
+    is_over: bool,
 }
 
 /// When and where.
@@ -198,6 +279,7 @@ fn view<'a>(
     let kind = notice.kind_name();
     View {
         frame: notice_frame(frame, notice),
+        embargo: None,
         id: notice.id.to_string(),
         url: site.notice_address(&notice.id),
         uid: revision.tag_uri(&site.tag_domain, &site.zone),
@@ -210,8 +292,8 @@ fn view<'a>(
         summary: notice.summary.as_deref(),
         body: &notice.body.html,
         authors: &notice.authors,
-        tags: notice.tags.iter().map(|tag| frame.tag_link(tag)).collect(),
-        campaign: notice.campaign.as_deref(),
+        tags: notice.tags.iter().map(|tag| frame.link_of(Scheme::Tag, tag)).collect(),
+        campaign: notice.campaign.as_ref().map(|name| frame.link_of(Scheme::Campaign, name)),
         image: notice.image.as_ref().and_then(|image| {
             Some(ImageView { href: frame.local(&image_address(site, image)?), alt: &image.alt })
         }),
@@ -219,12 +301,13 @@ fn view<'a>(
         updated: (revision.sequence > 0)
             .then(|| time(words, &Moment::from_instant(revision.updated_at, site.zone.clone()))),
         banner: notice.event().and_then(|event| banner(frame, revision, notice, event, now)),
+        onward: notice.event().and_then(|event| onward(frame, event, &related.next, now)),
         event: notice.event().map(|event| event_view(frame, revision, event, now)),
         facts: fact_views(frame, notice, related),
         history: history(frame, revision, notice, now),
         next: links(frame, &related.next),
         supersedes: related.supersedes.map(|revision| link(frame, revision)),
-        superseded_by: links(frame, &related.superseded_by),
+        newest: related.newest.map(|revision| link(frame, revision)),
         referrers: links(frame, &related.referrers),
         translations: translations(frame, notice),
         json_ld: json_ld::of(site, revision, notice),
@@ -245,7 +328,9 @@ fn notice_frame<'a>(frame: &Frame<'a>, notice: &Notice) -> FrameView<'a> {
         KindName::Action => Nav::Actions,
     };
     let title = frame.words.title(notice);
-    let mut view = frame.view(&path, nav, &title, notice.summary_or_excerpt(), &[Topic::Kind(kind)]);
+    let campaign = notice.campaign.iter().map(|name| Topic::Named(Scheme::Campaign, name.clone()));
+    let topics: Vec<Topic> = campaign.chain([Topic::Kind(kind)]).collect();
+    let mut view = frame.view(&path, nav, &title, notice.summary_or_excerpt(), &topics);
     if notice.event().is_some() {
         let event = frame.calendar_alternate(title, frame.href(&format!("{path}event.ics")));
         view.alternates.insert(0, event);
@@ -292,6 +377,36 @@ fn banner(
     Some(Banner { status: status.as_str(), headline, note, changes })
 }
 
+fn onward(frame: &Frame<'_>, event: &Event, next: &[&Revision], now: DateTime<Utc>) -> Option<Onward> {
+    let is_over = is_over(event, now);
+    if !is_over && event.status_of_all() != Status::Cancelled {
+        return None;
+    }
+    let next: Vec<NextView> = next.iter().filter_map(|revision| next_view(frame, revision, now)).collect();
+    (!next.is_empty()).then_some(Onward { is_over, next })
+}
+
+// Nobody is sent from what is off to what is off, too.
+fn next_view(frame: &Frame<'_>, revision: &Revision, now: DateTime<Utc>) -> Option<NextView> {
+    let notice = shown(revision.notice(), now);
+    let event = notice.event();
+    if event.is_some_and(|event| event.status_of_all() == Status::Cancelled) {
+        return None;
+    }
+    let dated = event.filter(|event| event.status_of_all().takes_place());
+    Some(NextView {
+        link: link(frame, revision),
+        day: dated
+            .map(|event| Time { machine: event.starts.rfc3339(), text: frame.words.day(event.starts.wall) }),
+        is_over: event.is_some_and(|event| is_over(event, now)),
+    })
+}
+
+// What is postponed is not over, whatever day was said first.
+fn is_over(event: &Event, now: DateTime<Utc>) -> bool {
+    event.over_at() <= now && event.status_of_all() != Status::Postponed
+}
+
 fn event_view<'a>(
     frame: &Frame<'_>,
     revision: &Revision,
@@ -323,7 +438,7 @@ fn event_view<'a>(
         }),
         no_place: event.has_place_to_come,
         takes_place: event.status.takes_place(),
-        is_over: event.ends_or_assumed_at() <= now,
+        is_over: is_over(event, now),
         calendar: frame.href(&format!("notices/{}/event.ics", revision.id())),
         dates: event.dates.iter().map(|date| date_view(frame, revision, event, date, now)).collect(),
     }

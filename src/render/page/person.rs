@@ -286,12 +286,3 @@ impl Press {
         }
     }
 }
-
-impl<'a> Frame<'a> {
-    // A page that no search engine and no feed reader is led to.
-    fn nameless(&self, title: &str) -> FrameView<'a> {
-        let mut view = self.view("", Nav::Elsewhere, title, &self.site.description, &[]);
-        view.canonical = None;
-        view
-    }
-}

@@ -12,6 +12,7 @@ use crate::notice::shown::leads_to;
 use crate::notice::{Event, Kind, KindName, Lineage, Notice, NoticeId, Status, Tag};
 use crate::render::calendar;
 use crate::render::feed;
+use crate::render::page::Scheme;
 use crate::revision::Revision;
 
 /// The cards of the published revisions, kept from one look to the next.
@@ -42,11 +43,13 @@ pub(super) struct Card {
     pub kind: KindName,
     /// Of an action.
     pub span: Option<Span>,
-    /// Each slug once.
-    pub tags: Vec<Tag>,
+    /// Its tags, each slug once, and its campaign.
+    pub names: Vec<(Scheme, Tag)>,
     /// The slots of the notices whose titles stand on its page.
     pub named: Vec<usize>,
-    /// Of those, and of the notices that its text links to.
+    /// That of the one that it replaces.
+    pub supersedes: Option<usize>,
+    /// Of those whose titles stand on its page, and of the notices that its text links to.
     pub references: Vec<usize>,
     /// Of the notices that it leads to.
     pub leads_to: Vec<usize>,
@@ -169,7 +172,8 @@ impl Card {
             key: key(revision, now),
             kind: notice.kind_name(),
             span: event.map(|event| Span { starts_at: starts_at(event, now), ahead_until: ahead(event) }),
-            tags: distinct(&notice.tags).cloned().collect(),
+            names: names(notice),
+            supersedes: notice.supersedes.as_ref().filter(|_| stands).map(|id| slots.take(id.as_str())),
             references,
             named,
             leads_to: leads_to(notice).map(|id| slots.take(id)).collect(),
@@ -272,9 +276,9 @@ fn starts_at(event: &Event, now: DateTime<Utc>) -> DateTime<Utc> {
     event.date_at_hand(now).map_or(event.starts.at, |date| date.starts.at)
 }
 
-fn distinct(tags: &[Tag]) -> impl Iterator<Item = &Tag> {
-    tags.iter()
-        .enumerate()
-        .filter(|(at, tag)| tags[..*at].iter().all(|it| it.slug != tag.slug))
-        .map(|(_, tag)| tag)
+fn names(notice: &Notice) -> Vec<(Scheme, Tag)> {
+    let tags = notice.tags.iter().enumerate();
+    let distinct = tags.filter(|(at, tag)| notice.tags[..*at].iter().all(|it| it.slug != tag.slug));
+    let tags = distinct.map(|(_, tag)| (Scheme::Tag, tag.clone()));
+    tags.chain(notice.campaign.iter().map(|name| (Scheme::Campaign, name.clone()))).collect()
 }

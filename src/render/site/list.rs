@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher as _};
 use crate::config::{List, When};
 use crate::render::calendar;
 use crate::render::feed::Format;
-use crate::render::page::Topic;
+use crate::render::page::{Scheme, Topic};
 use crate::render::signed;
 use crate::render::site::{Catalog, Document, HOME_AHEAD, Members, PAGE_SIZE, What, closed_pages};
 
@@ -84,9 +84,10 @@ impl Catalog<'_> {
             what: What::Notice(id.clone()),
         });
         if self.cards[at].span.is_some() {
+            let related: Vec<usize> = self.named_by(at).collect();
             documents.push(Document {
                 path: format!("notices/{id}/event.ics"),
-                stamp: stamp(base, &self.keys[at]),
+                stamp: stamp(base, &(self.keys[at], self.keys_of(&related))),
                 what: What::Event(id.clone()),
             });
         }
@@ -115,9 +116,11 @@ impl Catalog<'_> {
             });
         }
         let newest = &members.index[closed * PAGE_SIZE..];
+        let ahead = self.keys_of(&self.ahead_of(members));
+        let newest = (closed, members.actions.is_empty(), topic.spelt(), self.keys_of(newest), ahead);
         documents.push(Document {
             path: format!("{}index.html", topic.index_path()),
-            stamp: stamp(base, &(closed, members.actions.is_empty(), topic.spelt(), self.keys_of(newest))),
+            stamp: stamp(base, &newest),
             what: What::Index(topic.clone(), None),
         });
     }
@@ -151,9 +154,11 @@ impl Catalog<'_> {
             });
         }
         if let Some(path) = self.calendar_path(members) {
+            let related: Vec<usize> = members.actions.iter().flat_map(|at| self.named_by(*at)).collect();
+            let keys = (self.keys_of(&members.actions), self.keys_of(&related));
             documents.push(Document {
                 path: format!("{path}.{}", calendar::EXTENSION),
-                stamp: stamp(base, &(topic.spelt(), self.keys_of(&members.actions))),
+                stamp: stamp(base, &(topic.spelt(), keys)),
                 what: What::Calendar(topic.clone()),
             });
         }
@@ -175,7 +180,8 @@ impl Catalog<'_> {
         let others = [
             ("index.html", stamp(base, &home), What::Home),
             ("actions/index.html", stamp(base, &self.keys_of(&self.ahead)), What::Ahead),
-            ("tags/index.html", topics, What::Tags),
+            ("tags/index.html", topics, What::Names(Scheme::Tag)),
+            ("campaigns/index.html", topics, What::Names(Scheme::Campaign)),
             ("subscribe/index.html", stamp(base, &(lists, &self.terms)), What::Subscribe),
             ("feeds/index.html", topics, What::Feeds),
             ("feeds.opml", topics, What::Opml),

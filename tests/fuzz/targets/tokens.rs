@@ -16,6 +16,7 @@ pub fn check(bytes: &[u8]) {
     assert_eq!(key.errand(text), None);
     assert_eq!(key.claim(text, Purpose::Leave, now), None);
     assert_eq!(key.claim(text, Purpose::Preferences, now), None);
+    assert_eq!(key.pass(text), None);
     if let Some(suspect) = key.suspect(text) {
         assert_ne!(key.message_id("alert/alerts/march", suspect), text.to_ascii_lowercase());
     }
