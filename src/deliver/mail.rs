@@ -475,7 +475,7 @@ impl Room {
     async fn send_by(&self, relay: &Relay) {
         let mut connection: Option<Connection> = None;
         let mut announced: Option<Job> = None;
-        // Both for all mails: pieces of some 20 kB are dear to allocate, and to put a timer off costs nothing.
+        // One each for all mails: pieces of some 20 kB are dear to allocate, and to put a timer off costs nothing.
         let mut message = Vec::new();
         let mut behind = pin!(tokio::time::sleep(LONGEST_BEHIND));
         while !self.office.stop.is_cancelled() {

@@ -477,8 +477,8 @@ async fn record(
     let rows: Vec<_> = receipts.iter().map(receipt_row).collect();
     let rows = rows_text(&rows)?;
     for statement in record_statements(dialect) {
-        // For a row that does not come: `execute` waits for the end of all rows, too, which SQLite's thread says by
-        // itself.
+        // The first answer is the only one, and no row. `execute` would also wait for the end of the answers, for which
+        // SQLite's thread wakes this one once more.
         sqlx::query(sqlx::AssertSqlSafe(statement))
             .bind(rows.as_str())
             .fetch_optional(&mut *connection)
