@@ -181,14 +181,23 @@ pub fn place_line(words: &Words, event: &Event) -> Option<String> {
 
 fn of_event(words: &Words, event: &Event) -> Vec<Fact> {
     let meeting_point = event.place.as_ref().and_then(|place| place.meeting_point.as_deref());
+    // The date that a postponed one had is not when it takes place.
+    let when = match event.status {
+        Status::Postponed => words.tell("when-postponed", [("was", words.span(event).into())]),
+        Status::Scheduled | Status::Moved | Status::Rescheduled | Status::Cancelled => words.span(event),
+    };
     let mut facts = vec![
-        fact("fact-when", [value(words.span(event))]),
+        fact("fact-when", [value(when)]),
         fact("fact-where", place_line(words, event).map(value)),
         fact("fact-meeting-point", meeting_point.map(value)),
         fact("fact-gather", event.assemble_at.as_ref().map(|moment| value(words.moment(moment)))),
         fact("fact-status", status_line(words, event).map(value)),
         fact("fact-dates", event.dates.iter().map(|date| value(date_line(words, event, date)))),
     ];
+    // Whoever reads no further has read that it does not take place.
+    if !event.status.takes_place() {
+        facts[..5].rotate_right(1);
+    }
     facts.extend(
         event.access.entries.iter().map(|(key, text)| fact(access_label(key), [value(text.as_str())])),
     );

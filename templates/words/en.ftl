@@ -268,6 +268,7 @@ changed-on = Changed on { $moment }:
 label = { $label }:
 labelled = { $label }: { $value }
 fact-when = When
+when-postponed = Not known yet. It was to be { $was }.
 fact-where = Where
 fact-meeting-point = Meeting point
 fact-gather = Gather

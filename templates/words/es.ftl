@@ -246,6 +246,7 @@ changed-on = Cambio del { $moment }:
 label = { $label }:
 labelled = { $label }: { $value }
 fact-when = Cuándo
+when-postponed = Todavía no se sabe. Antes: { $was }.
 fact-where = Dónde
 fact-meeting-point = Punto de encuentro
 fact-gather = Encuentro previo
