@@ -80,9 +80,9 @@ fn everywhere(port: u16, told: usize) {
     wait_by(Duration::from_millis(50), || sent(&listen) >= 2 * all);
     let mailed = written_at.elapsed();
     println!("from the file of a cancelled action, {told} people and {TARGETS} targets told before:");
-    println!("page, feeds and calendars:     {:.3} s", documents.join().unwrap().as_secs_f64());
-    println!("{TARGETS} targets:                     {:.3} s", posted.as_secs_f64());
-    println!("the last of {told} mails:      {:.3} s", mailed.as_secs_f64());
+    tell("page, feeds and calendars", documents.join().unwrap());
+    tell(&format!("{TARGETS} targets"), posted);
+    tell(&format!("the last of {told} mails"), mailed);
     thread::sleep(Duration::from_secs(2));
     assert_eq!(edition(root, CANCELLED).unwrap()["sent"], json!(told));
 }
@@ -105,8 +105,12 @@ fn past_a_digest(port: u16, told: usize, digest: usize) {
     write_notice(root, "march", &march("cancelled"));
     wait_by(STEP, || edition(root, CANCELLED).is_some_and(|edition| edition["sent"] != json!(0)));
     println!("beside a digest for {digest} at {PER_MINUTE} a minute:");
-    println!("the first mail:                {:.3} s", written_at.elapsed().as_secs_f64());
+    tell("the first mail", written_at.elapsed());
     assert!(sent(&listen) < digest / 2, "the digest was over");
+}
+
+fn tell(what: &str, took: Duration) {
+    println!("{:<30} {:.3} s", format!("{what}:"), took.as_secs_f64());
 }
 
 const DOCUMENTS: [(&str, &str); 6] = [
