@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, Row, Transaction};
 
+use crate::delivery::State;
 use crate::edition::{Audience, Content, Edition, EditionId};
 use crate::ledger::forgetting::DETAIL_LIFE;
 use crate::ledger::{Ledger, instant, millis, small};
@@ -464,7 +465,8 @@ async fn insert_edition(
     Ok(recipients)
 }
 
-// Everybody who gets it, as of now; nobody who got the same by another list.
+// Everybody who gets it, as of now; nobody who got the same by another list, or is to. Who left that list before their
+// turn did not.
 async fn freeze_recipients(
     connection: &mut AnyConnection,
     id: i64,
@@ -520,7 +522,9 @@ async fn freeze_recipients(
                  AND NOT EXISTS (SELECT 1 FROM subscription o WHERE o.list = $4 AND o.subscriber = q.subscriber)
          ) p JOIN subscriber s ON s.id = p.subscriber
          WHERE s.standing = 1 AND s.paused_until <= $5 {wanted}
-             AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.recipient = s.id AND d.edition IN ({same})) {told}"
+             AND NOT EXISTS (
+                 SELECT 1 FROM delivery d WHERE d.recipient = s.id AND d.edition IN ({same}) AND d.state <> {}) {told}",
+        State::Left.number()
     );
     let done = sqlx::query(sqlx::AssertSqlSafe(statement))
         .persistent(false)

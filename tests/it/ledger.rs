@@ -92,6 +92,7 @@ on_both! {
     a_person_on_two_lists_gets_each_thing_once
     who_leaves_one_of_two_lists_still_gets_it_by_the_other
     a_correction_goes_to_those_who_were_told_and_to_nobody_else
+    who_left_before_their_turn_gets_it_by_a_list_that_comes_to_it_later
     a_correction_goes_to_whom_a_try_may_have_told_whatever_came_after
     of_what_was_over_before_it_was_tried_nothing_is_corrected
     who_has_not_got_it_yet_gets_it_as_it_is_now_and_no_correction
@@ -540,6 +541,21 @@ async fn who_leaves_one_of_two_lists_still_gets_it_by_the_other(place: Place) {
         town.tallies().await,
         "alert/alerts/march complete: 2 left\nalert/chat/march open: 1 waiting\nalert/neighbours/march complete: 2 sent\n"
     );
+}
+
+async fn who_left_before_their_turn_gets_it_by_a_list_that_comes_to_it_later(place: Place) {
+    let mut town = Town::new(&place).await;
+    let both = town.confirmed("both", &["alerts", "neighbours"]).await;
+    let now = "2018-07-08T22:00Z";
+    let entries = town.due(&march(), now);
+    // As with reminders, which a list with quiet hours comes to later.
+    let (later, first): (Vec<Entry>, Vec<Entry>) =
+        entries.into_iter().partition(|entry| format!("{:?}", entry.step).contains("neighbours"));
+    town.ledger.commit(&first, &town.lease, at(now)).await.unwrap();
+    town.ledger.leave(both, "alerts").await.unwrap();
+    assert!(town.claim(Lane::Urgent, now).await.is_empty());
+    town.ledger.commit(&later, &town.lease, at(now)).await.unwrap();
+    assert_eq!(town.send(now).await, "alert/neighbours/march: both\n");
 }
 
 async fn a_correction_goes_to_whom_a_try_may_have_told_whatever_came_after(place: Place) {

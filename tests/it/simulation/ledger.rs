@@ -204,13 +204,23 @@ impl Ledger {
     fn recipients(&self, list: &str, edition: &Edition, once_key: &str) -> Vec<Person> {
         let on_list = self.subscriptions.iter().filter(|(name, _)| name == list).map(|(_, person)| *person);
         on_list
-            .filter(|person| !self.has_once(*person, once_key) && self.is_meant(*person, edition))
+            .filter(|person| !self.gets_once(*person, once_key) && self.is_meant(*person, edition))
             .collect()
     }
 
+    /// Whether somebody has a delivery of what these editions say, whatever became of it.
     pub fn has_once(&self, person: Person, once_key: &str) -> bool {
-        let of_person = |(number, _): (usize, &Row)| self.deliveries.contains_key(&(number, person));
-        self.editions.iter().enumerate().filter(|(_, row)| row.once_key == once_key).any(of_person)
+        self.deliveries_of(person, once_key).next().is_some()
+    }
+
+    // Who left before their turn has got nothing, and gets it by another list.
+    fn gets_once(&self, person: Person, once_key: &str) -> bool {
+        self.deliveries_of(person, once_key).any(|delivery| delivery.state != State::Left)
+    }
+
+    fn deliveries_of(&self, person: Person, once_key: &str) -> impl Iterator<Item = &Delivery> {
+        let same = self.editions.iter().enumerate().filter(move |(_, row)| row.once_key == once_key);
+        same.filter_map(move |(number, _)| self.deliveries.get(&(number, person)))
     }
 
     fn is_meant(&self, person: Person, edition: &Edition) -> bool {
