@@ -57,6 +57,8 @@ pub struct Revision {
     pub is_told: bool,
     /// Whether a revision before it was not off, so that people may have heard of it.
     pub was_on: bool,
+    /// Since when each date that it ever had has been in it.
+    pub dates_since: BTreeMap<DateKey, DateTime<Utc>>,
     /// Whether people were told that it is taken back: they are told that it stands again, too.
     pub is_told_off: bool,
 }
@@ -195,6 +197,7 @@ impl Revision {
     pub fn first(draft: Draft, at: DateTime<Utc>) -> Self {
         let published_at = draft.notice.publish_at.as_ref().map_or(at, |moment| moment.at.min(at));
         Self {
+            dates_since: dates(&draft.notice).map(|date| (date.key.clone(), at)).collect(),
             draft,
             number: 0,
             sequence: 0,
@@ -231,6 +234,13 @@ impl Revision {
             draft,
             ..self.clone()
         };
+        let only = self.notice().event().filter(|event| event.dates.is_empty());
+        for date in dates(&next.draft.notice) {
+            // What was the only date may have become one of several.
+            let is_only = only.is_some_and(|event| event.starts.at == date.starts.at);
+            let came_at = if is_only { self.stands_since(None) } else { at };
+            next.dates_since.entry(date.key.clone()).or_insert(came_at);
+        }
         if !differences.is_empty() {
             next.sequence += 1;
             next.updated_at = at;
@@ -250,7 +260,8 @@ impl Revision {
         match before {
             Some(before) => before.next(draft, revised_at),
             None => {
-                Self { published_at, appeared_at, updated_at: published_at, ..Self::first(draft, revised_at) }
+                let first = Self::first(draft, appeared_at);
+                Self { published_at, updated_at: published_at, revised_at, ..first }
             }
         }
     }
@@ -338,7 +349,9 @@ impl Revision {
     /// start was never due. The same of one of several dates by its key.
     pub fn stands_since(&self, key: Option<&DateKey>) -> DateTime<Utc> {
         let is_anew = |change: &&Change| change.differences.iter().any(|it| it.is_anew(key));
-        self.changes.iter().rev().find(is_anew).map_or(self.appeared_at, |change| change.at)
+        // Of a date that came when it was over nothing was said.
+        let came_at = || key.and_then(|key| self.dates_since.get(key)).copied().unwrap_or(self.appeared_at);
+        self.changes.iter().rev().find(is_anew).map_or_else(came_at, |change| change.at)
     }
 
     /// The start that was said before the latest change of it (schema.org `previousStartDate`).
@@ -370,6 +383,10 @@ impl Revision {
         let of_notice = self.tag_uri(domain, zone);
         key.map_or(of_notice.clone(), |key| format!("{of_notice}/{key}"))
     }
+}
+
+fn dates(notice: &Notice) -> impl Iterator<Item = &Date> {
+    notice.event().into_iter().flat_map(|event| &event.dates)
 }
 
 impl Difference {

@@ -101,6 +101,8 @@ fn every_history_keeps_the_promises() {
                 let from = if count == 1 { 0 } else { log.lines.len().saturating_sub(25) };
                 eprintln!("{}\n{rule}", log.lines[from..].join("\n"));
             }
+            // At once, too: there may be hours of others to come.
+            eprintln!("{rule}");
             broken.push(rule);
         }
     }

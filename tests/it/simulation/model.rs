@@ -520,6 +520,14 @@ fn changed(
         let last = starts.max().unwrap();
         changed.values_mut().for_each(|change| change.last_start = last);
     }
+    let (was, is) = statuses(&before, &after, &changed);
+    if !changed.is_empty() && was != is && matches!(was, Some(Status::Cancelled | Status::Postponed)) {
+        // All of them are on again, those that are over, too.
+        for (key, date) in &after {
+            let change = Changed { last_start: date.start.at, is_anew: true };
+            changed.entry(key.clone()).and_modify(|change| change.is_anew = true).or_insert(change);
+        }
+    }
     changed
 }
 
@@ -534,11 +542,20 @@ fn is_of_all(
     let is_there = |date: &&Gathering| !date.is_elsewhere && date.over_at > now;
     let at_base = after.values().find(is_there);
     let is_moved = at_base.is_some() && base(old, seen) != base(new, now);
+    let (was, is) = statuses(before, after, changed);
+    is_moved || was != is
+}
+
+// Of all of them together, before and now.
+fn statuses(
+    before: &BTreeMap<String, Gathering>,
+    after: &BTreeMap<String, Gathering>,
+    changed: &BTreeMap<String, Changed>,
+) -> (Option<Status>, Option<Status>) {
     let was = status_of(&before.values().map(|date| date.status).collect::<Vec<_>>());
     let told = changed.keys().filter_map(|key| after.get(key));
     let same = before.iter().filter(|(key, _)| !changed.contains_key(*key)).map(|(_, date)| date);
-    let is = status_of(&told.chain(same).map(|date| date.status).collect::<Vec<_>>());
-    is_moved || was != is
+    (was, status_of(&told.chain(same).map(|date| date.status).collect::<Vec<_>>()))
 }
 
 fn takes(outlet: &Outlet, notice: &Notice) -> bool {

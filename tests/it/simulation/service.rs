@@ -139,6 +139,11 @@ impl<'w> Service<'w> {
         self.is_up && self.relay_is_up && !self.ledger.is_held
     }
 
+    /// Whether its answer is still to come.
+    pub fn is_under_way(&self, key: (usize, Person)) -> bool {
+        self.stalled.iter().any(|(_, claim, ..)| claim.key == key)
+    }
+
     pub fn kept(&self) -> Option<&History> {
         self.history.as_ref()
     }

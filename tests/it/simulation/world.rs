@@ -370,8 +370,9 @@ impl Facts {
         }
         if self.kind == "action" {
             let times = |starts: NaiveDateTime| {
-                // An end that the clocks may skip or repeat, and yet after the start.
-                let ends = |hours| format!("ends = {}\n", stamp(starts + TimeDelta::hours(hours + 1)));
+                // An end that the clocks may skip or repeat, and yet after the start, which they may skip by a day.
+                let begins = zone.to_wall(zone.to_instant(starts).0);
+                let ends = |hours| format!("ends = {}\n", stamp(begins + TimeDelta::hours(hours + 1)));
                 format!("starts = {}\n{}", stamp(starts), self.hours.map_or(String::new(), ends))
             };
             text += &format!("zone = \"{}\"\nstatus = \"{}\"\n", self.zone, self.status);
