@@ -230,13 +230,18 @@ pub fn write_secret(file: &Path, bytes: impl AsRef<[u8]>) -> anyhow::Result<()> 
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).with_context(|| format!("make the folder {}", folder.display()))?;
     }
+    let mut written = create_secret(file)?;
+    written.write_all(bytes.as_ref()).with_context(|| format!("write {}", file.display()))?;
+    written.sync_all().with_context(|| format!("write {}", file.display()))
+}
+
+/// Makes a file that only its owner can read, unless it is there.
+pub fn create_secret(file: &Path) -> anyhow::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut written = options.open(file).with_context(|| format!("make {}", file.display()))?;
-    written.write_all(bytes.as_ref()).with_context(|| format!("write {}", file.display()))?;
-    written.sync_all().with_context(|| format!("write {}", file.display()))
+    options.open(file).with_context(|| format!("make {}", file.display()))
 }
 
 fn read_secret(file: &Path) -> anyhow::Result<Vec<u8>> {

@@ -10,6 +10,8 @@ use age::stream::StreamWriter;
 use age::{Encryptor, Recipient, x25519};
 use anyhow::{Context, bail};
 
+use crate::installation::create_secret;
+
 /// A file under way. What is not finished is removed.
 pub struct NewFile {
     path: PathBuf,
@@ -30,11 +32,7 @@ impl NewFile {
             bail!("{} is there already; name another file", path.display());
         }
         let part = path.with_added_extension("part");
-        let mut options = File::options();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&part).with_context(|| format!("make {}", part.display()))?;
+        let file = create_secret(&part)?;
         // From here on it is removed when something fails.
         let mut new = Self { path: path.to_owned(), part, out: None };
         let out = BufWriter::new(file);
