@@ -65,7 +65,8 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     if copy.is_none() {
         say("The ledger is not in it, but in PostgreSQL: `pg_dump` copies it, and `age` encrypts it.")?;
     }
-    if !arguments.with_key {
+    // A key that is kept outside of the installation is not among its files.
+    if !files.contains(&installation.config.key_file) {
         say(format_args!(
             "The key is not in it: without a copy of {}, in another place, no address can be read.",
             installation.config.key_file.display()
