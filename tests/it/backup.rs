@@ -178,4 +178,5 @@ fn a_ledger_that_is_written_to_is_copied_as_it_was_at_one_moment() {
         assert!(stats.contains("weekly"), "{stats}");
     }
     assert!(copies > 0);
+    assert!(import.wait().unwrap().success(), "what is copied meanwhile breaks no import");
 }
