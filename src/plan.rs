@@ -104,12 +104,13 @@ pub fn next_due(config: &Config, drafts: &Drafts, history: &History) -> Option<D
         When::Cut(cut) => cut.next(after).map(|occurrence| occurrence.at),
         When::AtOnce => None,
     });
-    let reminders = history
-        .revisions
-        .values()
-        .flat_map(|revision| reminders_of(config, revision, after).into_iter().map(|reminder| reminder.at));
-    let reveals = history.revisions.values().filter_map(Revision::reveals_at);
-    embargoes.chain(cuts).chain(reveals).chain(reminders).filter(|at| *at > after).min()
+    // Each of ten thousand is looked at once.
+    let of_revision = |revision| {
+        let reminders = reminders_of(config, revision, after).into_iter().map(|reminder| reminder.at);
+        reminders.chain(revision.reveals_at())
+    };
+    let of_revisions = history.revisions.values().flat_map(of_revision);
+    embargoes.chain(cuts).chain(of_revisions).filter(|at| *at > after).min()
 }
 
 /// What will happen in (history.planned_until, until] if no file changes and the service runs. What is waiting

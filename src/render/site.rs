@@ -7,7 +7,7 @@ pub mod card; // what the list needs to know of a revision
 mod list; // every document, with its stamp
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::path::PathBuf;
@@ -205,7 +205,7 @@ pub struct Published<'a> {
 }
 
 impl<'a> Published<'a> {
-    /// The published `revisions`, best in the order of ids. One that leads to a notice that is not among them is
+    /// The published `revisions` in the order of ids. One that leads to a notice that is not among them is
     /// shown without its link: one under an embargo must not be known by its name, and its page is not there.
     pub fn new(site: &Site, revisions: Vec<&'a Revision>, cards: &mut Cards, now: DateTime<Utc>) -> Self {
         let mut these = cards.renew(&revisions, now);
@@ -285,9 +285,11 @@ impl<'a> Catalog<'a> {
         revisions: &[&'a Revision],
         now: DateTime<Utc>,
     ) -> Result<Self, Error> {
+        let mut revisions = revisions.to_vec();
+        revisions.sort_by(|a, b| a.id().cmp(b.id()));
         let mut all = Cards::default();
-        let cards = all.renew(revisions, now);
-        let shown = revisions.iter().copied().zip(cards).collect();
+        let cards = all.renew(&revisions, now);
+        let shown = revisions.into_iter().zip(cards).collect();
         Self::of(site, lists, feed_entries, templates, shown, all.slots(), now)
     }
 
@@ -317,7 +319,8 @@ impl<'a> Catalog<'a> {
         now: DateTime<Utc>,
     ) -> Result<Self, Error> {
         let style = templates.plain("web/style.css")?;
-        shown.sort_by(|(a, _), (b, _)| (a.published_at, a.id()).cmp(&(b.published_at, b.id())));
+        // Those of one moment stay in the order of ids.
+        shown.sort_by_cached_key(|(_, card)| card.published_at());
         let (revisions, cards): (Vec<&Revision>, Vec<Arc<Card>>) = shown.into_iter().unzip();
         let mut positions = vec![None; slots.len()];
         cards.iter().enumerate().for_each(|(at, card)| positions[card.slot] = Some(at));
@@ -481,10 +484,9 @@ impl<'a> Catalog<'a> {
         }
         named.sort_by_key(|(key, _)| *key);
         topics.extend(named.into_iter().map(|(_, members)| members));
+        let ranks = self.ranks_in_feeds();
         for members in &mut topics {
-            // Nearly in that order already, since few notices change materially.
-            members.feed.reverse();
-            members.feed.sort_by(|a, b| self.newest_first(*a, *b));
+            members.feed.sort_unstable_by_key(|at| ranks[*at]);
             if members.topic == Topic::Kind(KindName::Action) {
                 members.index = self.past();
             }
@@ -492,9 +494,13 @@ impl<'a> Catalog<'a> {
         topics
     }
 
-    fn newest_first(&self, a: usize, b: usize) -> Ordering {
-        let by_time = self.cards[b].updated_at().cmp(&self.cards[a].updated_at());
-        by_time.then_with(|| self.revisions[a].id().cmp(self.revisions[b].id()))
+    // Of each position that before which it comes in every feed: the latest first.
+    fn ranks_in_feeds(&self) -> Vec<usize> {
+        let mut newest: Vec<usize> = (0..self.cards.len()).collect();
+        newest.sort_by_cached_key(|at| Reverse(self.cards[*at].updated_at()));
+        let mut ranks = vec![0; newest.len()];
+        newest.into_iter().enumerate().for_each(|(rank, at)| ranks[at] = rank);
+        ranks
     }
 
     // By first publication, so that an edit moves nothing from one archive into another.

@@ -1,13 +1,14 @@
 //! Feed: what readers get.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use handbill::notice::Kind;
+use handbill::notice::{Kind, Notice, NoticeId};
 use handbill::render::facts;
 use handbill::render::feed::{Chain, Feed, Format, MAX_BYTES, render, select, updated_of};
 use handbill::render::xml::xml_clean;
-use handbill::revision::Revision;
+use handbill::revision::{Change, Revision};
 use proptest::prelude::*;
 use proptest::proptest;
 
@@ -173,6 +174,57 @@ fn what_becomes_of_a_notice_moves_the_updated_of_no_other() {
     assert_eq!(of(&after, "c"), "2018-07-09T11:59:59+00:00");
     // Those of the others are taken, also those that they have no longer.
     assert_eq!(of(&after, "aa"), "2018-07-08T21:59:56+00:00");
+}
+
+// When each notice appeared and was published, and the spans between its changes, in quarters of a second.
+fn any_moments() -> impl Strategy<Value = Vec<(u8, u8, Vec<u8>)>> {
+    prop::collection::vec((0_u8..4, 0_u8..60, prop::collection::vec(0_u8..30, 0..4)), 1..30)
+}
+
+proptest! {
+    #[test]
+    fn who_came_first_has_the_second_that_it_asks_for(moments in any_moments()) {
+        let after = |quarters: u8| at(NOW) + TimeDelta::milliseconds(250 * i64::from(quarters));
+        let one = moved();
+        let change = &one.changes[0];
+        let revision = |(number, (appeared, published, spans)): (usize, &(u8, u8, Vec<u8>))| {
+            let mut revision = Revision {
+                published_at: after(*published),
+                appeared_at: after(60 + *appeared),
+                changes: Vec::new(),
+                ..one.clone()
+            };
+            let notice = Notice { id: NoticeId::parse(&format!("n{number:02}")).unwrap(), ..one.notice().clone() };
+            revision.draft.notice = Arc::new(notice);
+            let mut changed = *published;
+            for span in spans {
+                changed += span;
+                revision.changes.push(Change { at: after(changed), ..change.clone() });
+            }
+            revision
+        };
+        let revisions: Vec<Revision> = moments.iter().enumerate().map(revision).collect();
+        let updated = updated_of(&revisions.iter().collect::<Vec<_>>());
+
+        let asked = revisions.iter().enumerate().flat_map(|(number, revision)| {
+            let changes = revision.changes.iter().map(|change| change.at);
+            let ask = move |moment| (revision.appeared_at, number, moment);
+            [revision.published_at].into_iter().chain(changes).map(ask)
+        });
+        let mut asked: Vec<_> = asked.collect();
+        asked.sort_unstable();
+        let mut taken = BTreeSet::new();
+        let mut expected = vec![0; revisions.len()];
+        for (_, number, moment) in asked {
+            let mut second = moment.timestamp();
+            while !taken.insert(second) {
+                second -= 1;
+            }
+            expected[number] = second;
+        }
+        let updated: Vec<i64> = updated.into_iter().map(|moment| moment.timestamp()).collect();
+        prop_assert_eq!(updated, expected);
+    }
 }
 
 #[test]

@@ -111,17 +111,47 @@ pub fn named_by(notice: &Notice) -> impl Iterator<Item = &NoticeId> {
 /// since readers that sort by it would show them in an order of their own. Who came later gives way, so that nothing
 /// that becomes of one notice moves the `updated` of another: readers would take that for an edit.
 pub fn updated_of(published: &[&Revision]) -> Vec<DateTime<Utc>> {
-    let mut moments: Vec<(DateTime<Utc>, &NoticeId, DateTime<Utc>, usize)> =
-        Vec::with_capacity(published.len());
+    let mut asked: Vec<(DateTime<Utc>, usize)> = Vec::with_capacity(published.len());
     for (at, revision) in published.iter().enumerate() {
-        moments.push((revision.appeared_at, revision.id(), revision.published_at, at));
-        moments.extend(revision.changes.iter().map(|change| (change.at, revision.id(), change.at, at)));
+        asked.push((revision.published_at, at));
+        asked.extend(revision.changes.iter().map(|change| (change.at, at)));
     }
-    moments.sort_unstable();
-    let mut updated = vec![DateTime::UNIX_EPOCH; published.len()];
+    asked.sort_unstable();
+    let mut updated = vec![None; published.len()];
+    // From the latest on, so that of several of one notice the last stands.
+    let mut rest = &mut asked[..];
+    while let Some((latest, at)) = rest.last() {
+        // Those that can come into each other's way: each asks for a second that the later ones take.
+        let mut earliest = latest.timestamp();
+        let run = rest.iter().rev().skip(1).take_while(|(moment, _)| {
+            let is_taken = moment.timestamp() >= earliest;
+            earliest -= i64::from(is_taken);
+            is_taken
+        });
+        let start = rest.len() - 1 - run.count();
+        if start == rest.len() - 1 {
+            updated[*at].get_or_insert(earliest);
+        } else {
+            for (at, second) in one_each(published, &mut rest[start..]).into_iter().rev() {
+                updated[at].get_or_insert(second);
+            }
+        }
+        rest = &mut rest[..start];
+    }
+    let moment = |second| DateTime::from_timestamp(second, 0).unwrap_or_default();
+    updated.into_iter().flatten().map(moment).collect()
+}
+
+// A second for each of those that ask, in the order in which they came.
+fn one_each(published: &[&Revision], asked: &mut [(DateTime<Utc>, usize)]) -> Vec<(usize, i64)> {
+    let came = |(moment, at): &(DateTime<Utc>, usize)| {
+        let revision = published[*at];
+        (revision.appeared_at, revision.id(), *moment)
+    };
+    asked.sort_unstable_by(|a, b| came(a).cmp(&came(b)));
     // For a second that was asked for or taken, one before it behind which all are taken.
-    let mut before: HashMap<i64, i64> = HashMap::with_capacity(moments.len());
-    for (_, _, moment, at) in moments {
+    let mut before: HashMap<i64, i64> = HashMap::with_capacity(asked.len());
+    let second = |(moment, at): &(DateTime<Utc>, usize)| {
         let asked = moment.timestamp();
         let mut free = asked;
         // Into the past, since nobody has yet been in the future.
@@ -129,9 +159,9 @@ pub fn updated_of(published: &[&Revision]) -> Vec<DateTime<Utc>> {
             free = *earlier;
         }
         before.extend([(asked, free - 1), (free, free - 1)]);
-        updated[at] = DateTime::from_timestamp(free, 0).unwrap_or(moment);
-    }
-    updated
+        (*at, free)
+    };
+    asked.iter().map(second).collect()
 }
 
 /// A feed's document, at most `MAX_BYTES` long: the oldest entries give way.
