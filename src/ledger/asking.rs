@@ -52,7 +52,7 @@ impl Ledger {
     /// suppressed and capped: nothing tells the caller which, neither the answer nor its time, because each takes
     /// the same statements in one commit.
     pub async fn ask(&self, request: &Request, caps: &Caps, now: DateTime<Utc>) -> anyhow::Result<()> {
-        let mut transaction = self.write.begin().await.context("begin a request")?;
+        let mut transaction = self.begin_writing().await.context("begin a request")?;
         // First a write, of the same row for all: the caps count what others have committed, and every request
         // waits for the disk.
         put_mark(&mut transaction, "asked_at", millis(now)).await?;
@@ -69,7 +69,7 @@ impl Ledger {
     /// Puts what a subscriber has asked for in force and welcomes them; done already, it changes nothing. Answers
     /// whether they are confirmed now.
     pub async fn confirm(&self, subscriber: SubscriberId, now: DateTime<Utc>) -> anyhow::Result<bool> {
-        let mut transaction = self.write.begin().await.context("begin to confirm")?;
+        let mut transaction = self.begin_writing().await.context("begin to confirm")?;
         // Locks the row: two presses at once are one after the other.
         let row = sqlx::query(
             "UPDATE subscriber SET lang = lang WHERE id = $1 RETURNING lookup, standing, asked_at",
@@ -121,7 +121,7 @@ impl Ledger {
 
     /// Asks a subscriber whether their address still takes mail; twice a day is once. Answers whether it was asked.
     pub async fn probe(&self, subscriber: SubscriberId, now: DateTime<Utc>) -> anyhow::Result<bool> {
-        let mut transaction = self.write.begin().await.context("begin a probe")?;
+        let mut transaction = self.begin_writing().await.context("begin a probe")?;
         let asked = probe(&mut transaction, subscriber, now).await?;
         transaction.commit().await.context("end a probe")?;
         Ok(asked)
@@ -130,7 +130,7 @@ impl Ledger {
     /// Writes down that a subscriber wants to stay: their consent is of this month, and what came back from them
     /// is forgotten. Answers whether they are here.
     pub async fn stay(&self, subscriber: SubscriberId, now: DateTime<Utc>) -> anyhow::Result<bool> {
-        let mut transaction = self.write.begin().await.context("begin to stay")?;
+        let mut transaction = self.begin_writing().await.context("begin to stay")?;
         let done = sqlx::query("UPDATE subscriber SET confirmed_month = $2 WHERE id = $1 AND standing = 1")
             .bind(subscriber)
             .bind(now.format("%Y-%m").to_string())

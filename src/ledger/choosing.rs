@@ -113,7 +113,7 @@ impl Ledger {
         preferences: &Preferences,
         now: DateTime<Utc>,
     ) -> anyhow::Result<bool> {
-        let mut transaction = self.write.begin().await.context("begin to choose")?;
+        let mut transaction = self.begin_writing().await.context("begin to choose")?;
         let done = sqlx::query(
             "UPDATE subscriber SET lang = $2, paused_until = $3, reminders = $4 WHERE id = $1 AND standing = 1",
         )

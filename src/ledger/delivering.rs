@@ -93,8 +93,7 @@ impl Ledger {
         lease: TimeDelta,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Vec<Claim>> {
-        let begin = self.dialect.begin_writing();
-        let mut transaction = self.write.begin_with(begin).await.context("begin a claim")?;
+        let mut transaction = self.begin_writing().await.context("begin a claim")?;
         let due = due(&mut transaction, self.dialect, lane.number(), None, most, now)
             .await
             .context("look for mails")?;
@@ -144,8 +143,7 @@ impl Ledger {
         lease: TimeDelta,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Vec<Claim>> {
-        let begin = self.dialect.begin_writing();
-        let mut transaction = self.write.begin_with(begin).await.context("begin a claim")?;
+        let mut transaction = self.begin_writing().await.context("begin a claim")?;
         let in_order = format!(
             "AND EXISTS (SELECT 1 FROM edition e WHERE e.id = delivery.edition AND e.audience = $4) AND {IS_FIRST}"
         );
@@ -298,7 +296,11 @@ impl Recording {
                 record(&mut self.connection, self.dialect, receipts).await
             }
             Dialect::Sqlite | Dialect::Postgres => {
-                let mut transaction = self.connection.begin().await.context("begin a record")?;
+                let mut transaction = self
+                    .connection
+                    .begin_with(self.dialect.begin_writing())
+                    .await
+                    .context("begin a record")?;
                 record(&mut transaction, self.dialect, receipts).await?;
                 weigh_receipts(&mut transaction, receipts).await?;
                 transaction.commit().await.context("end a record")

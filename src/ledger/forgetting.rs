@@ -43,7 +43,7 @@ impl Ledger {
     /// Takes a subscriber off a list, off lists that send them its issues instead of their alerts, and off what they
     /// asked for. Off the last one they are forgotten but for a hash. No mail of it is claimed after this.
     pub async fn leave(&self, subscriber: SubscriberId, list: &str) -> anyhow::Result<()> {
-        let mut transaction = self.write.begin().await.context("begin to leave")?;
+        let mut transaction = self.begin_writing().await.context("begin to leave")?;
         for statement in [
             "DELETE FROM subscription WHERE subscriber = $1 AND (list = $2 OR digest = $2)",
             "DELETE FROM request WHERE subscriber = $1 AND list = $2",
@@ -95,7 +95,7 @@ impl Ledger {
         event: Event,
         now: DateTime<Utc>,
     ) -> anyhow::Result<()> {
-        let mut transaction = self.write.begin().await.context("begin to suppress")?;
+        let mut transaction = self.begin_writing().await.context("begin to suppress")?;
         let id: Option<i64> = sqlx::query_scalar("SELECT id FROM subscriber WHERE lookup = $1")
             .bind(lookup.to_vec())
             .fetch_optional(&mut *transaction)
@@ -118,7 +118,7 @@ impl Ledger {
 
     /// Takes a suppression back: the address may ask again. Answers whether there was one.
     pub async fn lift(&self, lookup: &[u8; 32]) -> anyhow::Result<bool> {
-        let mut transaction = self.write.begin().await.context("begin to lift")?;
+        let mut transaction = self.begin_writing().await.context("begin to lift")?;
         let standing = standing_of(&mut transaction, lookup).await?;
         let lifted = subscriber::step(standing, Event::Lifted, DateTime::UNIX_EPOCH).standing != standing;
         if lifted {
@@ -133,10 +133,10 @@ impl Ledger {
     }
 
     /// Takes out what is not kept any longer: requests after two days, the detail of tries after seven, counted
-    /// confirmations when no cap needs them, and what came back when it counts no more. `digests` are the lists with issues: who wanted those of another one,
-    /// which is not there any more, gets alerts again.
+    /// confirmations when no cap needs them, and what came back when it counts no more. `digests` are the lists with
+    /// issues: who wanted those of another one, which is not there any more, gets alerts again.
     pub async fn tidy(&self, digests: &[&str], now: DateTime<Utc>) -> anyhow::Result<Tidied> {
-        let mut transaction = self.write.begin().await.context("begin to tidy")?;
+        let mut transaction = self.begin_writing().await.context("begin to tidy")?;
         let asked_until = millis(now - PENDING_LIFE);
         let mut requests = 0;
         for statement in [
@@ -183,7 +183,7 @@ impl Ledger {
         event: Event,
         now: DateTime<Utc>,
     ) -> anyhow::Result<bool> {
-        let mut transaction = self.write.begin().await.context("begin to forget")?;
+        let mut transaction = self.begin_writing().await.context("begin to forget")?;
         let removed = remove(&mut transaction, subscriber, event, now).await?;
         transaction.commit().await.context("end to forget")?;
         Ok(removed)

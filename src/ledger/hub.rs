@@ -116,11 +116,7 @@ impl Ledger {
     /// Writes a request down, in the place of one for the same callback and topic; durable when it answers. False
     /// when there are too many. Who is not here and wants to leave is not asked: there is nothing to end.
     pub async fn ask_hub(&self, asked: &Asked, caps: &Caps, now: DateTime<Utc>) -> anyhow::Result<bool> {
-        let mut transaction = self
-            .write
-            .begin_with(self.dialect.begin_writing())
-            .await
-            .context("begin to write a request to the hub")?;
+        let mut transaction = self.begin_writing().await.context("begin to write a request to the hub")?;
         let held = held(&mut transaction, asked, now).await.context("count the hub's subscriptions")?;
         match asked.mode {
             Mode::Subscribe
@@ -175,7 +171,7 @@ impl Ledger {
         due_at: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
     ) -> anyhow::Result<()> {
-        let mut transaction = self.write.begin().await.context("begin to verify a subscription")?;
+        let mut transaction = self.begin_writing().await.context("begin to verify a subscription")?;
         let host: Option<Vec<u8>> = sqlx::query_scalar(
             "DELETE FROM hub_request WHERE callback = $1 AND topic = $2 AND sealed = $3 RETURNING host",
         )
@@ -262,7 +258,7 @@ impl Ledger {
     ) -> anyhow::Result<()> {
         let topics = rows_text(&topics)?;
         let source = self.dialect.rows(&[("topic", "TEXT"), ("etag", "TEXT")]);
-        let mut transaction = self.write.begin().await.context("begin to look who is behind")?;
+        let mut transaction = self.begin_writing().await.context("begin to look who is behind")?;
         sqlx::query("DELETE FROM hub_subscription WHERE until <= $1")
             .bind(millis(now))
             .execute(&mut *transaction)

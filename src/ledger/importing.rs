@@ -84,8 +84,7 @@ impl Ledger {
         before: SubscriberId,
         progress: Progress,
     ) -> anyhow::Result<Imported> {
-        let begin = self.dialect.begin_writing();
-        let mut transaction = self.write.begin_with(begin).await.context("begin an import")?;
+        let mut transaction = self.begin_writing().await.context("begin an import")?;
         let mut imported = Imported::default();
         for batch in arrivals.chunks(BATCH) {
             for (line, id) in already_there(&mut transaction, self.dialect, batch).await? {

@@ -2,7 +2,7 @@
 //!
 //! One text for SQLite and PostgreSQL. They differ in few places: how a claim passes over rows that another
 //! claims (`Dialect::skip_locked`), how a batch of rows comes in and goes out as one value (`Dialect::rows`,
-//! `Dialect::gathered`), how a transaction begins that reads first (`Dialect::begin_writing`) and whether a
+//! `Dialect::gathered`), how a transaction begins that is to write (`Dialect::begin_writing`) and whether a
 //! receipt goes into two tables or through a view (`delivering::Recording`); and in how a table is made (`schema`).
 //! Times are milliseconds since 1970 in UTC.
 
@@ -30,7 +30,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::any::AnyPoolOptions;
 use sqlx::sqlite::{SqliteConnection, SqliteOwnedBuf};
-use sqlx::{AnyPool, Connection as _};
+use sqlx::{Any, AnyPool, Connection as _, Transaction};
 
 use crate::ledger::epoch::Epoch;
 
@@ -97,8 +97,8 @@ impl Dialect {
         }
     }
 
-    // How a transaction begins that reads before it writes. SQLite would else refuse to write when another process
-    // has written since.
+    // How a transaction begins that is to write. SQLite would else refuse it when another process has written since
+    // it read.
     fn begin_writing(self) -> &'static str {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE",
@@ -168,6 +168,11 @@ impl Ledger {
         let ledger = Self { dialect: Dialect::Postgres, read: write.clone(), write, file: None, epoch };
         ledger.migrate().await?;
         Ok(ledger)
+    }
+
+    // Each that writes begins so.
+    async fn begin_writing(&self) -> sqlx::Result<Transaction<'static, Any>> {
+        self.write.begin_with(self.dialect.begin_writing()).await
     }
 
     async fn migrate(&self) -> anyhow::Result<()> {

@@ -151,7 +151,7 @@ impl Ledger {
         now: DateTime<Utc>,
         begins: bool,
     ) -> anyhow::Result<Committed> {
-        let mut transaction = self.write.begin().await.context("begin the commit")?;
+        let mut transaction = self.begin_writing().await.context("begin the commit")?;
         // The row stays locked until the end: no other publisher can come between.
         let held = sqlx::query(
             "UPDATE lease SET until = until WHERE name = 'publish' AND holder = $1 AND fence = $2",
@@ -215,7 +215,7 @@ impl Ledger {
 
     /// Holds all sending until an operator resumes; what is held already is held since then.
     pub async fn hold(&self, now: DateTime<Utc>) -> anyhow::Result<()> {
-        let mut transaction = self.write.begin().await.context("hold")?;
+        let mut transaction = self.begin_writing().await.context("hold")?;
         set_mark(&mut transaction, "held", now, Kept::First).await?;
         transaction.commit().await.context("hold")
     }
@@ -224,7 +224,7 @@ impl Ledger {
     /// what was planned until there keeps its key and is not planned again. One that lies behind stays: what fell
     /// due meanwhile is late, not lost.
     pub async fn resume(&self, now: DateTime<Utc>) -> anyhow::Result<()> {
-        let mut transaction = self.write.begin().await.context("resume")?;
+        let mut transaction = self.begin_writing().await.context("resume")?;
         sqlx::query("DELETE FROM mark WHERE name = 'held'")
             .execute(&mut *transaction)
             .await

@@ -131,7 +131,7 @@ impl Ledger {
 
     /// Sends the uncertain mails of an edition again, under the same Message-IDs; answers how many.
     pub async fn resend_uncertain(&self, edition: i64, now: DateTime<Utc>) -> anyhow::Result<u64> {
-        let mut transaction = self.write.begin().await.context("begin to send again")?;
+        let mut transaction = self.begin_writing().await.context("begin to send again")?;
         let due = sqlx::query("UPDATE delivery SET state = 0, due_at = $2 WHERE edition = $1 AND state = 5")
             .bind(edition)
             .bind(millis(now))

@@ -31,7 +31,7 @@ impl Ledger {
         let rows: Vec<_> =
             resealed.iter().map(|one| (one.subscriber, hex(&one.lookup), hex(&one.sealed))).collect();
         let source = self.dialect.rows(&[("id", "BIGINT"), ("lookup", BYTES), ("sealed", BYTES)]);
-        let mut transaction = self.write.begin().await.context("begin to seal addresses anew")?;
+        let mut transaction = self.begin_writing().await.context("begin to seal addresses anew")?;
         let statement = format!(
             "UPDATE subscriber SET sealed = v.sealed FROM {source} v
              WHERE subscriber.id = v.id AND subscriber.lookup = v.lookup"

@@ -34,7 +34,7 @@ impl Ledger {
     /// Writes down what came back and does what follows, in one commit. `None` when it is not of a subscriber who
     /// is here, or was counted before: one mail counts once, by the worst that is heard of it.
     pub async fn returned(&self, came: &Came, now: DateTime<Utc>) -> anyhow::Result<Option<Verdict>> {
-        let mut transaction = self.write.begin().await.context("begin to count what came back")?;
+        let mut transaction = self.begin_writing().await.context("begin to count what came back")?;
         let verdict = weigh(&mut transaction, came, now).await.context("count what came back")?;
         transaction.commit().await.context("end to count what came back")?;
         Ok(verdict)

@@ -132,13 +132,12 @@ pub const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Runs the migrations that have not run yet, all or none; answers the version found.
 pub async fn migrate(connection: &mut AnyConnection, dialect: Dialect) -> sqlx::Result<i64> {
-    let mut transaction = sqlx::Connection::begin(connection).await?;
+    let mut transaction = sqlx::Connection::begin_with(connection, dialect.begin_writing()).await?;
     // Of several processes that start at once one migrates and the others wait for it.
-    let alone = match dialect {
-        Dialect::Sqlite => "PRAGMA user_version = 0",
-        Dialect::Postgres => "DO $$ BEGIN PERFORM pg_advisory_xact_lock(7235416112); END $$",
-    };
-    sqlx::query(alone).execute(&mut *transaction).await?;
+    if dialect == Dialect::Postgres {
+        let alone = "DO $$ BEGIN PERFORM pg_advisory_xact_lock(7235416112); END $$";
+        sqlx::query(alone).execute(&mut *transaction).await?;
+    }
     sqlx::query("CREATE TABLE IF NOT EXISTS migration (version BIGINT PRIMARY KEY)")
         .execute(&mut *transaction)
         .await?;

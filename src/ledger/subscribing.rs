@@ -62,7 +62,7 @@ impl Ledger {
     /// suppressed is not brought back, and of a newcomer who did so elsewhere a hash is kept. Answers how many
     /// subscribers were new.
     pub async fn add_subscribers(&self, newcomers: &[Newcomer]) -> anyhow::Result<u64> {
-        let mut transaction = self.write.begin().await.context("begin an import")?;
+        let mut transaction = self.begin_writing().await.context("begin an import")?;
         let mut added = 0;
         for batch in newcomers.chunks(BATCH) {
             insert_suppressions(&mut transaction, self.dialect, batch).await?;

@@ -14,10 +14,12 @@ use handbill::ledger::Ledger;
 use handbill::ledger::delivering::{Claim, Receipt};
 use handbill::ledger::epoch::Held;
 use handbill::ledger::publishing::{Committed, Lease};
+use handbill::ledger::returning::Came;
 use handbill::ledger::subscribing::Newcomer;
 use handbill::plan::{self, Entry, History};
+use handbill::returned::score;
 use handbill::revision::Draft;
-use handbill::subscriber::{Address, Key, Standing, SubscriberId, Suppression};
+use handbill::subscriber::{Address, Event, Key, Standing, SubscriberId, Suppression};
 use sha2::{Digest, Sha256};
 use sqlx::{AnyConnection, Connection};
 use tempfile::TempDir;
@@ -118,6 +120,7 @@ on_both! {
     who_left_or_is_suppressed_is_not_brought_back_by_an_import
     who_leaves_the_last_list_is_only_a_hash
     nodes_that_start_at_once_make_the_tables_once
+    who_writes_while_another_process_writes_is_not_refused
     a_ledger_of_a_newer_program_is_not_opened
 }
 
@@ -1172,6 +1175,30 @@ async fn nodes_that_start_at_once_make_the_tables_once(place: Place) {
     assert_eq!(nodes.join_all().await.len(), 8);
     let held = place.open().await.held_since().await.unwrap();
     assert_eq!(held, Some(at("2018-07-08T00:00Z")));
+}
+
+// What a person does must not fail because an import runs beside the service.
+async fn who_writes_while_another_process_writes_is_not_refused(place: Place) {
+    let mut town = Town::new(&place).await;
+    let ada = town.confirmed("ada", &["alerts"]).await;
+    let beside = place.open().await;
+    let import = tokio::spawn(async move {
+        for newcomer in crowd(300, "weekly") {
+            beside.add_subscribers(&[newcomer]).await.unwrap();
+        }
+    });
+    let bela = Key::from_bytes(&SECRET).lookup(&address("bela"));
+    let (mut now, mut edition) = (at("2018-07-09T12:00Z"), 0);
+    while !import.is_finished() || edition < 20 {
+        edition += 1;
+        now += TimeDelta::hours(1);
+        let came = Came { subscriber: ada, edition: Some(edition), event: score::Event::Soft };
+        town.ledger.returned(&came, now).await.unwrap();
+        town.ledger.suppress_address(&bela, Event::Complained, now).await.unwrap();
+        assert!(town.ledger.lift(&bela).await.unwrap());
+        town.ledger.leave(ada, "nowhere").await.unwrap();
+    }
+    import.await.unwrap();
 }
 
 async fn a_ledger_of_a_newer_program_is_not_opened(place: Place) {
