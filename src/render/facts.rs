@@ -55,7 +55,12 @@ pub fn facts(site: &Site, words: &Words, notice: &Notice) -> Vec<Fact> {
     facts.retain(|fact| notice.withdrawn.is_none() || fact.id != "fact-status");
     facts.push(fact("fact-more", notice.more.iter().map(|link| value_link(&link.title, &link.url))));
     facts.retain(|fact| !fact.values.is_empty());
-    facts.iter_mut().for_each(|fact| fact.label = words.say(fact.id));
+    for fact in &mut facts {
+        fact.label = words.say(match fact.id {
+            "fact-when" if notice.withdrawn.is_some() => "fact-was-when",
+            id => id,
+        });
+    }
     facts
 }
 

@@ -268,6 +268,8 @@ changed-on = Changed on { $moment }:
 label = { $label }:
 labelled = { $label }: { $value }
 fact-when = When
+# Of what was taken back.
+fact-was-when = Was announced for
 when-postponed = Not known yet. It was to be { $was }.
 fact-where = Where
 fact-meeting-point = Meeting point

@@ -246,6 +246,8 @@ changed-on = Cambio del { $moment }:
 label = { $label }:
 labelled = { $label }: { $value }
 fact-when = Cuándo
+# De lo que se retiró.
+fact-was-when = Se había anunciado para
 when-postponed = Todavía no se sabe. Antes: { $was }.
 fact-where = Dónde
 fact-meeting-point = Punto de encuentro

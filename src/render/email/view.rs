@@ -83,6 +83,8 @@ pub struct NoticeView<'a> {
     excerpt: &'a str,
     lang: &'a str,
     dir: &'static str,
+    /// Whether it was taken back: its text is why, which a correction has said already.
+    is_withdrawn: bool,
     /// The whole text, without pictures.
     html: String,
     /// The whole text.
@@ -236,6 +238,7 @@ fn of_notice<'a>(site: &Site, words: &Words, notice: &'a Notice) -> NoticeView<'
         kind: words.kind_singular(notice.kind_name()),
         title: &notice.title,
         full_title: words.title(notice),
+        is_withdrawn: notice.withdrawn.is_some(),
         summary: notice.summary.as_deref(),
         excerpt: &notice.body.excerpt,
         lang: &notice.lang,

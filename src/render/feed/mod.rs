@@ -364,6 +364,8 @@ fn content(site: &Site, words: &Words, revision: &Revision, notice: &Notice, now
     let facts = facts::facts_html(site, words, notice);
     let body = &notice.body.html;
     let content = match notice.kind_name() {
+        // Its text is why, which stands among the changes.
+        KindName::Action if notice.withdrawn.is_some() => format!("{changes}{facts}"),
         // Who follows only the feed sees first when and where.
         KindName::Action => format!("{changes}{facts}{image}{body}"),
         KindName::Archive | KindName::Statement => format!("{image}{body}{facts}"),
