@@ -121,6 +121,7 @@ on_both! {
     who_leaves_the_last_list_is_only_a_hash
     nodes_that_start_at_once_make_the_tables_once
     who_writes_while_another_process_writes_is_not_refused
+    a_ledger_of_an_older_program_goes_on_where_it_stopped
     a_ledger_of_a_newer_program_is_not_opened
 }
 
@@ -1199,6 +1200,28 @@ async fn who_writes_while_another_process_writes_is_not_refused(place: Place) {
         town.ledger.leave(ada, "nowhere").await.unwrap();
     }
     import.await.unwrap();
+}
+
+async fn a_ledger_of_an_older_program_goes_on_where_it_stopped(place: Place) {
+    let mut town = Town::new(&place).await;
+    town.confirmed("ada", &["alerts"]).await;
+    town.look(&march(), "2018-07-08T22:00Z").await;
+    let claims = town.claim(Lane::Urgent, "2018-07-08T22:00Z").await;
+    town.ledger.close().await;
+    // What the fifth version had not.
+    if place.url.is_none() {
+        place.execute("DROP VIEW receipt").await;
+    }
+    place.execute("DROP INDEX suppression_given_up").await;
+    place.execute("DELETE FROM migration WHERE version > 5").await;
+
+    let ledger = place.open().await;
+    let now = at("2018-07-08T22:01Z");
+    let sent = receipt(&claims[0], Some(Outcome::Sent), Next::Done(State::Sent), now);
+    ledger.record(&[sent]).await.unwrap();
+    let tries = ledger.attempts(claims[0].edition, 100).await.unwrap();
+    assert_eq!(tries.into_iter().map(|one| one.outcome).collect::<Vec<_>>(), ["sent"]);
+    assert!(ledger.claim_mails(Lane::Urgent, 1_000, LEASE, now + LEASE).await.unwrap().is_empty());
 }
 
 async fn a_ledger_of_a_newer_program_is_not_opened(place: Place) {
