@@ -7,10 +7,13 @@
 //! unsubscribed and cleaned files), and the addresses that Mailman 3's Postorius or `mailman members` writes, one
 //! a line. Names, IP addresses and everything else that these files hold is passed over and kept nowhere.
 
-use std::io::{Read, Seek};
+mod text; // a file as UTF-8
+
+use std::io::{self, Read, Seek, SeekFrom};
 
 use csv::{ByteRecord, Position, Reader, ReaderBuilder, Trim};
 
+use crate::roster::text::Text;
 use crate::subscriber::Address;
 
 /// Which system wrote the file; told from its headings.
@@ -33,7 +36,7 @@ pub enum Form {
 pub struct Roster<R> {
     form: Form,
     columns: Columns,
-    reader: Reader<R>,
+    reader: Reader<Text<R>>,
     record: ByteRecord,
 }
 
@@ -96,9 +99,12 @@ pub enum Fault {
 pub enum NoRoster {
     /// No column holds addresses.
     #[error(
-        "line 1 has no column of addresses; its columns are {0}, and one of `email` (Handbill, listmonk), `Email` (Keila), `Email Address` (Mailchimp), or one address a line (Mailman) was expected"
+        "no column holds addresses: the columns are {0}; name one `email`, or write one address a line without headings"
     )]
     Columns(String),
+    /// It holds bytes that no text has.
+    #[error("this is not a text; save the table as CSV, in UTF-8 when that is asked")]
+    NotText,
     /// The reader broke.
     #[error("the file could not be read")]
     Read(#[from] csv::Error),
@@ -149,8 +155,17 @@ impl Form {
 impl<R: Read + Seek> Roster<R> {
     /// Reads the headings.
     pub fn new(source: R) -> Result<Self, NoRoster> {
-        let mut reader =
-            ReaderBuilder::new().has_headers(false).flexible(true).trim(Trim::All).from_reader(source);
+        let mut text = Text::new(source).map_err(csv::Error::from)?;
+        let line = first_line(&mut text).map_err(csv::Error::from)?;
+        if line.contains(&0) {
+            return Err(NoRoster::NotText);
+        }
+        let mut reader = ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .trim(Trim::All)
+            .delimiter(delimiter(&line))
+            .from_reader(text);
         let mut first = ByteRecord::new();
         let any = reader.read_byte_record(&mut first)?;
         let headings: Vec<String> = first.iter().map(heading).collect();
@@ -202,7 +217,7 @@ impl<R: Read + Seek> Roster<R> {
         Ok(Person {
             address,
             word,
-            lists: self.text(self.columns.lists).split_whitespace().map(str::to_owned).collect(),
+            lists: names_in(&self.text(self.columns.lists)),
             lang: self.text(self.columns.lang),
             confirmed_month: month_of(&since),
         })
@@ -231,6 +246,32 @@ impl<R: Read + Seek> Roster<R> {
     }
 }
 
+// At most so much of it: a file without an end of line is one of nobody's.
+const LINE: u64 = 64 * 1024;
+
+fn first_line<R: Read + Seek>(text: &mut Text<R>) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    text.by_ref().take(LINE).read_to_end(&mut line)?;
+    text.seek(SeekFrom::Start(0))?;
+    let end = line.iter().position(|byte| *byte == b'\n').unwrap_or(line.len());
+    line.truncate(end);
+    Ok(line)
+}
+
+// Spreadsheets of countries whose numbers have a comma write semicolons, and some write tabs.
+fn delimiter(headings: &[u8]) -> u8 {
+    if headings.contains(&b',') || headings.contains(&b'@') {
+        return b',';
+    }
+    [b';', b'\t'].into_iter().find(|sign| headings.contains(sign)).unwrap_or(b',')
+}
+
+// Several in one cell, however they are parted.
+fn names_in(cell: &str) -> Vec<String> {
+    let names = cell.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '|'));
+    names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
 // A heading as it is compared: without the byte order mark that spreadsheets write.
 fn heading(field: &[u8]) -> String {
     String::from_utf8_lossy(field).trim_start_matches('\u{feff}').trim().to_owned()
@@ -239,9 +280,16 @@ fn heading(field: &[u8]) -> String {
 fn form_of(headings: &[String]) -> Option<(Form, Columns)> {
     let column = |name: &str| headings.iter().position(|heading| heading.eq_ignore_ascii_case(name));
     let several = |names: &[&str]| names.iter().filter_map(|name| column(name)).collect();
-    if let Some(address) = column("Email Address") {
+    // People write E-Mail, e-mail and EMAIL.
+    let address = |name: &str| {
+        let plain = |heading: &String| heading.replace(['-', ' ', '_'], "").eq_ignore_ascii_case(name);
+        headings.iter().position(plain)
+    };
+    if let Some(address) = address("emailaddress") {
         let columns = Columns {
             address,
+            lists: column("lists"),
+            lang: column("lang"),
             since: several(&["CONFIRM_TIME", "OPTIN_TIME"]),
             left: column("UNSUB_TIME"),
             cleaned: column("CLEAN_TIME"),
@@ -249,7 +297,7 @@ fn form_of(headings: &[String]) -> Option<(Form, Columns)> {
         };
         return Some((Form::Mailchimp, columns));
     }
-    let address = column("email")?;
+    let address = address("email")?;
     let status = column("status");
     if column("uuid").is_some() && status.is_some() {
         let columns = Columns { address, status, since: several(&["created_at"]), ..Columns::default() };

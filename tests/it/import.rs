@@ -98,6 +98,21 @@ fn lines_that_cannot_be_read_are_named_and_the_others_are_in() {
 }
 
 #[test]
+fn a_file_that_is_no_list_of_people_is_a_problem_of_the_file() {
+    let root = installation();
+    for (text, what) in [
+        ("name,phone\n", "people.csv:1:1: error: no column holds addresses: the columns are name, phone"),
+        ("PK\0\0", "people.csv:1:1: error: this is not a text"),
+    ] {
+        let file = write(root.path(), "people.csv", text);
+        let output = handbill(root.path(), &["subscribers", "import", &file, "--consent", "at the assembly"]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(what), "{said}");
+    }
+}
+
+#[test]
 fn an_import_that_was_killed_goes_on_where_it_was() {
     const PEOPLE: usize = 50_000;
     let root = installation();

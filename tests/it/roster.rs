@@ -126,3 +126,64 @@ fn reading_goes_on_behind_any_row() {
 fn rows(roster: &mut Roster<Cursor<&str>>) -> Vec<handbill::roster::Row> {
     std::iter::from_fn(|| roster.next_row().unwrap()).collect()
 }
+
+#[test]
+fn a_column_of_addresses_is_known_however_it_is_written() {
+    for heading in ["E-Mail Address", "e-mail address", "E-mail", "e-mail", "EMAIL", "Email_Address"] {
+        let file = format!("name,{heading},lists\nSomebody,juniper@example.org,weekly\n");
+        let mut roster = Roster::new(Cursor::new(file)).unwrap();
+        let person = roster.next_row().unwrap().unwrap().person.unwrap();
+        assert_eq!(
+            (person.address.as_str(), &person.lists[..]),
+            ("juniper@example.org", &["weekly".to_owned()][..])
+        );
+    }
+}
+
+#[test]
+fn semicolons_and_tabs_part_columns_and_anything_parts_lists() {
+    let people = ["2: Subscribed juniper@example.org  alerts+weekly en", "3: Subscribed cedar@example.org"];
+    check(
+        "email;lists;lang\njuniper@example.org;alerts, weekly;en\ncedar@example.org;;\n",
+        "Handbill",
+        &people,
+    );
+    check(
+        "email\tlists\tlang\njuniper@example.org\talerts | weekly\ten\ncedar@example.org\t\t\n",
+        "Handbill",
+        &people,
+    );
+    check(
+        "email,lists,lang\njuniper@example.org,alerts;weekly,en\ncedar@example.org,,\n",
+        "Handbill",
+        &people,
+    );
+}
+
+#[test]
+fn a_file_in_utf_16_is_read_and_gone_on_with() {
+    let names: String = (0..2000).map(|number| format!("\"🌿 {number}\",n{number}@example.org\n")).collect();
+    let text = format!("\u{feff}name,email\n{names}");
+    let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for bytes in [little, big] {
+        let mut roster = Roster::new(Cursor::new(&bytes)).unwrap();
+        let mut ends = Vec::new();
+        while let Some(row) = roster.next_row().unwrap() {
+            assert_eq!(row.person.unwrap().address.as_str(), format!("n{}@example.org", ends.len()));
+            ends.push((row.end, row.next_line));
+        }
+        assert_eq!(ends.len(), 2000);
+        let (end, line) = ends[999];
+        let mut roster = Roster::new(Cursor::new(&bytes)).unwrap();
+        roster.go_on(end, line).unwrap();
+        let row = roster.next_row().unwrap().unwrap();
+        assert_eq!((row.line, row.person.unwrap().address.as_str()), (1002, "n1000@example.org"));
+    }
+}
+
+#[test]
+fn what_is_no_text_is_refused() {
+    let no = Roster::new(Cursor::new(b"PK\x03\x04\x00\x00email")).err().unwrap();
+    assert!(matches!(no, NoRoster::NotText), "{no}");
+}

@@ -19,7 +19,7 @@ use crate::installation::Installation;
 use crate::ledger::importing::{Arrival, Progress};
 use crate::ledger::subscribing::{Newcomer, seal};
 use crate::ledger::{Ledger, hex};
-use crate::roster::{Person, Roster, Row, Word};
+use crate::roster::{NoRoster, Person, Roster, Row, Word};
 use crate::subscriber::{Key, Standing, Suppression};
 
 /// Options of `subscribers import`.
@@ -64,7 +64,7 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     let source = BufReader::new(file);
     let ended = import(installation, &ledger, &path, &digest, source, &arguments.lists, &bar, clock).await;
     bar.finish_and_clear();
-    let (tally, form) = ended?;
+    let Some((tally, form)) = ended? else { return Ok(Ended::WithProblems) };
     let detail = format!("{} new from a file of {form}; consent: {consent}", tally.added);
     ledger.audit("import", &detail, clock.now()).await?;
     ledger.end_import(&digest).await?;
@@ -81,12 +81,14 @@ pub async fn import_text(
     let digest = hex(&Sha256::digest(text.as_bytes())[..16]);
     let source = std::io::Cursor::new(text.as_bytes());
     let ledger = installation.ledger().await?;
-    let (tally, _) =
+    let ended =
         import(installation, &ledger, path, &digest, source, &[], &ProgressBar::hidden(), clock).await?;
+    let Some((tally, _)) = ended else { return Ok(Ended::WithProblems) };
     ledger.end_import(&digest).await?;
     tally.say()
 }
 
+// None for a file that is no list of people, which is said.
 #[expect(clippy::too_many_arguments, reason = "where from, where to, and what it is measured by")]
 async fn import(
     installation: &Installation,
@@ -97,9 +99,16 @@ async fn import(
     lists: &[String],
     bar: &ProgressBar,
     clock: &Clock,
-) -> anyhow::Result<(Tally, &'static str)> {
+) -> anyhow::Result<Option<(Tally, &'static str)>> {
     let key = installation.key()?;
-    let mut roster = Roster::new(source).with_context(|| format!("read {path}"))?;
+    let mut roster = match Roster::new(source) {
+        Ok(roster) => roster,
+        Err(err @ NoRoster::Read(_)) => return Err(err).with_context(|| format!("read {path}")),
+        Err(what @ (NoRoster::Columns(_) | NoRoster::NotText)) => {
+            complain(format_args!("{path}:1:1: error: {what}"));
+            return Ok(None);
+        }
+    };
     if let Some(done) = ledger.import_progress(digest).await? {
         complain(format_args!("Going on at line {}, where this import was interrupted.", done.line));
         roster.go_on(done.end, done.line).with_context(|| format!("read {path}"))?;
@@ -119,7 +128,7 @@ async fn import(
         }
         bar.set_position(progress.end);
     }
-    Ok((tally, roster.form().name()))
+    Ok(Some((tally, roster.form().name())))
 }
 
 // What turns rows into newcomers, and complains of those that are none.

@@ -77,7 +77,10 @@ fn wrong_lists(config: &Config, lists: &[String]) -> Option<String> {
     let unknown = lists.iter().find(|name| !known.contains(&name.as_str()))?;
     Some(match fields::nearest(unknown, &known) {
         Some(nearest) => format!("no list is called {unknown}, did you mean {nearest}"),
-        None => format!("no list is called {unknown}, write one of {}", known.join(", ")),
+        None => {
+            let known = known.join(", ");
+            format!("no list is called {unknown}, write one of {known}, or several with a space between them")
+        }
     })
 }
 
