@@ -39,12 +39,33 @@ pub struct ByLanguage {
 #[derive(Debug, Default)]
 pub struct Problems {
     found: RefCell<Vec<Problem>>,
+    strangers: RefCell<Vec<Stranger>>,
+}
+
+// A key that its table does not know, and the problem that says so.
+#[derive(Debug)]
+struct Stranger {
+    name: String,
+    table: &'static str,
+    problem: usize,
 }
 
 impl Problems {
     /// Adds one.
     pub fn add(&self, problem: Problem) {
         self.found.borrow_mut().push(problem);
+    }
+
+    // Only when all of the document was read it is known what the top has.
+    fn send_up(&self, asked: &[&str]) {
+        let mut found = self.found.borrow_mut();
+        for Stranger { name, table, problem } in self.strangers.take() {
+            if let Some(problem) = found.get_mut(problem).filter(|_| asked.contains(&name.as_str())) {
+                problem.help = format!(
+                    "it is a key of the top: move it above [{table}], and above every other line in brackets"
+                );
+            }
+        }
     }
 
     /// All of them, in the order found.
@@ -56,6 +77,8 @@ impl Problems {
 /// One table of a document, in the middle of being read.
 pub struct Fields<'a> {
     table: &'a DeTable<'a>,
+    // None of the document itself.
+    name: Option<&'static str>,
     span: Range<usize>,
     asked: RefCell<Vec<&'static str>>,
     problems: &'a Problems,
@@ -73,7 +96,11 @@ pub fn parse_document<'a>(text: &'a str, problems: &Problems) -> Spanned<DeTable
 impl<'a> Fields<'a> {
     /// Begins to read `table`, which stands at `span`.
     pub fn new(table: &'a DeTable<'a>, span: Range<usize>, problems: &'a Problems) -> Self {
-        Self { table, span, asked: RefCell::default(), problems }
+        Self { table, name: None, span, asked: RefCell::default(), problems }
+    }
+
+    fn within(&self, name: &'static str, table: &'a DeTable<'a>, span: Range<usize>) -> Self {
+        Self { name: Some(name), ..Self::new(table, span, self.problems) }
     }
 
     /// Where the whole table stands: the place of a missing key.
@@ -339,7 +366,7 @@ impl<'a> Fields<'a> {
     pub fn table(&self, key: &'static str) -> Option<Fields<'a>> {
         let value = self.find(key)?;
         match value.get_ref() {
-            DeValue::Table(table) => Some(Fields::new(table, value.span(), self.problems)),
+            DeValue::Table(table) => Some(self.within(key, table, value.span())),
             other => self.wrong_type(key, value.span(), other, "a table"),
         }
     }
@@ -354,7 +381,7 @@ impl<'a> Fields<'a> {
         let mut tables = Vec::new();
         for item in items.iter() {
             match item.get_ref() {
-                DeValue::Table(table) => tables.push(Fields::new(table, item.span(), self.problems)),
+                DeValue::Table(table) => tables.push(self.within(key, table, item.span())),
                 other => {
                     self.wrong_type::<()>(key, item.span(), other, "a list of tables");
                 }
@@ -376,6 +403,13 @@ impl<'a> Fields<'a> {
                 None => format!("the keys here are {}", asked.join(", ")),
             };
             self.error(key.span(), format!("`{name}` is not a key known here"), help);
+            if let Some(table) = self.name {
+                let problem = self.problems.found.borrow().len() - 1;
+                self.problems.strangers.borrow_mut().push(Stranger { name: name.to_owned(), table, problem });
+            }
+        }
+        if self.name.is_none() {
+            self.problems.send_up(&asked);
         }
     }
 
