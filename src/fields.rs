@@ -7,6 +7,7 @@
 )]
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
@@ -87,10 +88,36 @@ pub struct Fields<'a> {
 /// Parses a TOML text; its syntax errors go to `problems`.
 pub fn parse_document<'a>(text: &'a str, problems: &Problems) -> Spanned<DeTable<'a>> {
     let (table, errors) = DeTable::parse_recoverable(text);
+    let mut named = HashSet::new();
     for error in errors {
+        let at = error.span().map_or(0, |span| span.start);
+        if let Some(quote) = typographic_quote(text, at) {
+            if named.insert(quote.start) {
+                let message = format!("{} is a typographic quote", &text[quote.clone()]);
+                problems.add(Problem::error(quote, message, "write \" instead, at both ends"));
+            }
+            continue;
+        }
         problems.add(Problem::error(error.span().unwrap_or(0..0), one_line(error.message()), ""));
     }
     table
+}
+
+// The one that begins or ends the value in the line at `at`: word processors put it in place of a plain one.
+fn typographic_quote(text: &str, at: usize) -> Option<Range<usize>> {
+    const QUOTES: [char; 11] = ['“', '”', '„', '‟', '«', '»', '‘', '’', '‚', '″', '＂'];
+    let begin = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+    let line = text[begin..].lines().next()?;
+    let value = line.split_once('=')?.1.trim();
+    let opened = value.trim_start_matches(['[', '{', ' ']);
+    let quote = opened.chars().next().filter(|first| QUOTES.contains(first));
+    let closing = value.chars().next_back().filter(|last| value.starts_with('"') && QUOTES.contains(last));
+    let length = quote.or(closing)?.len_utf8();
+    let place = match quote {
+        Some(_) => begin + (line.trim_end().len() - opened.len()),
+        None => begin + line.trim_end().len() - length,
+    };
+    Some(place..place + length)
 }
 
 impl<'a> Fields<'a> {

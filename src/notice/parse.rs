@@ -71,6 +71,7 @@ pub const MAX_BYTES: usize = 1 << 20;
 
 /// Reads one file. `path` is as the person knows it and ends in `<id>.md`.
 pub fn parse(path: &str, source: &str, defaults: &Defaults) -> Parsed {
+    let source = without_mark(source);
     let problems = Problems::default();
     let (mut references, mut pictures) = (Vec::new(), Vec::new());
     let notice = read(path, source, defaults, &problems, &mut references, &mut pictures);
@@ -112,6 +113,11 @@ pub fn check_together(files: &[Named<'_>]) -> Vec<(usize, Problem)> {
         }
     }
     found
+}
+
+// Editors of Windows begin a file with a byte order mark, which nobody sees.
+fn without_mark(source: &str) -> &str {
+    source.strip_prefix('\u{feff}').unwrap_or(source)
 }
 
 fn stem(path: &str) -> &str {
