@@ -11,6 +11,7 @@ use anyhow::Context;
 
 use crate::fields::{self, Placed};
 use crate::folder::watch::Watch;
+use crate::notice::lint::{self, Timed};
 use crate::notice::parse::{self, Defaults, Named, Parsed};
 use crate::notice::{NoticeId, picture};
 use crate::plan::Drafts;
@@ -260,8 +261,13 @@ impl Folder {
                 report: Report::new(shown, "", vec![problem]),
                 references: Vec::new(),
                 pictures: Vec::new(),
+                timed: Timed::default(),
             },
         };
+        if let Some(problem) = lint::published_too_late(&parsed.timed) {
+            parsed.notice = None;
+            parsed.report.add(problem);
+        }
         let notice = parsed.notice.take();
         let draft = notice.map(|notice| Draft::new(notice, &parsed.report.path, &parsed.report.source));
         File { parsed, draft }

@@ -141,8 +141,8 @@ impl Installation {
 
     /// The draft of a source that the ledger holds; `None` when it cannot be read any more.
     pub fn draft(&self, path: &str, source: &str) -> Option<Draft> {
-        let parsed = parse::parse(path, source, &self.config.site.defaults());
-        parsed.notice.map(|notice| Draft::new(notice, path, source))
+        let notice = parse::reread(path, source, &self.config.site.defaults());
+        notice.map(|notice| Draft::new(notice, path, source))
     }
 
     /// Where the key is.

@@ -59,6 +59,12 @@ impl Report {
         Self { path: path.into(), source: source.into(), problems }
     }
 
+    /// Adds one in its place.
+    pub fn add(&mut self, problem: Problem) {
+        let place = self.problems.partition_point(|other| other.span.start <= problem.span.start);
+        self.problems.insert(place, problem);
+    }
+
     /// Whether the text cannot be used.
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)

@@ -1,9 +1,18 @@
 //! Check: every problem of every notice, and of the installation's own words.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::clock::Clock;
 use crate::command::Ended;
+use crate::command::preview::published;
 use crate::command::terminal::{complain, is_colored, say, say_json};
 use crate::installation::Installation;
-use crate::problem::{Report, line_and_column};
+use crate::notice::lint;
+use crate::notice::parse::parse;
+use crate::problem::{Problem, Report, line_and_column};
+use crate::revision::Draft;
 
 /// Options of `check`.
 #[derive(Debug, clap::Args)]
@@ -16,9 +25,26 @@ pub struct Arguments {
     pub json: bool,
 }
 
-pub fn run(installation: &Installation, arguments: &Arguments) -> anyhow::Result<Ended> {
-    let reading = installation.folder().read_once()?;
-    let reports: Vec<Report> = reading.reports.into_iter().chain(installation.check_words()?).collect();
+pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clock) -> anyhow::Result<Ended> {
+    let now = clock.now();
+    let mut reading = installation.folder().read_once()?;
+    let published = match published(installation, now).await {
+        Ok(history) => history.revisions,
+        Err(err) => {
+            complain(format_args!("handbill: what is published is not known: {err:#}"));
+            BTreeMap::new()
+        }
+    };
+    for draft in reading.drafts.values().filter(|draft| !published.contains_key(&draft.notice.id)) {
+        let Some(problem) = past(installation, draft, now) else { continue };
+        match reading.reports.iter_mut().find(|report| *report.path == *draft.path) {
+            Some(report) => report.add(problem),
+            None => reading.reports.push(Report::new(&*draft.path, &*draft.source, vec![problem])),
+        }
+    }
+    let mut reports: Vec<Report> = reading.reports;
+    reports.sort_by(|a, b| a.path.cmp(&b.path));
+    reports.extend(installation.check_words()?);
     let problems = reports.iter().map(|report| report.problems.len()).sum::<usize>();
     if arguments.json {
         let rows: Vec<_> = reports
@@ -46,4 +72,11 @@ pub fn run(installation: &Installation, arguments: &Arguments) -> anyhow::Result
     }
     let failed = reports.iter().any(|report| report.has_errors());
     Ok(if failed { Ended::WithProblems } else { Ended::Well })
+}
+
+// Read again for its places: few are not yet published.
+fn past(installation: &Installation, draft: &Draft, now: DateTime<Utc>) -> Option<Problem> {
+    draft.notice.event()?;
+    let defaults = installation.config.site.defaults();
+    lint::past(&parse(&draft.path, &draft.source, &defaults).timed, now)
 }

@@ -195,7 +195,7 @@ async fn dispatch(cli: Cli, clock: Clock) -> anyhow::Result<Ended> {
     match cli.command {
         Command::Init(arguments) => init::run(&root, &arguments, &clock).await,
         Command::New(arguments) => new::run(&Installation::open(&root)?, &arguments, &clock),
-        Command::Check(arguments) => check::run(&Installation::open(&root)?, &arguments),
+        Command::Check(arguments) => check::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Preview(arguments) => preview::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Press(arguments) => press::run(&Installation::open(&root)?, &arguments, &clock).await,
         Command::Withdraw(arguments) => withdraw::run(&Installation::open(&root)?, &arguments),

@@ -6,11 +6,25 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use chrono::{Datelike, NaiveDate, Weekday};
+use chrono::{DateTime, Datelike, NaiveDate, Utc, Weekday};
 use regex::{Captures, Regex};
 use url::Url;
 
+use crate::fields::Placed;
 use crate::problem::Problem;
+use crate::schedule::zone::Moment;
+
+/// When people are told of a notice, and when it is.
+#[derive(Debug, Clone, Default)]
+pub struct Timed {
+    /// When it is published, if its author said so.
+    pub publish_at: Option<Placed<Moment>>,
+    /// The start of an action, of several dates the last that takes place; none when none does.
+    pub last_start: Option<Placed<Moment>>,
+}
+
+/// How times are written in front matter.
+pub const MINUTE: &str = "%Y-%m-%d %H:%M";
 
 /// Warnings about a notice's whole source, in the order of their places. The text begins at the byte
 /// `body_offset`; `starts` is the day of the notice's own event, which says the year of a date without one.
@@ -26,6 +40,43 @@ pub fn lint(source: &str, body_offset: usize, starts: Option<NaiveDate>) -> Vec<
     problems.extend(weekdays(source, starts));
     problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
     problems
+}
+
+/// An error when an action is published after it began, which nobody would be told.
+pub fn published_too_late(timed: &Timed) -> Option<Problem> {
+    let (publish_at, starts) = (timed.publish_at.as_ref()?, timed.last_start.as_ref()?);
+    let message = "it would be published after its start, and nobody would be told of it";
+    let help = format!(
+        "write a time before {0}; a record of what is over has one at its start, publish_at = {0}",
+        starts.value.wall.format(MINUTE)
+    );
+    let is_too_late = publish_at.value.at > starts.value.at;
+    is_too_late.then(|| Problem::error(publish_at.span.clone(), message, help))
+}
+
+/// A warning when an action that is not yet published is one of the past at `now`, unless it says that it was
+/// published in time: a slip in the year looks like this.
+pub fn past(timed: &Timed, now: DateTime<Utc>) -> Option<Problem> {
+    let starts = timed.last_start.as_ref()?;
+    let is_untold = match &timed.publish_at {
+        Some(publish_at) => now < publish_at.value.at && publish_at.value.at == starts.value.at,
+        None => starts.value.at <= now,
+    };
+    let wall = starts.value.wall;
+    let (message, help) = match &timed.publish_at {
+        Some(_) => (
+            "it is published at this very time, and nobody is told of it",
+            "let it be published before".to_owned(),
+        ),
+        None => (
+            "this is in the past, and nobody is told of an action that has begun",
+            format!(
+                "correct the date; a record of what is over says so by publish_at = {}",
+                wall.format(MINUTE)
+            ),
+        ),
+    };
+    is_untold.then(|| Problem::warning(starts.span.clone(), message, help))
 }
 
 // The addresses of the web in the text, without the punctuation that follows them.

@@ -10,6 +10,7 @@ use chrono::NaiveDate;
 use url::Url;
 
 use crate::fields::{self, Fields, Placed, Problems};
+use crate::notice::lint::Timed;
 use crate::notice::{
     Adoption, Call, Care, Confidence, Image, Invitation, Issued, Kind, KindName, Lineage, Link,
     MAX_SLUG_BYTES, Notice, NoticeId, Notify, Party, Precision, Provenance, Relation, Signing, Site, Source,
@@ -42,6 +43,8 @@ pub struct Parsed {
     pub references: Vec<Placed<String>>,
     /// Where the pictures that it shows lie under the site, with the places that name them.
     pub pictures: Vec<Placed<String>>,
+    /// When people are told of it, and when it is.
+    pub timed: Timed,
 }
 
 /// What the files say of each other.
@@ -74,10 +77,18 @@ pub fn parse(path: &str, source: &str, defaults: &Defaults) -> Parsed {
     let source = without_mark(source);
     let problems = Problems::default();
     let (mut references, mut pictures) = (Vec::new(), Vec::new());
-    let notice = read(path, source, defaults, &problems, &mut references, &mut pictures);
+    let mut timed = Timed::default();
+    let notice = read(path, source, defaults, &problems, &mut references, &mut pictures, &mut timed);
     let report = Report::new(path, source, problems.into_vec());
     let notice = notice.filter(|_| !report.has_errors());
-    Parsed { notice, report, references, pictures }
+    Parsed { notice, report, references, pictures, timed }
+}
+
+/// The notice of a source that was published once: what is refused since then does not undo that.
+pub fn reread(path: &str, source: &str, defaults: &Defaults) -> Option<Notice> {
+    let (mut references, mut pictures) = (Vec::new(), Vec::new());
+    let mut timed = Timed::default();
+    read(path, source, defaults, &Problems::default(), &mut references, &mut pictures, &mut timed)
 }
 
 /// What can only be seen with all the files at hand: references to notices that are not there, and two files
@@ -132,6 +143,7 @@ fn read(
     problems: &Problems,
     references: &mut Vec<Placed<String>>,
     pictures: &mut Vec<Placed<String>>,
+    timed: &mut Timed,
 ) -> Option<Notice> {
     if source.len() > MAX_BYTES {
         problems.add(Problem::error(
@@ -150,7 +162,8 @@ fn read(
     let kind_name = read_kind_name(&fields);
     let summary = fields.line("summary").map(|line| line.value);
     let lang = read_lang(&fields, "lang").unwrap_or_else(|| defaults.lang.clone());
-    let publish_at = fields.moment("publish_at", &defaults.zone).map(|placed| placed.value);
+    timed.publish_at = fields.moment("publish_at", &defaults.zone);
+    let publish_at = timed.publish_at.as_ref().map(|placed| placed.value.clone());
     let tags = read_tags(&fields);
     let image = read_image(&fields, pictures);
     let more = fields.tables("more").into_iter().filter_map(read_link).collect();
@@ -164,7 +177,7 @@ fn read(
     let kind = match kind_name {
         Some(KindName::Archive) => Some(Kind::Archive(read_provenance(&fields, references))),
         Some(KindName::Statement) => Some(Kind::Statement(read_signing(&fields, &defaults.zone, references))),
-        Some(KindName::Action) => event::read(&fields, &defaults.zone).map(Box::new).map(Kind::Action),
+        Some(KindName::Action) => event::read(&fields, &defaults.zone, timed).map(Box::new).map(Kind::Action),
         None => None,
     };
     if kind_name.is_some() {

@@ -14,6 +14,7 @@ mod calendar;
 mod campaign;
 mod changes;
 mod chaos;
+mod check;
 mod corpora;
 mod crash;
 mod dates;

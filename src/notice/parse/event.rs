@@ -4,16 +4,17 @@
 
 use std::collections::HashSet;
 
-use chrono::Datelike as _;
+use chrono::{Datelike as _, TimeDelta};
 
 use crate::fields::{Fields, Placed};
 use crate::notice::date::{Date, DateKey};
+use crate::notice::lint::{MINUTE, Timed};
 use crate::notice::parse::{read_parties, read_url, values};
 use crate::notice::{ACCESS_FIELDS, Access, Event, Legal, Place, Press, Status, slug};
 use crate::schedule::zone::{self, Moment, Zone};
 
 /// The event of an action; none when something of it is wrong.
-pub(super) fn read(fields: &Fields<'_>, site_zone: &Zone) -> Option<Event> {
+pub(super) fn read(fields: &Fields<'_>, site_zone: &Zone, timed: &mut Timed) -> Option<Event> {
     fields.required("zone", &format!("\"{}\"", site_zone.name()));
     let zone = read_zone(fields);
     // The other fields are read in any case, so that their problems show too.
@@ -24,11 +25,13 @@ pub(super) fn read(fields: &Fields<'_>, site_zone: &Zone) -> Option<Event> {
     let (times, place, dates) = match rows.is_empty() {
         true => {
             let times = read_times(fields, &reading_zone);
-            let starts = times.starts.as_ref().map(|placed| &placed.value);
-            let place = read_place(fields, starts, &reading_zone);
+            let place = read_place(fields, times.starts(), times.gathering(), &reading_zone);
+            if status.takes_place() {
+                timed.last_start = times.starts.clone();
+            }
             (times, place, Vec::new())
         }
-        false => read_dates(fields, rows, (status, status_note.as_deref()), &reading_zone),
+        false => read_dates(fields, rows, (status, status_note.as_deref()), &reading_zone, timed),
     };
     let access = read_access(fields);
     let legal = read_legal(fields, &reading_zone);
@@ -63,6 +66,21 @@ struct Times {
     assemble_at: Option<Moment>,
 }
 
+impl Times {
+    fn starts(&self) -> Option<&Moment> {
+        self.starts.as_ref().map(|placed| &placed.value)
+    }
+
+    // When the first people are there.
+    fn gathering(&self) -> Option<&Moment> {
+        self.assemble_at.as_ref().or_else(|| self.starts())
+    }
+}
+
+// Longer ones there are, camps and caravans; a slip in the month is more frequent.
+const LONG_BEFORE: TimeDelta = TimeDelta::days(1);
+const LONG: TimeDelta = TimeDelta::days(7);
+
 // Of an action, or of one of its dates.
 fn read_times(fields: &Fields<'_>, zone: &Zone) -> Times {
     fields.required("starts", "2018-07-10 09:00");
@@ -71,6 +89,17 @@ fn read_times(fields: &Fields<'_>, zone: &Zone) -> Times {
     let assemble_at = fields.moment("assemble_at", zone);
     if let Some(starts) = &starts {
         check_weekday(fields, &starts.value);
+        if let Some(ends) = ends.as_ref().filter(|ends| ends.value.at - starts.value.at > LONG) {
+            let days = (ends.value.at - starts.value.at).num_days();
+            let message = format!("it would go on for {days} days");
+            fields.warn(ends.span.clone(), message, "look at the day and the month again");
+        }
+        if let Some(assemble) = assemble_at.as_ref().filter(|it| starts.value.at - it.value.at > LONG_BEFORE)
+        {
+            let hours = (starts.value.at - assemble.value.at).num_hours();
+            let message = format!("people would assemble {hours} hours before the start");
+            fields.warn(assemble.span.clone(), message, "look at the day again");
+        }
         if let Some(ends) = ends.as_ref().filter(|ends| ends.value.at <= starts.value.at) {
             fields.error(ends.span.clone(), "the end is not after the start", "write a later time");
         }
@@ -97,6 +126,7 @@ fn read_dates(
     rows: Vec<Fields<'_>>,
     of_all: (Status, Option<&str>),
     zone: &Zone,
+    timed: &mut Timed,
 ) -> (Times, Option<Place>, Vec<Date>) {
     for (key, is_there) in [
         ("starts", fields.has("starts")),
@@ -112,11 +142,14 @@ fn read_dates(
     let read: Vec<(Times, RowOfDate)> = rows.iter().map(|row| read_row(row, zone)).collect();
     check_keys(&rows, &read);
     check_order(&rows, &read);
-    // As it was written: the place of the day shows from the first date's on.
-    let first =
-        read.iter().filter_map(|(times, _)| times.starts.as_ref()).min_by_key(|starts| starts.value.at);
-    let first = first.cloned();
-    let place = read_place(fields, first.as_ref().map(|placed| &placed.value), zone);
+    let takes_place = |date: &&(Times, RowOfDate)| date.1.status.takes_place() && of_all.0.takes_place();
+    let standing = read.iter().filter(takes_place).filter_map(|(times, _)| times.starts.as_ref());
+    timed.last_start = standing.max_by_key(|starts| starts.value.at).cloned();
+    // As it was written: the place of the day shows from the first date's on, and has to for those who gather there.
+    let first = read.iter().filter_map(|(times, _)| times.starts()).min_by_key(|starts| starts.at);
+    let there = read.iter().filter(|(_, row)| row.place.is_none());
+    let gathering = there.filter_map(|(times, _)| times.gathering()).min_by_key(|moment| moment.at);
+    let place = read_place(fields, first, gathering, zone);
     let mut dates: Vec<Date> =
         read.into_iter().filter_map(|(times, row)| date_of(times, row, of_all, place.as_ref())).collect();
     dates.sort_by(|a, b| (a.starts.at, &a.key).cmp(&(b.starts.at, &b.key)));
@@ -140,7 +173,7 @@ struct RowOfDate {
 
 fn read_row(row: &Fields<'_>, zone: &Zone) -> (Times, RowOfDate) {
     let times = read_times(row, zone);
-    let starts = times.starts.as_ref().map(|placed| &placed.value);
+    let starts = times.starts();
     let written = row.line("key");
     let key = match &written {
         Some(line) => DateKey::parse(&line.value),
@@ -159,7 +192,7 @@ fn read_row(row: &Fields<'_>, zone: &Zone) -> (Times, RowOfDate) {
         );
     }
     let note = row.line("note").map(|line| line.value);
-    let place = read_place(row, starts, zone);
+    let place = read_place(row, starts, times.gathering(), zone);
     (times, RowOfDate { key, status, note, place })
 }
 
@@ -246,7 +279,12 @@ fn read_status(fields: &Fields<'_>) -> Status {
     fields.one_of("status", &choices).unwrap_or(Status::Scheduled)
 }
 
-fn read_place(fields: &Fields<'_>, starts: Option<&Moment>, zone: &Zone) -> Option<Place> {
+fn read_place(
+    fields: &Fields<'_>,
+    starts: Option<&Moment>,
+    gathering: Option<&Moment>,
+    zone: &Zone,
+) -> Option<Place> {
     let table = fields.table("place")?;
     let name = table.required_line("name", "\"…\"");
     let address = table.line("address").map(|line| line.value);
@@ -262,10 +300,30 @@ fn read_place(fields: &Fields<'_>, starts: Option<&Moment>, zone: &Zone) -> Opti
             "add visibility = \"day-of\"",
         );
     }
-    table.finish();
     // A place of the day shows from the day's first minute on, unless the author says when.
     let midnight = || Some(Moment::new(starts?.wall.date().and_hms_opt(0, 0, 0)?, starts?.zone.clone()));
-    let shown_from = if day_of { reveal_at.map(|placed| placed.value).or_else(midnight) } else { None };
+    let (span, reveal_at) = match reveal_at {
+        Some(placed) => (placed.span, Some(placed.value)),
+        None => (table.span_of("visibility"), midnight()),
+    };
+    let shown_from = reveal_at.filter(|_| day_of);
+    if let Some((shown, gathering)) = shown_from.as_ref().zip(gathering).filter(|(it, then)| it.at > then.at)
+    {
+        let message = format!(
+            "the place would be shown from {} on, after people gather there at {}",
+            shown.wall.format(MINUTE),
+            gathering.wall.format(MINUTE)
+        );
+        let help = match table.has("reveal_at") {
+            true => "write an earlier time",
+            false => {
+                "add reveal_at, a time before that: without it the place is shown from the first minute of the day of \
+                      `starts`"
+            }
+        };
+        table.error(span, message, help);
+    }
+    table.finish();
     Some(Place { name: name?.value, address, geo, meeting_point, shown_from, meeting_point_expires })
 }
 

@@ -190,9 +190,11 @@ impl World {
 
     fn draft(&self, id: &NoticeId, facts: &Facts) -> Draft {
         let source = facts.source(&self.zone);
-        let parsed = parse::parse(&format!("notices/{id}.md"), &source, &self.config.site.defaults());
-        let notice = parsed.notice.unwrap_or_else(|| panic!("{}", parsed.report));
-        Draft::new(notice, &parsed.report.path, &source)
+        let (path, defaults) = (format!("notices/{id}.md"), self.config.site.defaults());
+        // Also with times that a new file is refused for: what was published once keeps the promises too.
+        let notice = parse::reread(&path, &source, &defaults)
+            .unwrap_or_else(|| panic!("{}", parse::parse(&path, &source, &defaults).report));
+        Draft::new(notice, &path, &source)
     }
 
     fn live(&mut self, chance: &mut Chance, person: Person) {

@@ -1,0 +1,171 @@
+//! Check: what would keep people from being told, or from finding the place, is said before it is published.
+
+use std::fs;
+
+use handbill::folder::Folder;
+use handbill::notice::lint;
+use handbill::notice::parse::{parse, reread};
+
+use crate::plan::at;
+use crate::sample;
+
+/// An action with this front matter besides kind, title and zone, which stand on lines 2 to 4.
+fn action(front: &str) -> String {
+    format!(
+        "+++\nkind = \"action\"\ntitle = \"March for the river\"\nzone = \"UTC\"\n{front}\n+++\nCome along.\n"
+    )
+}
+
+/// What a folder says of files in it, a line each.
+fn said(files: &[(&str, &[u8])]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let reading = Folder::new(folder.path().to_owned(), "notices", sample::site().defaults()).read_once();
+    reading.unwrap().reports.iter().flat_map(|report| report.lines()).collect()
+}
+
+fn said_of(front: &str) -> Vec<String> {
+    said(&[("march.md", action(front).as_bytes())])
+}
+
+#[test]
+fn an_action_is_not_published_after_its_start() {
+    // The site's clock is New York's, four hours behind.
+    assert_eq!(
+        said_of("publish_at = 2018-07-10 09:00\nstarts = 2018-07-10 12:00"),
+        [
+            "notices/march.md:5:14: error: it would be published after its start, and nobody would be told of it, write \
+             a time before 2018-07-10 12:00; a record of what is over has one at its start, publish_at = 2018-07-10 \
+             12:00"
+        ]
+    );
+    let none: [&str; 0] = [];
+    assert_eq!(said_of("publish_at = 2018-07-10 08:00\nstarts = 2018-07-10 12:00"), none);
+    assert_eq!(
+        said_of("publish_at = 2018-07-11 08:00\nstarts = 2018-07-10 12:00\nstatus = \"cancelled\""),
+        none
+    );
+    let dates =
+        "publish_at = 2018-07-11 08:00\n[[occurrence]]\nstarts = 2018-07-10 12:00\n[[occurrence]]\nstarts = ";
+    assert_eq!(said_of(&format!("{dates}2018-07-17 12:00")), none, "the second date is ahead");
+    assert_eq!(said_of(&format!("{dates}2018-07-10 13:00\nkey = \"later\"")).len(), 1);
+    assert_eq!(said_of(&format!("{dates}2018-07-17 12:00\nstatus = \"cancelled\"")).len(), 1);
+}
+
+#[test]
+fn a_place_is_shown_before_people_gather_there() {
+    let day_of = |times: &str, reveal: &str| {
+        said_of(&format!("{times}\n[place]\nname = \"The square\"\nvisibility = \"day-of\"\n{reveal}"))
+    };
+    assert_eq!(
+        day_of("starts = 2018-07-10 12:00", "reveal_at = 2018-07-10 13:00"),
+        [
+            "notices/march.md:9:13: error: the place would be shown from 2018-07-10 13:00 on, after people gather there \
+             at 2018-07-10 12:00, write an earlier time"
+        ]
+    );
+    assert_eq!(
+        day_of("starts = 2018-07-10 00:30\nassemble_at = 2018-07-09 23:30", ""),
+        [
+            "notices/march.md:9:14: error: the place would be shown from 2018-07-10 00:00 on, after people gather there \
+             at 2018-07-09 23:30, add reveal_at, a time before that: without it the place is shown from the first \
+             minute of the day of `starts`"
+        ]
+    );
+    let none: [&str; 0] = [];
+    assert_eq!(
+        day_of("starts = 2018-07-10 00:30\nassemble_at = 2018-07-09 23:30", "reveal_at = 2018-07-09 20:00"),
+        none
+    );
+    assert_eq!(day_of("starts = 2018-07-10 12:00", ""), none);
+    let row = "[[occurrence]]\nstarts = 2018-07-10 12:00";
+    let elsewhere = "\n[occurrence.place]\nname = \"The park\"";
+    let later = "\n[[occurrence]]\nstarts = 2018-07-17 12:00\n[place]\nname = \"The square\"\nvisibility = \"day-of\"\n\
+                 reveal_at = 2018-07-11 09:00";
+    assert_eq!(said_of(&format!("{row}{later}")).len(), 1, "the first date has no other place");
+    assert_eq!(said_of(&format!("{row}{elsewhere}{later}")), none);
+}
+
+#[test]
+fn a_day_too_early_and_an_end_weeks_later_are_worth_a_look() {
+    assert_eq!(
+        said_of("starts = 2018-07-10 12:00\nassemble_at = 2018-07-09 11:00\nends = 2018-08-10 14:00"),
+        [
+            "notices/march.md:6:15: warning: people would assemble 25 hours before the start, look at the day again",
+            "notices/march.md:7:8: warning: it would go on for 31 days, look at the day and the month again",
+        ]
+    );
+    let none: [&str; 0] = [];
+    assert_eq!(
+        said_of("starts = 2018-07-10 12:00\nassemble_at = 2018-07-09 12:00\nends = 2018-07-17 12:00"),
+        none
+    );
+}
+
+#[test]
+fn an_action_of_the_past_says_that_it_is_a_record() {
+    let past = |front: &str, now: &str| {
+        let parsed = parse("notices/march.md", &action(front), &sample::site().defaults());
+        lint::past(&parsed.timed, at(now)).map(|problem| (problem.message, problem.help))
+    };
+    let slip = past("starts = 2017-07-10 12:00", "2018-07-08T12:00Z").unwrap();
+    assert_eq!(slip.0, "this is in the past, and nobody is told of an action that has begun");
+    assert_eq!(slip.1, "correct the date; a record of what is over says so by publish_at = 2017-07-10 12:00");
+    assert_eq!(past("starts = 2018-07-10 12:00", "2018-07-08T12:00Z"), None);
+    assert_eq!(past("publish_at = 2017-07-10 08:00\nstarts = 2017-07-10 12:00", "2018-07-08T12:00Z"), None);
+    assert!(past("publish_at = 2018-07-10 08:00\nstarts = 2018-07-10 12:00", "2018-07-08T12:00Z").is_some());
+    assert_eq!(past("starts = 2017-07-10 12:00\nstatus = \"cancelled\"", "2018-07-08T12:00Z"), None);
+}
+
+#[test]
+fn what_was_published_once_is_read_again_whatever_is_refused_since() {
+    let source = action(
+        "starts = 2018-07-10 12:00\n[place]\nname = \"The square\"\nvisibility = \"day-of\"\nreveal_at = 2018-07-10 13:00",
+    );
+    let defaults = sample::site().defaults();
+    assert!(parse("notices/march.md", &source, &defaults).notice.is_none());
+    assert_eq!(reread("notices/march.md", &source, &defaults).unwrap().title, "March for the river");
+    assert!(reread("notices/march.md", "+++\n", &defaults).is_none());
+}
+
+#[test]
+fn a_key_of_the_top_below_a_table_is_sent_up() {
+    assert_eq!(
+        said_of(
+            "starts = 2018-07-10 12:00\n[place]\nname = \"The square\"\nstatus = \"cancelled\"\nadress = \"1 Oak Street\""
+        ),
+        [
+            "notices/march.md:8:1: error: `status` is not a key known here, it is a key of the top: move it above \
+             [place], and above every other line in brackets",
+            "notices/march.md:9:1: error: `adress` is not a key known here, did you mean `address`?",
+        ]
+    );
+}
+
+#[test]
+fn a_byte_order_mark_is_no_problem() {
+    let march = format!("\u{feff}{}", action("starts = 2018-07-10 12:00\nstatsu = \"moved\""));
+    assert_eq!(
+        said(&[("march.md", march.as_bytes())]),
+        ["notices/march.md:6:1: error: `statsu` is not a key known here, did you mean `status`?"]
+    );
+}
+
+#[test]
+fn a_typographic_quote_is_named() {
+    let quoted = |value: &str| {
+        said(&[("march.md", format!("+++\nkind = \"action\"\ntitle = {value}\n+++\nCome.\n").as_bytes())])
+    };
+    for (value, column, quote) in
+        [("“March”", 9, '“'), ("“A long march”", 9, '“'), ("\"March”", 15, '”'), ("«March»", 9, '«')]
+    {
+        let said = quoted(value);
+        let line = format!(
+            "notices/march.md:3:{column}: error: {quote} is a typographic quote, write \" instead, at both ends"
+        );
+        assert!(said.contains(&line), "{value}: {said:?}");
+        assert_eq!(said.iter().filter(|line| line.contains(":3:")).count(), 1, "{value}: {said:?}");
+    }
+}
