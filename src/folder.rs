@@ -13,7 +13,7 @@ use crate::fields::{self, Placed};
 use crate::folder::watch::Watch;
 use crate::notice::lint::{self, Timed};
 use crate::notice::parse::{self, Defaults, Named, Parsed};
-use crate::notice::{NoticeId, picture};
+use crate::notice::{NoticeId, picture, slug};
 use crate::plan::Drafts;
 use crate::problem::{Problem, Report, Severity};
 use crate::revision::Draft;
@@ -33,6 +33,8 @@ pub struct Folder {
     files: BTreeMap<String, File>,
     // The pictures that the files name, by where they lie under the site, as they were looked at.
     pictures: BTreeMap<String, Picture>,
+    // Everything else that lies in the folder and may be meant for a notice.
+    strays: BTreeSet<String>,
     reading: Reading,
     // Whether every file is in order with the others, so that a change of one is no change of another.
     in_order: bool,
@@ -47,8 +49,22 @@ pub struct Reading {
     pub drafts: Drafts,
     /// Every file with a problem.
     pub reports: Vec<Report>,
+    /// Every file that is not read, with a warning.
+    pub strays: Vec<Report>,
     /// How many files there are.
     pub files: usize,
+}
+
+impl Reading {
+    /// What is wrong with anything in the folder.
+    pub fn all_reports(&self) -> impl Iterator<Item = &Report> {
+        self.reports.iter().chain(&self.strays)
+    }
+
+    /// How many files have errors.
+    pub fn faulty(&self) -> usize {
+        self.all_reports().filter(|report| report.has_errors()).count()
+    }
 }
 
 #[derive(Debug)]
@@ -92,6 +108,7 @@ struct Stamp {
 struct Found {
     changed: Vec<(String, Seen)>,
     gone: Vec<String>,
+    strays: BTreeSet<String>,
 }
 
 // A watch is taken at its word for so many looks, a minute of those of a service: should it ever miss something,
@@ -110,6 +127,7 @@ impl Folder {
             watch: None,
             files: BTreeMap::new(),
             pictures: BTreeMap::new(),
+            strays: BTreeSet::new(),
             reading: Reading::default(),
             in_order: true,
             is_faultless: false,
@@ -118,10 +136,13 @@ impl Folder {
 
     /// Reads what has changed since the last time; `None` when nothing has.
     pub fn read(&mut self) -> anyhow::Result<Option<&Reading>> {
-        let Found { changed, gone } = self.find_changed()?;
-        if changed.is_empty() && gone.is_empty() && !self.files.is_empty() && self.pictures_are_the_same() {
+        let Found { changed, gone, strays } = self.find_changed()?;
+        let is_same = changed.is_empty() && gone.is_empty() && strays == self.strays;
+        if is_same && self.looks > 1 && self.pictures_are_the_same() {
             return Ok(None);
         }
+        self.reading.strays = strays.iter().map(|name| self.report_stray(name)).collect();
+        self.strays = strays;
         let mut read = Vec::with_capacity(changed.len());
         for (name, seen) in changed {
             read.push((self.read_file(&name), name.clone()));
@@ -160,6 +181,7 @@ impl Folder {
 
     fn look_at_all(&mut self) -> anyhow::Result<Found> {
         let mut changed = Vec::new();
+        let mut strays = BTreeSet::new();
         for entry in
             fs::read_dir(&self.path).with_context(|| format!("read the folder {}", self.path.display()))?
         {
@@ -167,6 +189,9 @@ impl Folder {
             let name = entry.file_name();
             let name = name.to_string_lossy();
             if !is_of_notice(&name) {
+                if is_stray(&name) {
+                    strays.insert(name.into_owned());
+                }
                 continue;
             }
             let Some(found) = self.seen_in(&entry) else { continue };
@@ -182,15 +207,22 @@ impl Folder {
         }
         let gone = self.seen.extract_if(|_, seen| seen.look != self.looks);
         let gone = gone.map(|(name, _)| name).collect();
-        Ok(Found { changed, gone })
+        Ok(Found { changed, gone, strays })
     }
 
     // Those that the watch names, and those of which it need not know.
     fn look_at_some(&mut self, written: Vec<String>) -> Found {
         let linked = self.seen.iter().filter(|(_, seen)| seen.is_linked).map(|(name, _)| name.clone());
-        let names: BTreeSet<String> =
-            written.into_iter().filter(|name| is_of_notice(name)).chain(linked).collect();
-        let mut found = Found::default();
+        let (written, others): (Vec<String>, Vec<String>) =
+            written.into_iter().partition(|name| is_of_notice(name));
+        let names: BTreeSet<String> = written.into_iter().chain(linked).collect();
+        let mut found = Found { strays: self.strays.clone(), ..Found::default() };
+        for name in others.into_iter().filter(|name| is_stray(name)) {
+            match self.path.join(&name).exists() {
+                true => found.strays.insert(name),
+                false => found.strays.remove(&name),
+            };
+        }
         for name in names {
             match (self.seen_at(&self.path.join(&name)), self.seen.get(&name)) {
                 (Some(now), Some(seen)) if now.stamp == seen.stamp => {
@@ -271,6 +303,27 @@ impl Folder {
         let notice = parsed.notice.take();
         let draft = notice.map(|notice| Draft::new(notice, &parsed.report.path, &parsed.report.source));
         File { parsed, draft }
+    }
+
+    fn report_stray(&self, name: &str) -> Report {
+        let path = format!("{}/{name}", self.shown_as);
+        let (message, help) = if self.path.join(name).is_dir() {
+            let help = format!("move the notices that are in it into {}/ itself", self.shown_as);
+            ("a folder here is not read", help)
+        } else if picture::media_type(name).is_some() {
+            (
+                "a picture here is not read",
+                "move it into the folder media/, which stands beside this one".to_owned(),
+            )
+        } else {
+            let lower = name.to_ascii_lowercase();
+            let endings = [".md.txt", ".txt", ".md", ".markdown", ".mdown", ".text"];
+            let ending =
+                endings.iter().find(|ending| lower.ends_with(*ending)).map_or(0, |ending| ending.len());
+            let stem = slug(&name[..name.len() - ending]);
+            ("this file is not read: its name does not end in .md", format!("rename it to {stem}.md"))
+        };
+        Report::new(path, "", vec![Problem::warning(0..0, message, help)])
     }
 
     fn replace(&mut self, gone: Vec<String>, read: Vec<(File, String)>) {
@@ -406,6 +459,18 @@ impl Folder {
 // Editors write `.name.md.swp` and `name.md~` beside the file.
 fn is_of_notice(name: &str) -> bool {
     !name.starts_with('.') && name.ends_with(".md")
+}
+
+// What lies there and is no notice, but for what editors and systems leave beside a file.
+fn is_stray(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let is_left_behind = name.starts_with(['.', '~', '#'])
+        || name.ends_with('~')
+        || [".tmp", ".swp", ".swo", ".bak", ".orig", ".new", ".lock", ".part"]
+            .iter()
+            .any(|end| lower.ends_with(end))
+        || ["4913", "thumbs.db", "desktop.ini"].contains(&lower.as_str());
+    !is_of_notice(name) && !is_left_behind
 }
 
 fn stamp_of(path: &Path) -> Option<Stamp> {

@@ -368,6 +368,7 @@ fn report(looked: &Looked) {
 }
 
 fn tell(reading: &Reading) {
+    reading.strays.iter().flat_map(|report| report.lines()).for_each(|line| warn!("{line}"));
     for report in reading.reports.iter().filter(|report| report.has_errors()) {
         warn!(
             file = report.path,

@@ -42,7 +42,7 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
             None => reading.reports.push(Report::new(&*draft.path, &*draft.source, vec![problem])),
         }
     }
-    let mut reports: Vec<Report> = reading.reports;
+    let mut reports: Vec<Report> = reading.all_reports().cloned().collect();
     reports.sort_by(|a, b| a.path.cmp(&b.path));
     reports.extend(installation.check_words()?);
     let problems = reports.iter().map(|report| report.problems.len()).sum::<usize>();

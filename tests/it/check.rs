@@ -23,7 +23,7 @@ fn said(files: &[(&str, &[u8])]) -> Vec<String> {
         fs::write(folder.path().join(name), text).unwrap();
     }
     let reading = Folder::new(folder.path().to_owned(), "notices", sample::site().defaults()).read_once();
-    reading.unwrap().reports.iter().flat_map(|report| report.lines()).collect()
+    reading.unwrap().all_reports().flat_map(|report| report.lines()).collect()
 }
 
 fn said_of(front: &str) -> Vec<String> {
@@ -128,6 +128,35 @@ fn what_was_published_once_is_read_again_whatever_is_refused_since() {
     assert!(parse("notices/march.md", &source, &defaults).notice.is_none());
     assert_eq!(reread("notices/march.md", &source, &defaults).unwrap().title, "March for the river");
     assert!(reread("notices/march.md", "+++\n", &defaults).is_none());
+}
+
+#[test]
+fn a_file_that_is_not_read_is_named() {
+    let march = action("starts = 2018-07-10 12:00");
+    let march = march.as_bytes();
+    assert_eq!(
+        said(&[
+            ("a.txt", march),
+            ("b.md.txt", march),
+            ("c.MD", march),
+            ("crowd.jpg", b""),
+            ("The March", march),
+            (".hidden.txt", march),
+            ("e.md~", march),
+            (".e.md.swp", march),
+            ("#e.md#", march),
+            ("e.md.bak", march),
+        ]),
+        [
+            "notices/The March:1:1: warning: this file is not read: its name does not end in .md, rename it to \
+             the-march.md",
+            "notices/a.txt:1:1: warning: this file is not read: its name does not end in .md, rename it to a.md",
+            "notices/b.md.txt:1:1: warning: this file is not read: its name does not end in .md, rename it to b.md",
+            "notices/c.MD:1:1: warning: this file is not read: its name does not end in .md, rename it to c.md",
+            "notices/crowd.jpg:1:1: warning: a picture here is not read, move it into the folder media/, which stands \
+             beside this one",
+        ]
+    );
 }
 
 #[test]

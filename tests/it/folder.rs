@@ -99,7 +99,7 @@ fn assert_same(folder: &mut Folder, place: &Place) {
 
 fn said(reading: &Reading) -> (usize, Vec<String>, Vec<String>) {
     let drafts = reading.drafts.values().map(|draft| format!("{} {}", draft.path, draft.digest)).collect();
-    let problems = reading.reports.iter().flat_map(|report| report.lines()).collect();
+    let problems = reading.all_reports().flat_map(|report| report.lines()).collect();
     (reading.files, drafts, problems)
 }
 
