@@ -1,5 +1,6 @@
 //! Folder: the only reader of `notices/`.
 
+mod lost; // published notices without a file
 mod watch; // which of them were written to
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -51,6 +52,8 @@ pub struct Reading {
     pub reports: Vec<Report>,
     /// Every file that is not read, with a warning.
     pub strays: Vec<Report>,
+    /// Every file that seems to be a published notice under another name, with an error.
+    pub renamed: Vec<Report>,
     /// How many files there are.
     pub files: usize,
 }
@@ -58,7 +61,7 @@ pub struct Reading {
 impl Reading {
     /// What is wrong with anything in the folder.
     pub fn all_reports(&self) -> impl Iterator<Item = &Report> {
-        self.reports.iter().chain(&self.strays)
+        self.reports.iter().chain(&self.renamed).chain(&self.strays)
     }
 
     /// How many files have errors.

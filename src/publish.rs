@@ -1,5 +1,6 @@
 //! Publish: loop 1. The folder is read, what is due is planned and committed, the documents are written.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
@@ -32,6 +33,7 @@ pub struct Publisher {
     ledger: Ledger,
     templates: Arc<Templates>,
     folder: Folder,
+    faulty: usize,
     holder: String,
     // The lock of an embedded ledger; PostgreSQL has the lease alone.
     lock: Option<File>,
@@ -83,6 +85,7 @@ impl Publisher {
             ledger: ledger.clone(),
             templates,
             folder: installation.folder(),
+            faulty: 0,
             holder,
             lock: None,
             lease: None,
@@ -94,9 +97,9 @@ impl Publisher {
         }
     }
 
-    /// Files with problems, as of the last look.
-    pub fn reading(&self) -> &Reading {
-        self.folder.reading()
+    /// How many files have errors, as of the last look.
+    pub fn faulty(&self) -> usize {
+        self.faulty
     }
 
     /// What has been published, as of the last look.
@@ -133,8 +136,16 @@ impl Publisher {
         }
         let config = &self.installation.config;
         let idle_until = self.idle_until.take().filter(|until| now < *until);
+        let reading = match idle_until {
+            Some(_) => Cow::Borrowed(self.folder.reading()),
+            None => self.folder.reading().without_renamed(&history.revisions, now),
+        };
+        if is_new {
+            self.faulty = reading.faulty();
+            reading.renamed.iter().flat_map(|report| report.lines()).for_each(|line| warn!("{line}"));
+        }
         if idle_until.is_none() {
-            looked.entries = plan::due(config, &self.folder.reading().drafts, &history, now);
+            looked.entries = plan::due(config, &reading.drafts, &history, now);
         }
         // A mark that moves by itself every few seconds would be a write for nothing.
         let mark_is_old = self.marked_at.is_none_or(|marked| now - marked > TimeDelta::minutes(1));
@@ -155,7 +166,7 @@ impl Publisher {
         let mut history = history;
         history.apply_all(&looked.entries, now);
         self.idle_until = idle_until.or_else(|| {
-            let next = plan::next_due(&self.installation.config, &self.folder.reading().drafts, &history);
+            let next = plan::next_due(&self.installation.config, &reading.drafts, &history);
             Some(next.unwrap_or(DateTime::<Utc>::MAX_UTC))
         });
         self.history = Some(history);

@@ -27,7 +27,7 @@ pub struct Arguments {
 
 pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clock) -> anyhow::Result<Ended> {
     let now = clock.now();
-    let mut reading = installation.folder().read_once()?;
+    let reading = installation.folder().read_once()?;
     let published = match published(installation, now).await {
         Ok(history) => history.revisions,
         Err(err) => {
@@ -35,6 +35,8 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
             BTreeMap::new()
         }
     };
+    let standing = reading.left_standing(&published, now);
+    let mut reading = reading.without_renamed(&published, now).into_owned();
     for draft in reading.drafts.values().filter(|draft| !published.contains_key(&draft.notice.id)) {
         let Some(problem) = past(installation, draft, now) else { continue };
         match reading.reports.iter_mut().find(|report| *report.path == *draft.path) {
@@ -43,6 +45,7 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
         }
     }
     let mut reports: Vec<Report> = reading.all_reports().cloned().collect();
+    reports.extend(standing);
     reports.sort_by(|a, b| a.path.cmp(&b.path));
     reports.extend(installation.check_words()?);
     let problems = reports.iter().map(|report| report.problems.len()).sum::<usize>();

@@ -59,6 +59,7 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
         Some(history) => history,
         None => plan::begin(&reading.drafts, from).0,
     };
+    let reading = reading.without_renamed(&history.revisions, from);
     let entries = plan::plan(&installation.config, &reading.drafts, history, to);
     let mut lines = Vec::new();
     // What is still to be told is told to people whom nobody can count yet.
@@ -93,7 +94,7 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
         zone.name(),
         tzdb_version()
     ))?;
-    let bad = reading.reports.iter().filter(|report| report.has_errors()).count();
+    let bad = reading.faulty();
     if bad > 0 {
         say(format_args!("{bad} notices have errors and are not in it; `handbill check` shows them."))?;
         return Ok(Ended::WithProblems);

@@ -52,6 +52,5 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     }
     let documents = looked.written.map_or(0, |written| written.changed);
     say(format_args!("{} deliveries, {documents} documents changed.", looked.deliveries))?;
-    let failed = publisher.reading().reports.iter().any(|report| report.has_errors());
-    Ok(if failed { Ended::WithProblems } else { Ended::Well })
+    Ok(if publisher.faulty() > 0 { Ended::WithProblems } else { Ended::Well })
 }

@@ -27,6 +27,8 @@ pub struct NoticeId(String);
 pub struct Notice {
     /// Its name for ever.
     pub id: NoticeId,
+    /// Whether its author wrote it, and it is not taken from the file's name.
+    pub has_written_id: bool,
     /// One line, without markup.
     pub title: String,
     /// One plain sentence for lists and previews.

@@ -158,6 +158,7 @@ fn read(
     let fields = Fields::new(document.get_ref(), 0..3, problems);
 
     let id = read_id(path, &fields);
+    let has_written_id = fields.has("id");
     let title = fields.required_line("title", "\"…\"");
     let kind_name = read_kind_name(&fields);
     let summary = fields.line("summary").map(|line| line.value);
@@ -214,6 +215,7 @@ fn read(
     let (id, kind) = (id?, kind);
     Some(Notice {
         id,
+        has_written_id,
         title,
         summary,
         lang,

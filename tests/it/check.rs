@@ -1,13 +1,16 @@
 //! Check: what would keep people from being told, or from finding the place, is said before it is published.
 
 use std::fs;
+use std::process::Command;
 
 use handbill::folder::Folder;
 use handbill::notice::lint;
 use handbill::notice::parse::{parse, reread};
+use handbill::plan::Step;
 
 use crate::plan::at;
 use crate::sample;
+use crate::world::World;
 
 /// An action with this front matter besides kind, title and zone, which stand on lines 2 to 4.
 fn action(front: &str) -> String {
@@ -197,4 +200,98 @@ fn a_typographic_quote_is_named() {
         assert!(said.contains(&line), "{value}: {said:?}");
         assert_eq!(said.iter().filter(|line| line.contains(":3:")).count(), 1, "{value}: {said:?}");
     }
+}
+
+const LISTS: &str =
+    "[[list]]\nname = \"alerts\"\ntitle = \"Alerts\"\nwhen = \"at once\"\nremind = [\"-P1D\"]\n";
+
+const BEFORE: &str = "2018-07-08T12:00Z";
+const NOW: &str = "2018-07-08T13:00Z";
+
+/// A march that was published, and whose file is gone.
+fn without_its_file() -> World {
+    let world = World::new(LISTS);
+    world.look("2018-07-08T11:00Z");
+    world.write("march", &action("starts = 2038-07-10 12:00"));
+    assert_eq!(revised(&world, BEFORE), ["march 0"]);
+    fs::remove_file(world.path().join("notices/march.md")).unwrap();
+    world
+}
+
+fn revised(world: &World, now: &str) -> Vec<String> {
+    let steps = world.look(now).entries.into_iter().map(|entry| entry.step);
+    steps
+        .filter_map(|step| match step {
+            Step::Revise(revision) => Some(format!("{} {}", revision.id(), revision.number)),
+            Step::Open { .. } | Step::Send(_) | Step::Skip(_) | Step::Miss(_) => None,
+        })
+        .collect()
+}
+
+fn handbill(world: &World, arguments: &[&str]) -> (i32, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_handbill"));
+    let output = command.arg("-C").arg(world.path()).args(arguments).output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn a_file_under_another_name_is_not_published_until_its_author_says_what_it_is() {
+    let world = without_its_file();
+    world.write("river-march", &action("starts = 2038-07-10 12:00\nends = 2038-07-10 14:00"));
+    assert_eq!(revised(&world, NOW), Vec::<String>::new());
+    let (code, found) = handbill(&world, &["check", "--brief"]);
+    assert_eq!(
+        found,
+        "notices/river-march.md:1:1: error: this looks like march, which was published and has no file any more, write \
+         id = \"march\", or give the file its name back; if it is another notice, write id = \"river-march\"\n"
+    );
+    assert_eq!(code, 1);
+    assert_eq!(handbill(&world, &["plan"]).0, 1);
+
+    world.edit("river-march", "zone", "id = \"march\"\nzone");
+    assert_eq!(revised(&world, NOW), ["march 1"]);
+    assert_eq!(handbill(&world, &["check", "--brief"]), (0, String::new()));
+}
+
+#[test]
+fn publish_says_that_a_file_has_another_name() {
+    let world = without_its_file();
+    world.write("river-march", &action("starts = 2038-07-10 12:00"));
+    let (code, said) = handbill(&world, &["publish"]);
+    assert!(!said.contains("river-march"), "{said}");
+    assert_eq!(code, 1, "{said}");
+}
+
+#[test]
+fn whoever_says_that_it_is_another_notice_publishes_another() {
+    let world = without_its_file();
+    world.write("river-march", &action("id = \"river-march\"\nstarts = 2038-07-10 12:00"));
+    assert_eq!(revised(&world, NOW), ["river-march 0"]);
+}
+
+#[test]
+fn a_new_notice_is_none_that_was_renamed() {
+    let world = without_its_file();
+    let other = action("starts = 2038-07-10 12:00").replace("March for the river", "A picnic");
+    world.write("picnic", &other);
+    assert_eq!(revised(&world, NOW), ["picnic 0"]);
+    // The same again when the first is over.
+    world.write("march-2039", &action("starts = 2039-07-10 12:00"));
+    assert_eq!(revised(&world, NOW), Vec::<String>::new(), "it may have been moved");
+    assert_eq!(revised(&world, "2038-07-11T12:00Z"), ["march-2039 0"]);
+}
+
+#[test]
+fn an_action_ahead_without_a_file_is_warned_of() {
+    let world = without_its_file();
+    let (code, found) = handbill(&world, &["check", "--brief"]);
+    assert_eq!(
+        found,
+        "notices/march.md:1:1: warning: march has no file any more and stands published: people go there and are \
+         reminded of it, put the file back; to call it off, write status = \"cancelled\" into it or run `handbill \
+         withdraw march`\n"
+    );
+    assert_eq!(code, 0);
+    let (_, found) = handbill(&world, &["doctor"]);
+    assert!(found.contains("march has no file any more"), "{found}");
 }

@@ -13,6 +13,7 @@ use crate::channel::smtp::Connection;
 use crate::clock::Clock;
 use crate::command::Ended;
 use crate::command::doctor::finding::{Finding, State};
+use crate::command::preview::published;
 use crate::command::terminal::{few_untold, say, say_json};
 use crate::config::{self, Security, Smtp, Transport};
 use crate::deliver::hub::origin;
@@ -49,6 +50,7 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     findings.extend(machine::disk(&installation.data()));
     findings.push(machine::clock());
     findings.extend(ledger(installation, clock).await);
+    findings.extend(left_standing(installation, clock).await);
     findings.extend(mail(installation, clock).await);
     let signer = installation.signer();
     findings.extend(signing_keys(installation, &signer));
@@ -86,13 +88,26 @@ fn notices(installation: &Installation) -> Finding {
     Finding::of(
         "notices",
         installation.folder().read_once().and_then(|reading| {
-            let bad = reading.reports.iter().filter(|report| report.has_errors()).count();
+            let bad = reading.faulty();
             if bad > 0 {
                 anyhow::bail!("{bad} of {} have errors; `handbill check` shows them", reading.files);
             }
             Ok(format!("{} without an error", reading.files))
         }),
     )
+}
+
+// Whoever deleted a file may think that nobody hears of the action any more.
+async fn left_standing(installation: &Installation, clock: &Clock) -> Vec<Finding> {
+    let now = clock.now();
+    let look = async || {
+        let published = published(installation, now).await?.revisions;
+        anyhow::Ok(installation.folder().read_once()?.left_standing(&published, now))
+    };
+    // What keeps either from being read is a finding already.
+    let reports = look().await.unwrap_or_default();
+    let problems = reports.into_iter().flat_map(|report| report.problems);
+    problems.map(|problem| Finding::warn("notices", problem.message, problem.help)).collect()
 }
 
 // A language that lacks messages works: what it lacks is said in English.
