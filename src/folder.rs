@@ -299,7 +299,7 @@ impl Folder {
                 timed: Timed::default(),
             },
         };
-        if let Some(problem) = lint::published_too_late(&parsed.timed) {
+        if let Some(problem) = lint::published_too_late(&parsed.timed, &self.defaults.zone) {
             parsed.notice = None;
             parsed.report.add(problem);
         }

@@ -81,5 +81,5 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
 fn past(installation: &Installation, draft: &Draft, now: DateTime<Utc>) -> Option<Problem> {
     draft.notice.event()?;
     let defaults = installation.config.site.defaults();
-    lint::past(&parse(&draft.path, &draft.source, &defaults).timed, now)
+    lint::past(&parse(&draft.path, &draft.source, &defaults).timed, &defaults.zone, now)
 }

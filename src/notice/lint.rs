@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::fields::Placed;
 use crate::problem::Problem;
-use crate::schedule::zone::Moment;
+use crate::schedule::zone::{Moment, Zone};
 
 /// When people are told of a notice, and when it is.
 #[derive(Debug, Clone, Default)]
@@ -42,13 +42,14 @@ pub fn lint(source: &str, body_offset: usize, starts: Option<NaiveDate>) -> Vec<
     problems
 }
 
-/// An error when an action is published after it began, which nobody would be told.
-pub fn published_too_late(timed: &Timed) -> Option<Problem> {
+/// An error when an action is published after it began, which nobody would be told. `zone` is that of `publish_at`.
+pub fn published_too_late(timed: &Timed, zone: &Zone) -> Option<Problem> {
     let (publish_at, starts) = (timed.publish_at.as_ref()?, timed.last_start.as_ref()?);
     let message = "it would be published after its start, and nobody would be told of it";
+    let at_start = zone.to_wall(starts.value.at);
     let help = format!(
         "write a time before {0}; a record of what is over has one at its start, publish_at = {0}",
-        starts.value.wall.format(MINUTE)
+        at_start.format(MINUTE)
     );
     let is_too_late = publish_at.value.at > starts.value.at;
     is_too_late.then(|| Problem::error(publish_at.span.clone(), message, help))
@@ -56,13 +57,13 @@ pub fn published_too_late(timed: &Timed) -> Option<Problem> {
 
 /// A warning when an action that is not yet published is one of the past at `now`, unless it says that it was
 /// published in time: a slip in the year looks like this.
-pub fn past(timed: &Timed, now: DateTime<Utc>) -> Option<Problem> {
+pub fn past(timed: &Timed, zone: &Zone, now: DateTime<Utc>) -> Option<Problem> {
     let starts = timed.last_start.as_ref()?;
     let is_untold = match &timed.publish_at {
         Some(publish_at) => now < publish_at.value.at && publish_at.value.at == starts.value.at,
         None => starts.value.at <= now,
     };
-    let wall = starts.value.wall;
+    let wall = zone.to_wall(starts.value.at);
     let (message, help) = match &timed.publish_at {
         Some(_) => (
             "it is published at this very time, and nobody is told of it",

@@ -40,8 +40,8 @@ fn an_action_is_not_published_after_its_start() {
         said_of("publish_at = 2018-07-10 09:00\nstarts = 2018-07-10 12:00"),
         [
             "notices/march.md:5:14: error: it would be published after its start, and nobody would be told of it, write \
-             a time before 2018-07-10 12:00; a record of what is over has one at its start, publish_at = 2018-07-10 \
-             12:00"
+             a time before 2018-07-10 08:00; a record of what is over has one at its start, publish_at = 2018-07-10 \
+             08:00"
         ]
     );
     let none: [&str; 0] = [];
@@ -89,6 +89,7 @@ fn a_place_is_shown_before_people_gather_there() {
                  reveal_at = 2018-07-11 09:00";
     assert_eq!(said_of(&format!("{row}{later}")).len(), 1, "the first date has no other place");
     assert_eq!(said_of(&format!("{row}{elsewhere}{later}")), none);
+    assert_eq!(said_of(&format!("{row}\nstatus = \"cancelled\"{later}")), none);
 }
 
 #[test]
@@ -111,11 +112,12 @@ fn a_day_too_early_and_an_end_weeks_later_are_worth_a_look() {
 fn an_action_of_the_past_says_that_it_is_a_record() {
     let past = |front: &str, now: &str| {
         let parsed = parse("notices/march.md", &action(front), &sample::site().defaults());
-        lint::past(&parsed.timed, at(now)).map(|problem| (problem.message, problem.help))
+        lint::past(&parsed.timed, &sample::site().zone, at(now))
+            .map(|problem| (problem.message, problem.help))
     };
     let slip = past("starts = 2017-07-10 12:00", "2018-07-08T12:00Z").unwrap();
     assert_eq!(slip.0, "this is in the past, and nobody is told of an action that has begun");
-    assert_eq!(slip.1, "correct the date; a record of what is over says so by publish_at = 2017-07-10 12:00");
+    assert_eq!(slip.1, "correct the date; a record of what is over says so by publish_at = 2017-07-10 08:00");
     assert_eq!(past("starts = 2018-07-10 12:00", "2018-07-08T12:00Z"), None);
     assert_eq!(past("publish_at = 2017-07-10 08:00\nstarts = 2017-07-10 12:00", "2018-07-08T12:00Z"), None);
     assert!(past("publish_at = 2018-07-10 08:00\nstarts = 2018-07-10 12:00", "2018-07-08T12:00Z").is_some());

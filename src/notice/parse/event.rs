@@ -25,7 +25,8 @@ pub(super) fn read(fields: &Fields<'_>, site_zone: &Zone, timed: &mut Timed) -> 
     let (times, place, dates) = match rows.is_empty() {
         true => {
             let times = read_times(fields, &reading_zone);
-            let place = read_place(fields, times.starts(), times.gathering(), &reading_zone);
+            let gathering = times.gathering().filter(|_| status.takes_place());
+            let place = read_place(fields, times.starts(), gathering, &reading_zone);
             if status.takes_place() {
                 timed.last_start = times.starts.clone();
             }
@@ -143,11 +144,12 @@ fn read_dates(
     check_keys(&rows, &read);
     check_order(&rows, &read);
     let takes_place = |date: &&(Times, RowOfDate)| date.1.status.takes_place() && of_all.0.takes_place();
-    let standing = read.iter().filter(takes_place).filter_map(|(times, _)| times.starts.as_ref());
-    timed.last_start = standing.max_by_key(|starts| starts.value.at).cloned();
+    let standing = || read.iter().filter(takes_place);
+    let starts = standing().filter_map(|(times, _)| times.starts.as_ref());
+    timed.last_start = starts.max_by_key(|starts| starts.value.at).cloned();
     // As it was written: the place of the day shows from the first date's on, and has to for those who gather there.
     let first = read.iter().filter_map(|(times, _)| times.starts()).min_by_key(|starts| starts.at);
-    let there = read.iter().filter(|(_, row)| row.place.is_none());
+    let there = standing().filter(|(_, row)| row.place.is_none());
     let gathering = there.filter_map(|(times, _)| times.gathering()).min_by_key(|moment| moment.at);
     let place = read_place(fields, first, gathering, zone);
     let mut dates: Vec<Date> =
@@ -192,7 +194,8 @@ fn read_row(row: &Fields<'_>, zone: &Zone) -> (Times, RowOfDate) {
         );
     }
     let note = row.line("note").map(|line| line.value);
-    let place = read_place(row, starts, times.gathering(), zone);
+    let gathering = times.gathering().filter(|_| status.takes_place());
+    let place = read_place(row, starts, gathering, zone);
     (times, RowOfDate { key, status, note, place })
 }
 
