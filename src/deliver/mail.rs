@@ -312,17 +312,16 @@ impl Room {
                         let follows = follows.remove(&claim.recipient);
                         jobs.push(Job { in_hand, ready, address, follows, claimed, moved });
                     }
-                    Err(sealed) => {
-                        error!(edition.id = %ready.committed.id, "An address does not open; the delivery bounces.");
-                        let answer = ours(Outcome::Bounced(Fault::Message), &sealed.to_string());
-                        let next = Next::Done(State::Bounced);
-                        shut.push(Receipt { claim: claim.clone(), answer: Some(answer), next, at: now });
+                    // Perhaps it is sealed by another key, which is put back before it is too late.
+                    Err(_) => {
+                        error!(edition.id = %ready.committed.id, "An address does not open; its mail waits.");
+                        shut.push(claim.clone());
                     }
                 }
             }
             self.queue.extend(lane, jobs);
             self.filled.notify_waiters();
-            self.recorder.record_all(shut).await;
+            self.office.give_back(&shut, now + REPAIR).await;
         }
     }
 

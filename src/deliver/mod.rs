@@ -159,14 +159,19 @@ impl Counts {
 
 /// How mail that is of the moment is tried again.
 pub const URGENT_MAIL: Policy =
-    Policy { retries: delivery::URGENT_MAIL_RETRIES, resend_uncertain: true, jitter_percent: 20 };
+    Policy { retries: delivery::URGENT_MAIL_RETRIES, resend_uncertain: true, ..BULK_MAIL };
 
 /// How issues are tried again: one that may have arrived is held, because a copy makes people leave.
-pub const BULK_MAIL: Policy =
-    Policy { retries: delivery::MAIL_RETRIES, resend_uncertain: false, jitter_percent: 20 };
+pub const BULK_MAIL: Policy = Policy {
+    retries: delivery::MAIL_RETRIES,
+    resend_uncertain: false,
+    retry_our_faults: true,
+    jitter_percent: 20,
+};
 
 /// How posts are tried again: a receiver knows a copy by its webhook-id.
-pub const POSTS: Policy = Policy { retries: target::RETRIES, resend_uncertain: true, jitter_percent: 20 };
+pub const POSTS: Policy =
+    Policy { retries: target::RETRIES, resend_uncertain: true, retry_our_faults: false, jitter_percent: 20 };
 
 /// An answer of our own, when the other side was not asked.
 fn ours(outcome: Outcome, text: &str) -> Answer {
