@@ -92,6 +92,10 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
         ledger.hold(options.clock.now()).await?;
         error!("{held}; `handbill resume` lets it go on.");
     }
+    if ledger.may_have_forgotten().await? {
+        // People subscribe while sending is held.
+        ledger.skip_numbers(options.clock.now()).await?;
+    }
     let templates = Arc::new(installation.templates()?);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     // A start that fails half-way leaves nothing running.

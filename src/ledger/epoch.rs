@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 
-use crate::ledger::Ledger;
 use crate::ledger::publishing::raise_mark;
+use crate::ledger::{Dialect, Ledger};
 
 /// Why sending is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,9 @@ pub(crate) struct Epoch {
 
 // Other machines may have seen some epochs more than the one that resumes; it rises about once a minute.
 const AHEAD_OF_OTHERS: i64 = 1_000;
+
+// More than a ledger gives between two backups; for a clock that is behind.
+const MAYBE_GIVEN: i64 = 1_000_000;
 
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,6 +102,37 @@ impl Ledger {
             return Ok(());
         }
         self.lift_epoch(1).await
+    }
+
+    /// Whether it may have forgotten numbers that it gave: it is an older copy, or one that was never used from here.
+    pub async fn may_have_forgotten(&self) -> anyhow::Result<bool> {
+        let (epoch, was) = (self.mark("epoch").await?.unwrap_or(0), self.epoch.seen());
+        Ok(epoch < was || epoch > 0 && was == 0)
+    }
+
+    /// Leaves out numbers of subscribers and editions that may have been given: links in mails act for whoever has
+    /// the number. How many were given is not known, and the same copy may have been restored before; so the next are
+    /// at least the clock's, which has gone faster than people subscribe.
+    pub async fn skip_numbers(&self, now: DateTime<Utc>) -> anyhow::Result<()> {
+        // The bytes that a token has for them (`Errand`) hold 8,900 and 34,000 years of these.
+        for (table, least) in [("subscriber", now.timestamp_millis()), ("edition", now.timestamp())] {
+            let mut transaction = self.begin_writing().await.context("skip numbers")?;
+            for statement in match self.dialect {
+                Dialect::Sqlite => &[
+                    "UPDATE sqlite_sequence SET seq = MAX(seq + $2, $3) WHERE name = $1",
+                    // A table that has had no row is not there.
+                    "INSERT INTO sqlite_sequence (name, seq)
+                     SELECT $1, MAX($2, $3) WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = $1)",
+                ][..],
+                Dialect::Postgres => &["SELECT setval(pg_get_serial_sequence($1, 'id'),
+                                   GREATEST(nextval(pg_get_serial_sequence($1, 'id')) + $2, $3))"],
+            } {
+                let query = sqlx::query(*statement).bind(table).bind(MAYBE_GIVEN).bind(least);
+                query.execute(&mut *transaction).await.context("skip numbers")?;
+            }
+            transaction.commit().await.context("skip numbers")?;
+        }
+        Ok(())
     }
 
     /// Makes an older copy of the ledger the ledger.
