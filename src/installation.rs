@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context, bail};
 
 use crate::config::{self, Config, DkimKey};
+use crate::durable;
 use crate::folder::Folder;
 use crate::installation::key::KeyFile;
 use crate::ledger::Ledger;
@@ -218,11 +219,9 @@ fn read_revision_signer(path: &Path) -> anyhow::Result<Option<signing::Signer>> 
     Ok(Some(signer))
 }
 
-/// Writes a file beside its place, under another ending, and renames it into it: nobody reads half of it.
+/// Puts a file in its place: nobody reads half of it.
 pub fn write_whole(file: &Path, text: &str) -> anyhow::Result<()> {
-    let beside = file.with_added_extension("new");
-    fs::write(&beside, text).with_context(|| format!("write {}", beside.display()))?;
-    fs::rename(&beside, file).with_context(|| format!("write {}", file.display()))
+    durable::replace(file, text.as_bytes()).with_context(|| format!("write {}", file.display()))
 }
 
 /// Writes a file that only its owner can read, unless it is there.
@@ -232,7 +231,8 @@ pub fn write_secret(file: &Path, bytes: impl AsRef<[u8]>) -> anyhow::Result<()> 
     }
     let mut written = create_secret(file)?;
     written.write_all(bytes.as_ref()).with_context(|| format!("write {}", file.display()))?;
-    written.sync_all().with_context(|| format!("write {}", file.display()))
+    let synced = written.sync_all().and_then(|()| durable::sync_name(file));
+    synced.with_context(|| format!("write {}", file.display()))
 }
 
 /// Makes a file that only its owner can read, unless it is there.

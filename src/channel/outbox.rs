@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
 use crate::delivery::{Answer, Outcome};
+use crate::durable;
 
 // File systems allow 255 bytes; the rest is for the hash and for the name while it is written.
 const MAX_KEY_CHARS: usize = 120;
@@ -51,7 +52,7 @@ impl Outbox {
         // Also when it was there before: the one who put it may have died before it came to this.
         if self.fsync {
             File::open(&path)?.sync_all()?;
-            File::open(&self.folder)?.sync_all()?;
+            durable::sync_name(&path)?;
         }
         Ok(())
     }

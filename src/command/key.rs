@@ -8,6 +8,7 @@ use indicatif::ProgressBar;
 use crate::clock::Clock;
 use crate::command::Ended;
 use crate::command::terminal::{complain, say};
+use crate::durable;
 use crate::installation::Installation;
 use crate::installation::key::{self, KeyFile};
 use crate::ledger::Ledger;
@@ -67,7 +68,7 @@ pub async fn wipe(installation: &Installation, arguments: &Wipe, clock: &Clock) 
         }
     }
     // First of all the key; the log can wait.
-    key::destroy(&path)?;
+    durable::destroy(&path).with_context(|| format!("destroy {}", path.display()))?;
     installation.ledger().await?.audit("wipe", "the key was destroyed", clock.now()).await?;
     say(format_args!(
         "The key at {} is destroyed; a copy of it elsewhere is not. A service that runs has it until it is stopped.",

@@ -7,7 +7,6 @@
 //! last minute before a crash is not told from the ledger itself.
 
 use std::fmt;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -15,6 +14,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 
+use crate::durable;
 use crate::ledger::publishing::raise_mark;
 use crate::ledger::{Dialect, Ledger};
 
@@ -79,7 +79,11 @@ impl Epoch {
 
     async fn write(&self, epoch: i64) -> anyhow::Result<()> {
         let path = self.file.clone();
-        let written = tokio::task::spawn_blocking(move || replace(&path, epoch)).await;
+        let written = tokio::task::spawn_blocking(move || {
+            path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+            durable::replace(&path, format!("{epoch}\n").as_bytes())
+        });
+        let written = written.await;
         written.context("write the epoch")?.with_context(|| format!("write {}", self.file.display()))?;
         self.seen.fetch_max(epoch, Ordering::AcqRel);
         Ok(())
@@ -145,15 +149,4 @@ impl Ledger {
         let epoch = raise_mark(&self.write, "epoch", by).await?;
         self.epoch.write(epoch).await
     }
-}
-
-// Whole or not at all, and on disk when it returns.
-fn replace(path: &Path, epoch: i64) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    writeln!(file, "{epoch}")?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    std::fs::File::open(folder)?.sync_all()
 }
