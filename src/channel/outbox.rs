@@ -58,6 +58,18 @@ impl Outbox {
     }
 }
 
+/// The mails in the folder, and what a crash left of one that was being put there: each names its recipient.
+pub fn mails(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(err) => return Err(err),
+    };
+    let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
+    let is_mail = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "eml" || ending == "part");
+    Ok(paths?.into_iter().filter(is_mail).collect())
+}
+
 fn holds(path: &Path, message: &[u8]) -> io::Result<bool> {
     match fs::read(path) {
         Ok(there) => Ok(there == message),

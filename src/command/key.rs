@@ -5,6 +5,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use indicatif::ProgressBar;
 
+use crate::channel::outbox;
 use crate::clock::Clock;
 use crate::command::Ended;
 use crate::command::terminal::{complain, say};
@@ -54,10 +55,12 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     }
 }
 
-/// Destroys the key: no address can be read after that, by anybody.
+/// Destroys the key: no address can be read after that, by anybody. Neither can the mails in the outbox.
 pub async fn wipe(installation: &Installation, arguments: &Wipe, clock: &Clock) -> anyhow::Result<Ended> {
-    let path = installation.key_path();
-    if !path.exists() {
+    let (path, outbox) = (installation.key_path(), installation.outbox());
+    let mails = outbox::mails(&outbox).with_context(|| format!("read {}", outbox.display()))?;
+    // What was interrupted goes on.
+    if !path.exists() && mails.is_empty() {
         bail!("there is no key at {}", path.display());
     }
     if !arguments.yes {
@@ -68,12 +71,22 @@ pub async fn wipe(installation: &Installation, arguments: &Wipe, clock: &Clock) 
         }
     }
     // First of all the key; the log can wait.
-    durable::destroy(&path).with_context(|| format!("destroy {}", path.display()))?;
-    installation.ledger().await?.audit("wipe", "the key was destroyed", clock.now()).await?;
+    for path in Some(&path).filter(|path| path.exists()).into_iter().chain(&mails) {
+        durable::destroy(path).with_context(|| format!("destroy {}", path.display()))?;
+    }
+    let detail = format!("the key was destroyed, and {} mails in the outbox", mails.len());
+    installation.ledger().await?.audit("wipe", &detail, clock.now()).await?;
     say(format_args!(
         "The key at {} is destroyed; a copy of it elsewhere is not. A service that runs has it until it is stopped.",
         path.display()
     ))?;
+    if !mails.is_empty() {
+        say(format_args!(
+            "So are {} mails in {}, which named their readers.",
+            mails.len(),
+            outbox.display()
+        ))?;
+    }
     Ok(Ended::Well)
 }
 

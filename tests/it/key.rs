@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use handbill::channel::outbox::Outbox;
 use tempfile::TempDir;
 
 const PEOPLE: usize = 3_000;
@@ -120,12 +121,22 @@ fn a_key_under_a_passphrase_opens_with_it_alone() {
 }
 
 #[test]
-fn a_wiped_key_leaves_nobody_who_can_read_an_address() {
+fn a_wiped_key_and_outbox_leave_nobody_who_can_read_an_address() {
     let root = installation();
     let kept = handbill(root.path(), &["wipe"], "no\n");
     assert_eq!(kept.status.code(), Some(1));
     assert!(exported(root.path(), "").is_ok());
-    done(handbill(root.path(), &["wipe"], "wipe\n"));
+    // A mail and what was left of one that was being put there.
+    let folder = root.path().join("data/outbox");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let outbox = Outbox::new(folder.clone(), false);
+    runtime.block_on(outbox.put("alert/1/1", b"To: ana@example.org\r\n\r\nWe stay.\r\n")).unwrap();
+    fs::write(folder.join(".tmp4711.part"), "To: ben@example.org\r\n").unwrap();
+    fs::write(folder.join("notes.txt"), "Whose mails these are: ours.").unwrap();
+    let said = done(handbill(root.path(), &["wipe"], "wipe\n"));
+    assert!(said.contains("So are 2 mails in"), "{said}");
+    let left: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["notes.txt"]);
     assert!(!root.path().join("handbill.key").exists());
     assert!(exported(root.path(), "").unwrap_err().contains("handbill.key"));
     assert!(done(handbill(root.path(), &["audit"], "")).contains("wipe"));
