@@ -112,14 +112,37 @@ impl Installation {
     /// The right to do `work` alone on an embedded ledger, for as long as the file is open; `None` while another
     /// process has it. The system gives it back when a process dies, however it dies.
     pub fn lock(&self, work: &str) -> anyhow::Result<Option<fs::File>> {
-        fs::create_dir_all(self.data()).context("make the data folder")?;
-        let path = self.data().join(format!("{work}.lock"));
-        let file = fs::File::create(&path).with_context(|| format!("make {}", path.display()))?;
+        let (path, file) = self.lock_file(work)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(fs::TryLockError::WouldBlock) => Ok(None),
             Err(fs::TryLockError::Error(err)) => Err(err).with_context(|| format!("lock {}", path.display())),
         }
+    }
+
+    /// Keeps the key from being changed for as long as the file is open. Several processes may; an error while it is
+    /// being changed.
+    pub fn keep_key(&self) -> anyhow::Result<fs::File> {
+        let (path, file) = self.lock_file(KEY_LOCK)?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(file),
+            Err(fs::TryLockError::WouldBlock) => {
+                bail!("the key is being changed; try again when `handbill key rotate` has ended")
+            }
+            Err(fs::TryLockError::Error(err)) => Err(err).with_context(|| format!("lock {}", path.display())),
+        }
+    }
+
+    /// The right to change the key; `None` while a process on this machine keeps it.
+    pub fn lock_key(&self) -> anyhow::Result<Option<fs::File>> {
+        self.lock(KEY_LOCK)
+    }
+
+    fn lock_file(&self, work: &str) -> anyhow::Result<(PathBuf, fs::File)> {
+        fs::create_dir_all(self.data()).context("make the data folder")?;
+        let path = self.data().join(format!("{work}.lock"));
+        let file = fs::File::create(&path).with_context(|| format!("make {}", path.display()))?;
+        Ok((path, file))
     }
 
     /// The built-in templates, with the installation's own in place of those of the same name.
@@ -160,6 +183,18 @@ impl Installation {
         let key = KeyFile::read(&path)?.key();
         if KeyFile::is_locked(&path)? {
             return Ok(self.key.get_or_init(|| key).clone());
+        }
+        Ok(key)
+    }
+
+    /// The key, when it is the one that the ledger's addresses are sealed with.
+    pub async fn key_of(&self, ledger: &Ledger) -> anyhow::Result<Key> {
+        let key = self.key()?;
+        if !ledger.is_sealed_with(&key).await? {
+            bail!(
+                "{} is not the key of the ledger, which was changed; copy it here",
+                self.key_path().display()
+            );
         }
         Ok(key)
     }
@@ -207,6 +242,8 @@ impl Installation {
         Ok(Some(Signer::new(config.domain.clone(), &ascii_domain(from_domain), keys)))
     }
 }
+
+const KEY_LOCK: &str = "key";
 
 const SIGNING_KEY: &str = "secrets/signing.pem";
 

@@ -9,12 +9,13 @@ use crate::channel::outbox;
 use crate::clock::Clock;
 use crate::command::Ended;
 use crate::command::terminal::{complain, say};
+use crate::deliver::LEASE;
 use crate::durable;
 use crate::installation::Installation;
 use crate::installation::key::{self, KeyFile};
-use crate::ledger::Ledger;
 use crate::ledger::resealing::Resealed;
 use crate::ledger::subscribing::{nonce, seal};
+use crate::ledger::{Dialect, Ledger};
 use crate::subscriber::Key;
 
 /// Options of `key`.
@@ -28,7 +29,7 @@ pub struct Arguments {
 /// What to do with the key.
 #[derive(Debug, Subcommand)]
 pub enum Action {
-    /// Seal every address with a new key; stop the service first. Interrupted, it goes on when it is called again.
+    /// Seal every address with a new key; stop the services first. Sending is held meanwhile. Interrupted, it goes on when it is called again.
     Rotate,
     /// Put the key under a passphrase, which is asked for at every start.
     Lock,
@@ -75,7 +76,9 @@ pub async fn wipe(installation: &Installation, arguments: &Wipe, clock: &Clock) 
         durable::destroy(path).with_context(|| format!("destroy {}", path.display()))?;
     }
     let detail = format!("the key was destroyed, and {} mails in the outbox", mails.len());
-    installation.ledger().await?.audit("wipe", &detail, clock.now()).await?;
+    let ledger = installation.ledger().await?;
+    ledger.forget_key().await?;
+    ledger.audit("wipe", &detail, clock.now()).await?;
     say(format_args!(
         "The key at {} is destroyed; a copy of it elsewhere is not. A service that runs has it until it is stopped.",
         path.display()
@@ -92,8 +95,8 @@ pub async fn wipe(installation: &Installation, arguments: &Wipe, clock: &Clock) 
 
 async fn rotate(installation: &Installation, clock: &Clock) -> anyhow::Result<Ended> {
     // A service that runs would go on with the old key.
-    let Some(_lock) = installation.lock("deliver")? else {
-        bail!("the service runs; stop it, change the key, and start it again");
+    let Some(_lock) = installation.lock_key()? else {
+        bail!("a service or an import runs; stop it, change the key, and start it again");
     };
     let (path, ledger) = (installation.key_path(), installation.ledger().await?);
     let passphrase = passphrase_of(installation)?;
@@ -101,19 +104,37 @@ async fn rotate(installation: &Installation, clock: &Clock) -> anyhow::Result<En
         Some(passphrase) => KeyFile::read_with(&path, passphrase)?,
         None => KeyFile::read(&path)?,
     };
+    if !ledger.is_sealed_with(&file.key()).await? {
+        bail!("{} is not the key of the ledger, which was changed; copy it here", path.display());
+    }
+    // Nothing new is claimed while somebody is looked for.
+    ledger.hold_for_reseal(clock.now()).await?;
+    if ledger.dialect() == Dialect::Postgres && ledger.is_served(clock.now()).await? {
+        ledger.let_go().await?;
+        bail!(
+            "a service works with the ledger from another machine, or died there less than {} minutes ago; \
+             stop it, change the key, copy it there, and start it again",
+            LEASE.num_minutes()
+        );
+    }
     let after = match ledger.resealed_until().await? {
         Some(after) => after,
         None => {
             file = file.with_new_seal()?;
             // The file first: what the new key seals must never be without it.
             file.replace(&path, passphrase.clone())?;
+            let number = file.key().seal_numbers().next().context("number the key")?;
+            ledger.begin_reseal(number).await?;
             0
         }
     };
-    let count = reseal(&ledger, &file.key(), after).await?;
+    let mut count = reseal(&ledger, &file.key(), after).await?;
+    // Once more from the beginning, for what came with the old key when this began.
+    count += reseal(&ledger, &file.key(), 0).await?;
     reseal_callbacks(&ledger, &file.key()).await?;
     file.with_newest_seal_alone().replace(&path, passphrase)?;
     ledger.end_reseal().await?;
+    ledger.let_go().await?;
     ledger.audit("rotate", &format!("{count} addresses sealed anew"), clock.now()).await?;
     say(format_args!("{count} addresses are sealed anew. Keep a copy of {} elsewhere.", path.display()))?;
     Ok(Ended::Well)
