@@ -456,6 +456,27 @@ fn with_another_key_sending_is_held_before_everybody_bounces() {
 }
 
 #[test]
+fn nothing_bounces_for_good_by_a_key_that_was_changed_meanwhile() {
+    let mut world = begun(ALERTS);
+    world.subscribe(&["ana", "ben"], "alerts");
+    world.write("stay", STATEMENT);
+    world.look(FRIDAY);
+    world.with_ledger(async |ledger| ledger.hold(at(FRIDAY)).await.unwrap());
+    let running = world.start(DELIVER, FRIDAY).unwrap();
+    // Another machine is in the middle of it: some addresses are sealed anew, and sending goes on too early.
+    world.break_address("ben");
+    world.with_ledger(async |ledger| {
+        ledger.begin_reseal(4711).await.unwrap();
+        ledger.resume(at(FRIDAY)).await.unwrap();
+    });
+    until(|| world.with_ledger(async |ledger| ledger.held().await.unwrap().is_some()));
+    world.runtime.block_on(running.stop());
+    assert_eq!(world.tallies(), "alert/alerts/stay open: 2 to, 2 waiting\n");
+    world.check("");
+    assert!(world.start(DELIVER, FRIDAY).is_err(), "it would come to the same");
+}
+
+#[test]
 fn a_template_with_an_error_stops_the_start() {
     let world = begun(ALERTS);
     let template = world.path().join("templates/email/alert/subject.txt");

@@ -98,7 +98,7 @@ async fn import(
     bar: &ProgressBar,
     clock: &Clock,
 ) -> anyhow::Result<(Tally, &'static str)> {
-    let key = installation.key()?;
+    let (_kept, key) = (installation.keep_key()?, installation.key_of(ledger).await?);
     let mut roster = Roster::new(source).with_context(|| format!("read {path}"))?;
     if let Some(done) = ledger.import_progress(digest).await? {
         complain(format_args!("Going on at line {}, where this import was interrupted.", done.line));
