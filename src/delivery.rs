@@ -97,6 +97,9 @@ pub struct Policy {
     pub retries: &'static [u32],
     /// Whether an uncertain delivery is sent again (same Message-ID) or held for a person.
     pub resend_uncertain: bool,
+    /// Whether what is refused for what we did (a block, a policy) is tried again: it is for a person to mend, and then
+    /// nobody is to have lost a mail by it.
+    pub retry_our_faults: bool,
     /// ± share of a retry's delay that comes from the delivery's hash, in percent.
     pub jitter_percent: u8,
 }
@@ -186,6 +189,7 @@ pub fn wake(
 pub fn next(policy: &Policy, standing: &Standing<'_>, answer: &Answer, now: DateTime<Utc>) -> Next {
     match answer.outcome {
         Outcome::Sent => Next::Done(State::Sent),
+        Outcome::Bounced(Fault::Message) if policy.retry_our_faults => retry(policy, standing, answer, now),
         Outcome::Bounced(_) => Next::Done(State::Bounced),
         Outcome::Uncertain if !policy.resend_uncertain => Next::Done(State::Uncertain),
         Outcome::Uncertain | Outcome::Deferred(_) => retry(policy, standing, answer, now),

@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context, bail};
 
 use crate::config::{self, Config, DkimKey};
+use crate::durable;
 use crate::folder::Folder;
 use crate::installation::key::KeyFile;
 use crate::ledger::Ledger;
@@ -111,14 +112,37 @@ impl Installation {
     /// The right to do `work` alone on an embedded ledger, for as long as the file is open; `None` while another
     /// process has it. The system gives it back when a process dies, however it dies.
     pub fn lock(&self, work: &str) -> anyhow::Result<Option<fs::File>> {
-        fs::create_dir_all(self.data()).context("make the data folder")?;
-        let path = self.data().join(format!("{work}.lock"));
-        let file = fs::File::create(&path).with_context(|| format!("make {}", path.display()))?;
+        let (path, file) = self.lock_file(work)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(fs::TryLockError::WouldBlock) => Ok(None),
             Err(fs::TryLockError::Error(err)) => Err(err).with_context(|| format!("lock {}", path.display())),
         }
+    }
+
+    /// Keeps the key from being changed for as long as the file is open. Several processes may; an error while it is
+    /// being changed.
+    pub fn keep_key(&self) -> anyhow::Result<fs::File> {
+        let (path, file) = self.lock_file(KEY_LOCK)?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(file),
+            Err(fs::TryLockError::WouldBlock) => {
+                bail!("the key is being changed; try again when `handbill key rotate` has ended")
+            }
+            Err(fs::TryLockError::Error(err)) => Err(err).with_context(|| format!("lock {}", path.display())),
+        }
+    }
+
+    /// The right to change the key; `None` while a process on this machine keeps it.
+    pub fn lock_key(&self) -> anyhow::Result<Option<fs::File>> {
+        self.lock(KEY_LOCK)
+    }
+
+    fn lock_file(&self, work: &str) -> anyhow::Result<(PathBuf, fs::File)> {
+        fs::create_dir_all(self.data()).context("make the data folder")?;
+        let path = self.data().join(format!("{work}.lock"));
+        let file = fs::File::create(&path).with_context(|| format!("make {}", path.display()))?;
+        Ok((path, file))
     }
 
     /// The built-in templates, with the installation's own in place of those of the same name.
@@ -159,6 +183,18 @@ impl Installation {
         let key = KeyFile::read(&path)?.key();
         if KeyFile::is_locked(&path)? {
             return Ok(self.key.get_or_init(|| key).clone());
+        }
+        Ok(key)
+    }
+
+    /// The key, when it is the one that the ledger's addresses are sealed with.
+    pub async fn key_of(&self, ledger: &Ledger) -> anyhow::Result<Key> {
+        let key = self.key()?;
+        if !ledger.is_sealed_with(&key).await? {
+            bail!(
+                "{} is not the key of the ledger, which was changed; copy it here",
+                self.key_path().display()
+            );
         }
         Ok(key)
     }
@@ -207,6 +243,8 @@ impl Installation {
     }
 }
 
+const KEY_LOCK: &str = "key";
+
 const SIGNING_KEY: &str = "secrets/signing.pem";
 
 fn read_revision_signer(path: &Path) -> anyhow::Result<Option<signing::Signer>> {
@@ -218,11 +256,9 @@ fn read_revision_signer(path: &Path) -> anyhow::Result<Option<signing::Signer>> 
     Ok(Some(signer))
 }
 
-/// Writes a file beside its place, under another ending, and renames it into it: nobody reads half of it.
+/// Puts a file in its place: nobody reads half of it.
 pub fn write_whole(file: &Path, text: &str) -> anyhow::Result<()> {
-    let beside = file.with_added_extension("new");
-    fs::write(&beside, text).with_context(|| format!("write {}", beside.display()))?;
-    fs::rename(&beside, file).with_context(|| format!("write {}", file.display()))
+    durable::replace(file, text.as_bytes()).with_context(|| format!("write {}", file.display()))
 }
 
 /// Writes a file that only its owner can read, unless it is there.
@@ -232,7 +268,8 @@ pub fn write_secret(file: &Path, bytes: impl AsRef<[u8]>) -> anyhow::Result<()> 
     }
     let mut written = create_secret(file)?;
     written.write_all(bytes.as_ref()).with_context(|| format!("write {}", file.display()))?;
-    written.sync_all().with_context(|| format!("write {}", file.display()))
+    let synced = written.sync_all().and_then(|()| durable::sync_name(file));
+    synced.with_context(|| format!("write {}", file.display()))
 }
 
 /// Makes a file that only its owner can read, unless it is there.

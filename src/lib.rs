@@ -22,6 +22,7 @@ pub mod render; // editions and notices to bytes: email, feed, calendar, page, p
 
 // I/O.
 pub mod clock; // what time it is, for the loops
+pub mod durable; // files that outlive a power loss
 pub mod folder; // reads notices/
 pub mod ledger; // the durable record; the only SQL
 pub mod channel; // bytes to the outside, an answer back

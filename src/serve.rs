@@ -1,5 +1,6 @@
 //! Serve: web, publishing and delivering in one process.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -68,6 +69,8 @@ pub struct Running {
     pub counts: Arc<Counts>,
     stop: CancellationToken,
     tasks: TaskTracker,
+    // Keeps the key from being changed.
+    _kept: File,
 }
 
 impl Parts {
@@ -86,11 +89,19 @@ const LAST_PAGES: Duration = Duration::from_millis(700);
 
 /// Starts the parts. Whatever is wrong with the config, the key or the ledger is an error here and not later.
 pub async fn start(installation: &Installation, options: Options) -> anyhow::Result<Running> {
-    let ledger = installation.ledger().await?;
+    let (kept, ledger) = (installation.keep_key()?, installation.ledger().await?);
+    // Without a key pages and feeds are served; with another one than the ledger's, nothing is.
+    if (options.parts.deliver || options.parts.web) && installation.key().is_ok() {
+        installation.key_of(&ledger).await?;
+    }
     if let Some(held @ Held::Restored { .. }) = ledger.held().await? {
         // For the other machines, too, which may know of no epoch.
         ledger.hold(options.clock.now()).await?;
         error!("{held}; `handbill resume` lets it go on.");
+    }
+    if ledger.may_have_forgotten().await? {
+        // People subscribe while sending is held.
+        ledger.skip_numbers(options.clock.now()).await?;
     }
     let templates = Arc::new(installation.templates()?);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -194,7 +205,7 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
         None
     };
     unless_started.disarm();
-    Ok(Running { address, mailbox, ledger, counts, stop, tasks })
+    Ok(Running { address, mailbox, ledger, counts, stop, tasks, _kept: kept })
 }
 
 // The networks of the operator's own that a hub or a subscriber to ours may stand in.

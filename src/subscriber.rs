@@ -345,6 +345,16 @@ impl Key {
         self
     }
 
+    /// Numbers that tell the keys that it seals and opens with from others, the one that it seals with first. Nothing
+    /// of a key follows from its number.
+    pub fn seal_numbers(&self) -> impl Iterator<Item = i64> {
+        let seals = std::iter::once(&self.seal).chain(&self.older_seals);
+        seals.map(|seal| {
+            let mac = mac(&hasher(seal), &[b"number"]);
+            i64::from_be_bytes(std::array::from_fn(|index| mac[index]))
+        })
+    }
+
     /// What finds an address without opening any: HMAC-SHA256, 32 bytes.
     pub fn lookup(&self, address: &Address) -> [u8; 32] {
         // Few hosts tell letter cases of the local part apart, and nobody means two people by them.

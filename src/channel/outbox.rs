@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
 use crate::delivery::{Answer, Outcome};
+use crate::durable;
 
 // File systems allow 255 bytes; the rest is for the hash and for the name while it is written.
 const MAX_KEY_CHARS: usize = 120;
@@ -51,10 +52,22 @@ impl Outbox {
         // Also when it was there before: the one who put it may have died before it came to this.
         if self.fsync {
             File::open(&path)?.sync_all()?;
-            File::open(&self.folder)?.sync_all()?;
+            durable::sync_name(&path)?;
         }
         Ok(())
     }
+}
+
+/// The mails in the folder, and what a crash left of one that was being put there: each names its recipient.
+pub fn mails(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(err) => return Err(err),
+    };
+    let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
+    let is_mail = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "eml" || ending == "part");
+    Ok(paths?.into_iter().filter(is_mail).collect())
 }
 
 fn holds(path: &Path, message: &[u8]) -> io::Result<bool> {

@@ -103,7 +103,9 @@ pub async fn restore(root: &Path, arguments: &Restore, clock: &Clock) -> anyhow:
         }
         fs::rename(&copy, &place).context("put the ledger into its place")?;
         // What was sent since is not known here, and would go out again.
-        installation.ledger().await?.hold(clock.now()).await?;
+        let ledger = installation.ledger().await?;
+        ledger.hold(clock.now()).await?;
+        ledger.skip_numbers(clock.now()).await?;
     }
     say(format_args!("Made {} as it was. Sending is held until `handbill resume`:", root.display()))?;
     say(

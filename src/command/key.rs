@@ -5,14 +5,17 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use indicatif::ProgressBar;
 
+use crate::channel::outbox;
 use crate::clock::Clock;
 use crate::command::Ended;
 use crate::command::terminal::{complain, say};
+use crate::deliver::LEASE;
+use crate::durable;
 use crate::installation::Installation;
 use crate::installation::key::{self, KeyFile};
-use crate::ledger::Ledger;
 use crate::ledger::resealing::Resealed;
 use crate::ledger::subscribing::{nonce, seal};
+use crate::ledger::{Dialect, Ledger};
 use crate::subscriber::Key;
 
 /// Options of `key`.
@@ -26,7 +29,7 @@ pub struct Arguments {
 /// What to do with the key.
 #[derive(Debug, Subcommand)]
 pub enum Action {
-    /// Seal every address with a new key; stop the service first. Interrupted, it goes on when it is called again.
+    /// Seal every address with a new key; stop the services first. Sending is held meanwhile. Interrupted, it goes on when it is called again.
     Rotate,
     /// Put the key under a passphrase, which is asked for at every start.
     Lock,
@@ -53,10 +56,12 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     }
 }
 
-/// Destroys the key: no address can be read after that, by anybody.
+/// Destroys the key: no address can be read after that, by anybody. Neither can the mails in the outbox.
 pub async fn wipe(installation: &Installation, arguments: &Wipe, clock: &Clock) -> anyhow::Result<Ended> {
-    let path = installation.key_path();
-    if !path.exists() {
+    let (path, outbox) = (installation.key_path(), installation.outbox());
+    let mails = outbox::mails(&outbox).with_context(|| format!("read {}", outbox.display()))?;
+    // What was interrupted goes on.
+    if !path.exists() && mails.is_empty() {
         bail!("there is no key at {}", path.display());
     }
     if !arguments.yes {
@@ -67,19 +72,31 @@ pub async fn wipe(installation: &Installation, arguments: &Wipe, clock: &Clock) 
         }
     }
     // First of all the key; the log can wait.
-    key::destroy(&path)?;
-    installation.ledger().await?.audit("wipe", "the key was destroyed", clock.now()).await?;
+    for path in Some(&path).filter(|path| path.exists()).into_iter().chain(&mails) {
+        durable::destroy(path).with_context(|| format!("destroy {}", path.display()))?;
+    }
+    let detail = format!("the key was destroyed, and {} mails in the outbox", mails.len());
+    let ledger = installation.ledger().await?;
+    ledger.forget_key().await?;
+    ledger.audit("wipe", &detail, clock.now()).await?;
     say(format_args!(
         "The key at {} is destroyed; a copy of it elsewhere is not. A service that runs has it until it is stopped.",
         path.display()
     ))?;
+    if !mails.is_empty() {
+        say(format_args!(
+            "So are {} mails in {}, which named their readers.",
+            mails.len(),
+            outbox.display()
+        ))?;
+    }
     Ok(Ended::Well)
 }
 
 async fn rotate(installation: &Installation, clock: &Clock) -> anyhow::Result<Ended> {
     // A service that runs would go on with the old key.
-    let Some(_lock) = installation.lock("deliver")? else {
-        bail!("the service runs; stop it, change the key, and start it again");
+    let Some(_lock) = installation.lock_key()? else {
+        bail!("a service or an import runs; stop it, change the key, and start it again");
     };
     let (path, ledger) = (installation.key_path(), installation.ledger().await?);
     let passphrase = passphrase_of(installation)?;
@@ -87,19 +104,37 @@ async fn rotate(installation: &Installation, clock: &Clock) -> anyhow::Result<En
         Some(passphrase) => KeyFile::read_with(&path, passphrase)?,
         None => KeyFile::read(&path)?,
     };
+    if !ledger.is_sealed_with(&file.key()).await? {
+        bail!("{} is not the key of the ledger, which was changed; copy it here", path.display());
+    }
+    // Nothing new is claimed while somebody is looked for.
+    ledger.hold_for_reseal(clock.now()).await?;
+    if ledger.dialect() == Dialect::Postgres && ledger.is_served(clock.now()).await? {
+        ledger.let_go().await?;
+        bail!(
+            "a service works with the ledger from another machine, or died there less than {} minutes ago; \
+             stop it, change the key, copy it there, and start it again",
+            LEASE.num_minutes()
+        );
+    }
     let after = match ledger.resealed_until().await? {
         Some(after) => after,
         None => {
             file = file.with_new_seal()?;
             // The file first: what the new key seals must never be without it.
             file.replace(&path, passphrase.clone())?;
+            let number = file.key().seal_numbers().next().context("number the key")?;
+            ledger.begin_reseal(number).await?;
             0
         }
     };
-    let count = reseal(&ledger, &file.key(), after).await?;
+    let mut count = reseal(&ledger, &file.key(), after).await?;
+    // Once more from the beginning, for what came with the old key when this began.
+    count += reseal(&ledger, &file.key(), 0).await?;
     reseal_callbacks(&ledger, &file.key()).await?;
     file.with_newest_seal_alone().replace(&path, passphrase)?;
     ledger.end_reseal().await?;
+    ledger.let_go().await?;
     ledger.audit("rotate", &format!("{count} addresses sealed anew"), clock.now()).await?;
     say(format_args!("{count} addresses are sealed anew. Keep a copy of {} elsewhere.", path.display()))?;
     Ok(Ended::Well)

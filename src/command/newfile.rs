@@ -10,6 +10,7 @@ use age::stream::StreamWriter;
 use age::{Encryptor, Recipient, x25519};
 use anyhow::{Context, bail};
 
+use crate::durable;
 use crate::installation::create_secret;
 
 /// A file under way. What is not finished is removed.
@@ -57,7 +58,7 @@ impl NewFile {
         };
         let file = out.into_inner().map_err(io::IntoInnerError::into_error).with_context(named)?;
         file.sync_all().with_context(named)?;
-        fs::rename(&self.part, &self.path).with_context(named)
+        durable::rename(&self.part, &self.path).with_context(named)
     }
 
     /// Its name until it is whole.

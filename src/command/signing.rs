@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::command::Ended;
 use crate::command::dkim::ed25519_pem;
 use crate::command::terminal::{complain, say};
+use crate::durable;
 use crate::installation::{Installation, write_secret, write_whole};
 use crate::signing::{Link, Public, Signer, chain_text, follow, read_chain, verify};
 
@@ -95,7 +96,7 @@ fn rotate(installation: &Installation) -> anyhow::Result<()> {
     write_secret(&beside, pem)?;
     // The chain first: a key that nobody can follow to must not sign.
     write_chain(installation, &chain)?;
-    fs::rename(&beside, &path).with_context(|| format!("write {}", path.display()))
+    durable::rename(&beside, &path).with_context(|| format!("write {}", path.display()))
 }
 
 fn write_chain(installation: &Installation, chain: &[Link]) -> anyhow::Result<()> {

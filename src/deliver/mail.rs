@@ -296,9 +296,10 @@ impl Room {
             };
             let opened = claims.iter().map(|claim| self.office.key.open(&claim.lookup, &claim.sealed));
             let opened: Vec<_> = opened.collect();
-            if opened.iter().all(Result::is_err) && !self.office.opens_any().await {
+            let shut = opened.iter().filter(|address| address.is_err()).count();
+            if shut > 0 && !self.office.has_the_key(shut < opened.len()).await {
                 // Another key. To let everybody's mail bounce would be a loss that nobody asked for.
-                error!(edition.id = %ready.committed.id, "No address opens: is it the right key? Sending is held until `handbill resume`.");
+                error!(edition.id = %ready.committed.id, "Addresses do not open: is it the right key? Sending is held until `handbill resume`.");
                 self.office.give_back(claims, now).await;
                 self.hold(now).await;
                 continue;
@@ -312,17 +313,16 @@ impl Room {
                         let follows = follows.remove(&claim.recipient);
                         jobs.push(Job { in_hand, ready, address, follows, claimed, moved });
                     }
-                    Err(sealed) => {
-                        error!(edition.id = %ready.committed.id, "An address does not open; the delivery bounces.");
-                        let answer = ours(Outcome::Bounced(Fault::Message), &sealed.to_string());
-                        let next = Next::Done(State::Bounced);
-                        shut.push(Receipt { claim: claim.clone(), answer: Some(answer), next, at: now });
+                    // Perhaps it is sealed by another key, which is put back before it is too late.
+                    Err(_) => {
+                        error!(edition.id = %ready.committed.id, "An address does not open; its mail waits.");
+                        shut.push(claim.clone());
                     }
                 }
             }
             self.queue.extend(lane, jobs);
             self.filled.notify_waiters();
-            self.recorder.record_all(shut).await;
+            self.office.give_back(&shut, now + REPAIR).await;
         }
     }
 

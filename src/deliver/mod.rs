@@ -119,10 +119,18 @@ impl Office {
         Some(format!("mailto:{}", address::with_token(leave, &self.key.errand_token(&errand))))
     }
 
-    // Whether the key opens the address of anybody at all, when it opens none of a batch, which may be of one.
-    async fn opens_any(&self) -> bool {
-        match self.ledger.some_sealed().await {
-            Ok(sealed) => sealed.iter().any(|(lookup, sealed)| self.key.open(lookup, sealed).is_ok()),
+    // Whether the key is the ledger's, when it does not open all of a batch: it was not changed since, and opens the
+    // address of anybody at all. A batch may be of one.
+    async fn has_the_key(&self, opens_some: bool) -> bool {
+        let look = async || -> anyhow::Result<bool> {
+            if !self.ledger.is_sealed_with(&self.key).await? {
+                return Ok(false);
+            }
+            let opens = |(lookup, sealed): &(Vec<u8>, Vec<u8>)| self.key.open(lookup, sealed).is_ok();
+            Ok(opens_some || self.ledger.some_sealed().await?.iter().any(opens))
+        };
+        match look().await {
+            Ok(has) => has,
             Err(err) => {
                 warn!(error = format!("{err:#}"), "Whether it is the right key cannot be asked.");
                 false
@@ -159,14 +167,19 @@ impl Counts {
 
 /// How mail that is of the moment is tried again.
 pub const URGENT_MAIL: Policy =
-    Policy { retries: delivery::URGENT_MAIL_RETRIES, resend_uncertain: true, jitter_percent: 20 };
+    Policy { retries: delivery::URGENT_MAIL_RETRIES, resend_uncertain: true, ..BULK_MAIL };
 
 /// How issues are tried again: one that may have arrived is held, because a copy makes people leave.
-pub const BULK_MAIL: Policy =
-    Policy { retries: delivery::MAIL_RETRIES, resend_uncertain: false, jitter_percent: 20 };
+pub const BULK_MAIL: Policy = Policy {
+    retries: delivery::MAIL_RETRIES,
+    resend_uncertain: false,
+    retry_our_faults: true,
+    jitter_percent: 20,
+};
 
 /// How posts are tried again: a receiver knows a copy by its webhook-id.
-pub const POSTS: Policy = Policy { retries: target::RETRIES, resend_uncertain: true, jitter_percent: 20 };
+pub const POSTS: Policy =
+    Policy { retries: target::RETRIES, resend_uncertain: true, retry_our_faults: false, jitter_percent: 20 };
 
 /// An answer of our own, when the other side was not asked.
 fn ours(outcome: Outcome, text: &str) -> Answer {

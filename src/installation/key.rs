@@ -1,7 +1,7 @@
 //! Key: the file that holds the key of an installation, in the clear or under a passphrase.
 
 use std::fs;
-use std::io::{self, IsTerminal as _, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use age::secrecy::SecretString;
@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::durable;
 use crate::installation::{read_secret, write_secret};
 use crate::subscriber::Key;
 
@@ -77,7 +78,7 @@ impl KeyFile {
             Ok(()) | Err(_) => {}
         }
         write_secret(&part, &bytes)?;
-        fs::rename(&part, path).with_context(|| format!("write {}", path.display()))
+        durable::rename(&part, path).with_context(|| format!("write {}", path.display()))
     }
 
     /// The same with a new key to seal with; what the others sealed still opens.
@@ -120,17 +121,6 @@ pub fn find(configured: PathBuf) -> PathBuf {
     let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY") else { return configured };
     let credential = Path::new(&folder).join("handbill.key");
     if credential.is_file() { credential } else { configured }
-}
-
-/// Writes over the file and removes it. What a disk or a copy keeps elsewhere is not reached.
-pub fn destroy(path: &Path) -> anyhow::Result<()> {
-    let named = || format!("destroy {}", path.display());
-    let mut file = fs::File::options().write(true).open(path).with_context(named)?;
-    let length = file.metadata().with_context(named)?.len();
-    file.seek(SeekFrom::Start(0)).with_context(named)?;
-    io::copy(&mut io::repeat(0).take(length), &mut file).with_context(named)?;
-    file.sync_all().with_context(named)?;
-    fs::remove_file(path).with_context(named)
 }
 
 /// Asks for a secret without showing it; from standard input when no terminal is there.

@@ -7,7 +7,6 @@
 //! last minute before a crash is not told from the ledger itself.
 
 use std::fmt;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -15,8 +14,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 
-use crate::ledger::Ledger;
+use crate::durable;
 use crate::ledger::publishing::raise_mark;
+use crate::ledger::{Dialect, Ledger};
 
 /// Why sending is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,9 @@ pub(crate) struct Epoch {
 
 // Other machines may have seen some epochs more than the one that resumes; it rises about once a minute.
 const AHEAD_OF_OTHERS: i64 = 1_000;
+
+// More than a ledger gives between two backups; for a clock that is behind.
+const MAYBE_GIVEN: i64 = 1_000_000;
 
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,7 +79,11 @@ impl Epoch {
 
     async fn write(&self, epoch: i64) -> anyhow::Result<()> {
         let path = self.file.clone();
-        let written = tokio::task::spawn_blocking(move || replace(&path, epoch)).await;
+        let written = tokio::task::spawn_blocking(move || {
+            path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+            durable::replace(&path, format!("{epoch}\n").as_bytes())
+        });
+        let written = written.await;
         written.context("write the epoch")?.with_context(|| format!("write {}", self.file.display()))?;
         self.seen.fetch_max(epoch, Ordering::AcqRel);
         Ok(())
@@ -101,6 +108,37 @@ impl Ledger {
         self.lift_epoch(1).await
     }
 
+    /// Whether it may have forgotten numbers that it gave: it is an older copy, or one that was never used from here.
+    pub async fn may_have_forgotten(&self) -> anyhow::Result<bool> {
+        let (epoch, was) = (self.mark("epoch").await?.unwrap_or(0), self.epoch.seen());
+        Ok(epoch < was || epoch > 0 && was == 0)
+    }
+
+    /// Leaves out numbers of subscribers and editions that may have been given: links in mails act for whoever has
+    /// the number. How many were given is not known, and the same copy may have been restored before; so the next are
+    /// at least the clock's, which has gone faster than people subscribe.
+    pub async fn skip_numbers(&self, now: DateTime<Utc>) -> anyhow::Result<()> {
+        // The bytes that a token has for them (`Errand`) hold 8,900 and 34,000 years of these.
+        for (table, least) in [("subscriber", now.timestamp_millis()), ("edition", now.timestamp())] {
+            let mut transaction = self.begin_writing().await.context("skip numbers")?;
+            for statement in match self.dialect {
+                Dialect::Sqlite => &[
+                    "UPDATE sqlite_sequence SET seq = MAX(seq + $2, $3) WHERE name = $1",
+                    // A table that has had no row is not there.
+                    "INSERT INTO sqlite_sequence (name, seq)
+                     SELECT $1, MAX($2, $3) WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = $1)",
+                ][..],
+                Dialect::Postgres => &["SELECT setval(pg_get_serial_sequence($1, 'id'),
+                                   GREATEST(nextval(pg_get_serial_sequence($1, 'id')) + $2, $3))"],
+            } {
+                let query = sqlx::query(*statement).bind(table).bind(MAYBE_GIVEN).bind(least);
+                query.execute(&mut *transaction).await.context("skip numbers")?;
+            }
+            transaction.commit().await.context("skip numbers")?;
+        }
+        Ok(())
+    }
+
     /// Makes an older copy of the ledger the ledger.
     pub(crate) async fn accept_epoch(&self) -> anyhow::Result<()> {
         let behind = self.epoch.seen() - self.mark("epoch").await?.unwrap_or(0);
@@ -111,15 +149,4 @@ impl Ledger {
         let epoch = raise_mark(&self.write, "epoch", by).await?;
         self.epoch.write(epoch).await
     }
-}
-
-// Whole or not at all, and on disk when it returns.
-fn replace(path: &Path, epoch: i64) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    writeln!(file, "{epoch}")?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    std::fs::File::open(folder)?.sync_all()
 }

@@ -233,6 +233,9 @@ impl Ledger {
     /// what was planned until there keeps its key and is not planned again. One that lies behind stays: what fell
     /// due meanwhile is late, not lost.
     pub async fn resume(&self, now: DateTime<Utc>) -> anyhow::Result<()> {
+        if self.may_have_forgotten().await? {
+            self.skip_numbers(now).await?;
+        }
         let mut transaction = self.begin_writing().await.context("resume")?;
         sqlx::query("DELETE FROM mark WHERE name = 'held'")
             .execute(&mut *transaction)

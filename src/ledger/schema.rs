@@ -5,7 +5,7 @@ use sqlx::AnyConnection;
 use crate::ledger::Dialect;
 
 // Each runs once, in this order. What differs between the two databases stands in braces.
-const MIGRATIONS: &[&[&str]] = &[FIRST, AUDIT, PEOPLE, RETURNED, HUB, GIVEN_UP, RECEIPT];
+const MIGRATIONS: &[&[&str]] = &[FIRST, AUDIT, PEOPLE, RETURNED, HUB, GIVEN_UP, RECEIPT, NUMBERS];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE mark (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
@@ -125,6 +125,23 @@ const RECEIPT: &[&str] = &[
                 NEW.took_ms
          WHERE NEW.outcome IS NOT NULL ON CONFLICT (edition, recipient, number) DO NOTHING;
      END",
+];
+
+// AUTOINCREMENT, as with the subscribers: the numbers of editions are in mails, too, and `skip_numbers` has to be able
+// to leave some out.
+const NUMBERS: &[&str] = &[
+    "{sqlite only}CREATE TABLE edition_2 (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, once_key TEXT NOT NULL,
+        audience_kind TEXT NOT NULL, audience TEXT NOT NULL, word TEXT NOT NULL, detail TEXT NOT NULL,
+        lane BIGINT NOT NULL, state TEXT NOT NULL, at BIGINT NOT NULL, due_at BIGINT NOT NULL,
+        expires_at BIGINT NOT NULL, planned_at BIGINT NOT NULL, finished_at BIGINT, recipients BIGINT NOT NULL,
+        why TEXT NOT NULL, tries BIGINT NOT NULL DEFAULT 0)",
+    "{sqlite only}INSERT INTO edition_2
+     SELECT id, key, once_key, audience_kind, audience, word, detail, lane, state, at, due_at, expires_at, planned_at,
+            finished_at, recipients, why, tries FROM edition",
+    "{sqlite only}DROP TABLE edition",
+    "{sqlite only}ALTER TABLE edition_2 RENAME TO edition",
+    "{sqlite only}CREATE INDEX edition_once ON edition (once_key)",
 ];
 
 /// The version that this program needs.

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
@@ -139,6 +139,7 @@ fn topic<'t>(site: &Site, address: &'t str) -> Option<&'t str> {
 
 async fn write_down(hub: &Hub, checked: &Checked) -> anyhow::Result<bool> {
     let key = hub.key.as_ref().context("nobody can subscribe without the key")?;
+    ensure!(hub.ledger.is_sealed_with(key).await?, "the key was changed since this was started");
     let Checked { request, callback, path, etag } = checked;
     let lookup = key.callback(callback.as_str());
     let nonce = nonce()?;

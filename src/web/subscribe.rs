@@ -149,6 +149,19 @@ async fn write_down(live: &Live, peer: SocketAddr, headers: &HeaderMap, asked: &
         error!("Nobody can subscribe without the key.");
         return Outcome::Failed;
     };
+    match live.ledger.is_sealed_with(key).await {
+        Ok(true) => {}
+        Ok(false) => {
+            error!(
+                "The key was changed: nobody can subscribe here before it is copied, and this is started again."
+            );
+            return Outcome::Failed;
+        }
+        Err(err) => {
+            error!(error = format!("{err:#}"), "Whether it is the right key cannot be asked.");
+            return Outcome::Failed;
+        }
+    }
     let caps = Caps {
         per_hour: live.config.subscribe.per_hour,
         per_domain_per_hour: live.config.subscribe.per_domain_per_hour,

@@ -98,6 +98,27 @@ fn a_backup_makes_the_installation_again_and_holds_sending() {
 }
 
 #[test]
+fn who_comes_after_a_restore_has_the_number_of_nobody_who_came_after_the_backup() {
+    let place = Place::new();
+    done(&place.back_up("one.age", &["--with-key"]));
+    let number_of = |root: &Path, name: &str| {
+        let add = ["subscribers", "add", name, "--list", "weekly", "--consent", "at the assembly"];
+        done(&handbill(root, &add));
+        let listed = done(&handbill(root, &["subscribers", "list", "--json"]));
+        let people: Vec<serde_json::Value> = serde_json::from_str(&listed).unwrap();
+        people.iter().map(|one| one["number"].as_i64().unwrap()).max().unwrap()
+    };
+    let alma = number_of(&place.root(), "alma@example.org");
+    done(&place.restore("one.age", "again", "identity"));
+    let bruno = number_of(&place.at("again"), "bruno@example.org");
+    assert!(bruno > alma + 1_000_000, "{alma}, {bruno}");
+    // The same backup once more.
+    done(&place.restore("one.age", "once-more", "identity"));
+    let carla = number_of(&place.at("once-more"), "carla@example.org");
+    assert!(carla > bruno, "{bruno}, {carla}");
+}
+
+#[test]
 fn a_backup_is_without_the_key_unless_somebody_asks_for_it() {
     let place = Place::new();
     let said = done(&place.back_up("one.age", &[]));

@@ -17,7 +17,8 @@ use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
 use crate::plan::at;
 
-const STEADY: Policy = Policy { retries: MAIL_RETRIES, resend_uncertain: false, jitter_percent: 0 };
+const STEADY: Policy =
+    Policy { retries: MAIL_RETRIES, resend_uncertain: false, retry_our_faults: false, jitter_percent: 0 };
 const FIVE_DAYS: u32 = 5 * 86_400;
 
 fn now() -> DateTime<Utc> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread;
 
 use chrono::{DateTime, Utc};
+use handbill::channel::outbox::Outbox;
 use handbill::channel::smtp::certificate::ends_at;
 use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, AAAA, MX, PTR, TXT};
@@ -364,6 +365,20 @@ fn no_name_server_is_asked_while_mails_are_put_into_the_outbox() {
     let (code, said) = handbill(&world, &["doctor"]);
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("ok    DNS        not asked while mails are put into the outbox"), "{said}");
+}
+
+#[test]
+fn mails_that_stayed_in_the_outbox_when_smtp_began_are_found() {
+    let clinic = Clinic::new();
+    let look = || {
+        let found = clinic.look(&clinic.zone()).1;
+        found.into_iter().find(|found| found.what == "outbox").map(|found| line(&found))
+    };
+    assert_eq!(look(), None);
+    let folder = clinic.world.path().join("data/outbox");
+    let outbox = Outbox::new(folder.clone(), false);
+    clinic.world.runtime.block_on(outbox.put("alert/1/1", b"To: ana@example.org\r\n\r\n")).unwrap();
+    assert_eq!(look(), Some(format!("warn 1 mails lie in {}, each with its recipient", folder.display())));
 }
 
 #[cfg(unix)]

@@ -166,7 +166,8 @@ fn only_the_challenge_itself_confirms() {
 
 #[test]
 fn an_update_is_tried_until_the_lease_ends_unless_they_are_gone() {
-    const POLICY: Policy = Policy { retries: &[5, 300], resend_uncertain: true, jitter_percent: 0 };
+    const POLICY: Policy =
+        Policy { retries: &[5, 300], resend_uncertain: true, retry_our_faults: false, jitter_percent: 0 };
     let check = |code, attempts, expected: After| {
         let until = Some(at(NOW) + TimeDelta::days(1));
         let standing = Standing { attempts, expires_at: until, seed: 1, quiet: None };

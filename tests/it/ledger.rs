@@ -117,6 +117,7 @@ on_both! {
     what_is_held_stays_held_until_it_is_resumed
     a_ledger_behind_its_epoch_is_held_until_it_is_resumed
     a_ledger_ahead_of_its_epoch_is_what_a_crash_left
+    an_older_copy_of_the_ledger_gives_nobody_a_number_that_somebody_may_have
     several_claimers_at_once_never_hold_the_same_delivery
     who_is_claimed_while_a_notice_changes_is_told_of_the_change
     who_is_known_keeps_their_state_and_gains_the_lists
@@ -1041,6 +1042,42 @@ async fn a_ledger_behind_its_epoch_is_held_until_it_is_resumed(place: Place) {
     assert_eq!(place.open().await.held().await.unwrap(), None);
     place.execute("DELETE FROM mark WHERE name = 'epoch'").await;
     assert!(matches!(place.open().await.held().await.unwrap(), Some(Held::Restored { epoch: 0, .. })));
+}
+
+async fn an_older_copy_of_the_ledger_gives_nobody_a_number_that_somebody_may_have(place: Place) {
+    let mut town = Town::new(&place).await;
+    let ada = town.confirmed("ada", &["alerts"]).await;
+    town.ledger.raise_epoch().await.unwrap();
+    town.ledger.raise_epoch().await.unwrap();
+    town.look(&march(), "2018-07-08T22:00Z").await;
+    let first = town.claim(Lane::Urgent, "2018-07-08T22:00Z").await[0].edition;
+    assert!(!town.ledger.may_have_forgotten().await.unwrap());
+    town.ledger.resume(at("2018-07-08T22:01Z")).await.unwrap();
+    let bela = town.confirmed("bela", &["alerts"]).await;
+    assert!(bela < ada + 1_000, "a ledger that forgot nothing counts on: {ada}, {bela}");
+
+    // As on a machine that never had it, and as where it was further.
+    let epoch = place.folder.path().join("epoch");
+    std::fs::remove_file(&epoch).unwrap();
+    assert!(place.open().await.may_have_forgotten().await.unwrap());
+    std::fs::write(&epoch, "7\n").unwrap();
+    town.ledger = place.open().await;
+    assert!(town.ledger.may_have_forgotten().await.unwrap());
+    let resumed_at = at("2018-07-08T22:02Z");
+    town.ledger.resume(resumed_at).await.unwrap();
+    let chen = town.confirmed("chen", &["alerts"]).await;
+    assert!(chen > resumed_at.timestamp_millis(), "the same copy may have been restored before: {chen}");
+    let strike = ("strike", march_with("starts = 2018-07-11 09:00", "The gate"));
+    town.look(&[march(), vec![strike]].concat(), "2018-07-08T22:03Z").await;
+    let second = town.claim(Lane::Urgent, "2018-07-08T22:03Z").await[0].edition;
+    assert!(second > first + 1_000_000, "{first}, {second}");
+    // A token has five bytes for the one and six for the other.
+    assert!(second < 1 << 39 && chen < 1 << 47);
+
+    // A clock that stands still, or is wrong.
+    town.ledger.skip_numbers(resumed_at).await.unwrap();
+    let dora = town.confirmed("dora", &["alerts"]).await;
+    assert!(dora > chen + 1_000_000, "{chen}, {dora}");
 }
 
 async fn a_ledger_ahead_of_its_epoch_is_what_a_crash_left(place: Place) {

@@ -159,6 +159,17 @@ fn link(mail: &Mail, folder: &str) -> String {
 }
 
 #[test]
+fn nobody_is_sealed_with_a_key_that_was_changed_since_the_start() {
+    let reader = Reader::of(world(), WEB, NOW);
+    reader.subscribe("ada@example.org").is(200);
+    let begin = async |ledger: &handbill::ledger::Ledger| ledger.begin_reseal(4711).await.unwrap();
+    reader.world.with_ledger(begin);
+    reader.subscribe("bela@example.org").is(503);
+    let count = async |ledger: &handbill::ledger::Ledger| ledger.last_subscriber().await.unwrap();
+    assert_eq!(reader.world.with_ledger(count), 1);
+}
+
+#[test]
 fn a_person_subscribes_confirms_chooses_and_leaves() {
     let mut reader = Reader::new();
     reader.subscribe("ada@example.org").is(200).says("Look into your mailbox");

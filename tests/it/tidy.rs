@@ -36,6 +36,7 @@ const PURE: &[(&str, &[&str])] = &[
 ];
 const IO: &[(&str, &[&str])] = &[
     ("clock", &[]),
+    ("durable", &[]),
     ("folder", &["problem", "fields", "notice", "revision", "plan"]),
     (
         "ledger",
@@ -49,12 +50,24 @@ const IO: &[(&str, &[&str])] = &[
             "subscriber",
             "returned",
             "websub",
+            "durable",
         ],
     ),
-    ("channel", &["notice", "delivery", "render"]),
+    ("channel", &["notice", "delivery", "render", "durable"]),
     (
         "installation",
-        &["problem", "notice", "revision", "config", "subscriber", "signing", "render", "folder", "ledger"],
+        &[
+            "problem",
+            "notice",
+            "revision",
+            "config",
+            "subscriber",
+            "signing",
+            "render",
+            "durable",
+            "folder",
+            "ledger",
+        ],
     ),
     (
         "publish",
@@ -143,6 +156,7 @@ const IO: &[(&str, &[&str])] = &[
             "signing",
             "render",
             "clock",
+            "durable",
             "folder",
             "ledger",
             "channel",

@@ -9,6 +9,7 @@ mod tags;
 use std::net::SocketAddr;
 
 use crate::channel::dns::Resolver;
+use crate::channel::outbox;
 use crate::channel::smtp::Connection;
 use crate::clock::Clock;
 use crate::command::Ended;
@@ -52,6 +53,7 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     findings.extend(ledger(installation, clock).await);
     findings.extend(left_standing(installation, clock).await);
     findings.extend(mail(installation, clock).await);
+    findings.extend(outbox(installation));
     let signer = installation.signer();
     findings.extend(signing_keys(installation, &signer));
     findings.extend(domain(installation, arguments, signer.ok().flatten().as_ref()).await);
@@ -204,6 +206,24 @@ async fn mail(installation: &Installation, clock: &Clock) -> Vec<Finding> {
     connection.quit().await;
     let taken = Finding::ok("mail", format!("{}:{} takes mail", smtp.host, smtp.port));
     vec![taken, certificate(smtp, ends_at.map(|ends_at| (ends_at - clock.now()).num_days()))]
+}
+
+// Nothing takes them from there any more, and nothing says that they are there.
+fn outbox(installation: &Installation) -> Option<Finding> {
+    match installation.config.mail.transport {
+        Transport::Outbox => return None,
+        Transport::Smtp(_) => {}
+    }
+    let folder = installation.outbox();
+    match outbox::mails(&folder) {
+        Ok(mails) if mails.is_empty() => None,
+        Ok(mails) => Some(Finding::warn(
+            "outbox",
+            format!("{} mails lie in {}, each with its recipient", mails.len(), folder.display()),
+            "delete them, or send them first: whoever reads the folder reads who is subscribed",
+        )),
+        Err(err) => Some(Finding::of("outbox", Err(err.into()))),
+    }
 }
 
 fn certificate(smtp: &Smtp, days: Option<i64>) -> Finding {

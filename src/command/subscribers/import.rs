@@ -100,7 +100,7 @@ async fn import(
     bar: &ProgressBar,
     clock: &Clock,
 ) -> anyhow::Result<Option<(Tally, &'static str)>> {
-    let key = installation.key()?;
+    let (_kept, key) = (installation.keep_key()?, installation.key_of(ledger).await?);
     let mut roster = match Roster::new(source) {
         Ok(roster) => roster,
         Err(err @ NoRoster::Read(_)) => return Err(err).with_context(|| format!("read {path}")),

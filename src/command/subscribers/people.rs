@@ -127,8 +127,9 @@ pub async fn add(installation: &Installation, arguments: &Add, clock: &Clock) ->
     if let Some(wrong) = wrong_lists(&installation.config, &arguments.lists) {
         bail!(wrong);
     }
-    let (key, address) = (installation.key()?, address(&arguments.who)?);
-    let ledger = installation.ledger().await?;
+    let (_kept, address, ledger) =
+        (installation.keep_key()?, address(&arguments.who)?, installation.ledger().await?);
+    let key = installation.key_of(&ledger).await?;
     let newcomer = Newcomer {
         lookup: key.lookup(&address),
         sealed: seal(&key, &address)?,

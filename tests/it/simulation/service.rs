@@ -74,10 +74,18 @@ pub struct Service<'w> {
     foretold: Option<(At, Vec<String>, Vec<String>)>,
 }
 
-const URGENT: Policy =
-    Policy { retries: &[60, 300, 900, 3600, 7200], resend_uncertain: true, jitter_percent: 20 };
-const BULK: Policy =
-    Policy { retries: &[300, 3600, 14_400, 43_200], resend_uncertain: false, jitter_percent: 20 };
+const URGENT: Policy = Policy {
+    retries: &[60, 300, 900, 3600, 7200],
+    resend_uncertain: true,
+    retry_our_faults: true,
+    jitter_percent: 20,
+};
+const BULK: Policy = Policy {
+    retries: &[300, 3600, 14_400, 43_200],
+    resend_uncertain: false,
+    retry_our_faults: true,
+    jitter_percent: 20,
+};
 const LEASE: TimeDelta = TimeDelta::minutes(45);
 
 impl<'w> Service<'w> {
