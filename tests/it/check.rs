@@ -125,6 +125,18 @@ fn an_action_of_the_past_says_that_it_is_a_record() {
 }
 
 #[test]
+fn an_action_of_the_past_is_warned_of_until_it_is_published() {
+    let world = World::new(LISTS);
+    world.look("2018-07-08T11:00Z");
+    world.write("march", &action("starts = 2017-07-10 12:00"));
+    let (code, found) = handbill(&world, &["check", "--brief"]);
+    assert!(found.starts_with("notices/march.md:5:10: warning: this is in the past"), "{found}");
+    assert_eq!(code, 0);
+    assert_eq!(revised(&world, BEFORE), ["march 0"]);
+    assert_eq!(handbill(&world, &["check", "--brief"]), (0, String::new()));
+}
+
+#[test]
 fn what_was_published_once_is_read_again_whatever_is_refused_since() {
     let source = action(
         "starts = 2018-07-10 12:00\n[place]\nname = \"The square\"\nvisibility = \"day-of\"\nreveal_at = 2018-07-10 13:00",

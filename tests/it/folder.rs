@@ -58,6 +58,28 @@ fn more_changes_than_the_system_keeps_are_all_seen() {
 }
 
 #[test]
+fn what_is_not_read_is_seen_when_it_comes_and_when_it_goes() {
+    let place = Place::new();
+    let mut folder = place.folder();
+    folder.read().unwrap();
+    let stray = place.notices().join("march.md.txt");
+    fs::write(&stray, "+++").unwrap();
+    fs::create_dir(place.notices().join("2018")).unwrap();
+    assert_same(&mut folder, &place);
+    assert_eq!(folder.reading().strays.len(), 2);
+    assert!(folder.read().unwrap().is_none());
+    fs::rename(&stray, place.notices().join("march.md")).unwrap();
+    assert_same(&mut folder, &place);
+    let said: Vec<String> = folder.reading().strays.iter().flat_map(|report| report.lines()).collect();
+    assert_eq!(
+        said,
+        [
+            "notices/2018:1:1: warning: a folder here is not read, move the notices that are in it into notices/ itself"
+        ]
+    );
+}
+
+#[test]
 fn a_look_at_what_is_as_it_was_answers_nothing() {
     let place = Place::new();
     place.act(0, 0, 0);
