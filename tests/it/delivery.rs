@@ -71,6 +71,13 @@ fn what_is_taken_is_sent_and_what_is_refused_for_good_has_bounced() {
 }
 
 #[test]
+fn what_is_refused_for_what_we_did_is_tried_again_where_that_is_wanted() {
+    let policy = Policy { retries: &[60, 600], retry_our_faults: true, ..STEADY };
+    check(&policy, Outcome::Bounced(Fault::Message), &[60, 600], State::Bounced);
+    check(&policy, Outcome::Bounced(Fault::Recipient), &[], State::Bounced);
+}
+
+#[test]
 fn a_deferred_delivery_goes_through_the_schedule_and_then_bounces() {
     for fault in [Fault::Recipient, Fault::Message] {
         for retries in [MAIL_RETRIES, URGENT_MAIL_RETRIES, RETRIES] {
