@@ -27,6 +27,7 @@ on_both! {
     a_request_that_nobody_confirms_dies_in_two_days
     who_is_added_while_they_ask_stays_and_their_request_waits
     who_left_and_asks_again_is_not_put_back_by_an_import
+    who_leaves_the_last_list_and_confirms_no_other_is_only_a_hash
     who_left_may_ask_again_and_who_complained_may_not
     who_bounced_may_ask_again_after_thirty_days
     an_old_link_does_not_bring_back_who_left
@@ -292,6 +293,24 @@ async fn who_left_and_asks_again_is_not_put_back_by_an_import(place: Place) {
     assert_eq!(ledger.lists_of(ada).await.unwrap(), ["weekly"]);
     ledger.tidy(&["weekly"], at("2018-07-11T10:00Z")).await.unwrap();
     assert_eq!(ledger.standing(&lookup("bela")).await.unwrap(), Standing::Unsubscribed);
+}
+
+async fn who_leaves_the_last_list_and_confirms_no_other_is_only_a_hash(place: Place) {
+    let ledger = place.open().await;
+    let (ada, bela) =
+        (join(&ledger, "ada", &["alerts"], NOW).await, join(&ledger, "bela", &["alerts"], NOW).await);
+    let later = "2018-07-09T10:00Z";
+    for (name, id) in [("ada", ada), ("bela", bela)] {
+        ask(&ledger, name, &["weekly"], later).await;
+        ledger.leave(id, "alerts").await.unwrap();
+    }
+    assert!(ledger.confirm(bela, at("2018-07-10T10:00Z")).await.unwrap());
+    assert_eq!(ledger.tidy(&["weekly"], at("2018-07-11T10:00Z")).await.unwrap().requests, 1);
+    assert_eq!(ledger.standing(&lookup("ada")).await.unwrap(), Standing::Unsubscribed);
+    assert_eq!(ledger.lists_of(bela).await.unwrap(), ["weekly"]);
+    let back = newcomer("ada", Standing::Confirmed, &["alerts"]);
+    assert_eq!(ledger.add_subscribers(&[back]).await.unwrap(), 0);
+    assert_eq!(id(&ledger, "ada").await, None);
 }
 
 async fn who_left_may_ask_again_and_who_complained_may_not(place: Place) {
