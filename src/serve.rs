@@ -246,8 +246,14 @@ async fn tidy(ledger: Ledger, config: Config, clock: Clock, stop: CancellationTo
         .collect();
     while !stop.is_cancelled() {
         let now = clock.now();
-        match ledger.tidy(&digests, now).await {
-            Ok(tidied) => info!(
+        let tidied = match ledger.trusts(&clock).await {
+            Ok(true) => ledger.tidy(&digests, now).await.map(Some),
+            Ok(false) => Ok(None),
+            Err(err) => Err(err),
+        };
+        match tidied {
+            Ok(None) => info!("Nothing is taken out while the clock is not trusted."),
+            Ok(Some(tidied)) => info!(
                 requests = tidied.requests,
                 attempts = tidied.attempts,
                 confirmations = tidied.confirmations,

@@ -254,7 +254,7 @@ impl Room {
             }
             way.holds
         };
-        let why = self.office.ledger.held().await?;
+        let why = self.office.held().await?;
         let held = why.is_some();
         {
             let mut way = self.way();

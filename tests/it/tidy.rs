@@ -49,6 +49,7 @@ const IO: &[(&str, &[&str])] = &[
             "subscriber",
             "returned",
             "websub",
+            "clock",
         ],
     ),
     ("channel", &["notice", "delivery", "render"]),
