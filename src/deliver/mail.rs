@@ -1,6 +1,5 @@
 //! Mail: connections to the relay, or the outbox.
 
-use std::collections::VecDeque;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -23,34 +22,15 @@ use crate::channel::smtp::envelope::Envelope;
 use crate::channel::smtp::relay::{self, Relay, Trust};
 use crate::config::{Security, Smtp, Transport};
 use crate::deliver::closing::Closing;
-use crate::deliver::letters::{Letters, Prepared, Ready};
+use crate::deliver::letters::{Letters, Prepared};
+use crate::deliver::queue::{Hands, InHand, Job, Queue};
 use crate::deliver::recorder::Recorder;
 use crate::deliver::{BULK_MAIL, Office, REPAIR, RETRY, URGENT_MAIL, ours, thread};
 use crate::delivery::{self, Answer, Fault, Next, Outcome, Policy, Standing, State};
-use crate::edition::{Content, EditionId, Lane};
+use crate::edition::{Content, Lane};
 use crate::installation::Installation;
-use crate::ledger::delivering::{Claim, Receipt};
+use crate::ledger::delivering::{Claim, Moved, Receipt};
 use crate::ledger::forgetting::NOTICED_WITHIN;
-use crate::subscriber::Address;
-
-/// A mail that waits for a connection.
-struct Job {
-    claim: Claim,
-    ready: Arc<Ready>,
-    address: Address,
-    // The recipient's earlier mail of the same notice.
-    follows: Option<EditionId>,
-    claimed: Instant,
-    // As the ledger counted them before the claim.
-    departures: i64,
-}
-
-// What was claimed and waits for a connection; alerts before issues.
-#[derive(Default)]
-struct Queue {
-    urgent: VecDeque<Job>,
-    bulk: VecDeque<Job>,
-}
 
 // Whether the way to the relay is open.
 struct Way {
@@ -71,15 +51,16 @@ struct Way {
 struct Room {
     office: Office,
     recorder: Recorder,
-    queue: Mutex<Queue>,
+    queue: Queue,
+    hands: Hands,
     // Something came into the queue.
     filled: Notify,
     // The queue ran low.
     low: Notify,
     rate: Option<Mutex<TokenBucket>>,
     way: Mutex<Way>,
-    // As the ledger counted them, and since when at least that is so.
-    departures: tokio::sync::Mutex<Option<(Instant, i64)>>,
+    // As the ledger counted it, and since when at least that is so.
+    moved: tokio::sync::Mutex<Option<(Instant, Moved)>>,
     // Messages refused one after the other for what we did.
     our_faults: AtomicU32,
     connections: usize,
@@ -135,11 +116,12 @@ pub async fn start(office: &Office, recorder: Recorder, tasks: &TaskTracker) -> 
     let room = Arc::new(Room {
         office: office.clone(),
         recorder,
-        queue: Mutex::default(),
+        queue: Queue::default(),
+        hands: Hands::default(),
         filled: Notify::new(),
         low: Notify::new(),
         rate,
-        departures: tokio::sync::Mutex::default(),
+        moved: tokio::sync::Mutex::default(),
         way: Mutex::new(Way {
             closed_until: Instant::now(),
             closed: 0,
@@ -231,17 +213,18 @@ impl Room {
         }
         let mut claimed = 0;
         for lane in [Lane::Urgent, Lane::Bulk] {
-            let waiting = self.waiting(lane);
+            let waiting = self.queue.waiting(lane);
             let most = self.batch();
             if waiting * 2 > most {
                 continue;
             }
             let wanted = u32::try_from(most - waiting).unwrap_or(u32::MAX);
             let lease = self.office.lease();
-            let departures = self.departures().await?;
-            let claims = self.office.ledger.claim_mails(lane, wanted, lease, now).await?;
+            let moved = self.moved().await?;
+            let mut claims = self.office.ledger.claim_mails(lane, wanted, lease, now).await?;
             claimed += claims.len();
-            self.enqueue(letters, lane, claims, departures, now).await;
+            claims.retain(|claim| !self.hands.has(claim));
+            self.enqueue(letters, lane, claims, moved, now).await;
         }
         Ok(claimed)
     }
@@ -278,7 +261,7 @@ impl Room {
         letters: &mut Letters,
         lane: Lane,
         mut claims: Vec<Claim>,
-        departures: i64,
+        moved: Moved,
         now: DateTime<Utc>,
     ) {
         let claimed = Instant::now();
@@ -325,9 +308,9 @@ impl Room {
             for (claim, address) in claims.iter().zip(opened) {
                 match address {
                     Ok(address) => {
-                        let (claim, ready) = (claim.clone(), Arc::clone(&ready));
+                        let (in_hand, ready) = (self.hands.take(claim.clone()), Arc::clone(&ready));
                         let follows = follows.remove(&claim.recipient);
-                        jobs.push(Job { claim, ready, address, follows, claimed, departures });
+                        jobs.push(Job { in_hand, ready, address, follows, claimed, moved });
                     }
                     Err(sealed) => {
                         error!(edition.id = %ready.committed.id, "An address does not open; the delivery bounces.");
@@ -337,20 +320,14 @@ impl Room {
                     }
                 }
             }
-            {
-                let mut queue = self.queue();
-                match lane {
-                    Lane::Urgent => queue.urgent.extend(jobs),
-                    Lane::Bulk => queue.bulk.extend(jobs),
-                }
-            }
+            self.queue.extend(lane, jobs);
             self.filled.notify_waiters();
             self.recorder.record_all(shut).await;
         }
     }
 
     async fn rest(&self, now: DateTime<Utc>) {
-        let is_idle = self.is_open() && self.waiting(Lane::Urgent) + self.waiting(Lane::Bulk) == 0;
+        let is_idle = self.is_open() && self.queue.is_empty();
         let next = if is_idle { self.office.ledger.next_delivery_at().await.ok().flatten() } else { None };
         // What is due and was not claimed is not for this loop, or not yet.
         let next = next.filter(|at| *at > now);
@@ -370,20 +347,8 @@ impl Room {
         }
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn way(&self) -> MutexGuard<'_, Way> {
         self.way.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn waiting(&self, lane: Lane) -> usize {
-        let queue = self.queue();
-        match lane {
-            Lane::Urgent => queue.urgent.len(),
-            Lane::Bulk => queue.bulk.len(),
-        }
     }
 
     fn is_open(&self) -> bool {
@@ -401,9 +366,7 @@ impl Room {
 
     fn take(&self) -> Option<Job> {
         let batch = self.batch();
-        let mut queue = self.queue();
-        let job = queue.urgent.pop_front().or_else(|| queue.bulk.pop_front())?;
-        let left = queue.urgent.len() + queue.bulk.len();
+        let (job, left) = self.queue.take()?;
         // Once on the way down: at the end of an edition the ledger would else be asked for more at every mail.
         if left == batch / 2 || left == 0 {
             self.low.notify_one();
@@ -415,7 +378,7 @@ impl Room {
     fn turn(&self) -> Turn {
         let Some(rate) = &self.rate else { return self.take().map_or(Turn::Never, Turn::Now) };
         let mut rate = rate.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.waiting(Lane::Urgent) + self.waiting(Lane::Bulk) == 0 {
+        if self.queue.is_empty() {
             return Turn::Never;
         }
         match rate.take(self.office.clock.now()) {
@@ -452,21 +415,14 @@ impl Room {
             let Some(job) = self.still_wanted(job, now).await else { continue };
             let Some(job) = self.still_good(job, now).await else { continue };
             let mut message = Vec::new();
-            job.ready.message(
-                &self.office,
-                &job.claim,
-                &job.address,
-                job.follows.as_ref(),
-                now,
-                &mut message,
-            );
+            self.write(&job, now, &mut message);
             // The recipient's number and not the address: names of files are seen.
-            let key = format!("{} {}", job.ready.committed.id, job.claim.recipient);
+            let key = format!("{} {}", job.ready.committed.id, job.in_hand.claim().recipient);
             match outbox.put(&key, &message).await {
                 Ok(answer) => self.settle(job, answer).await,
                 Err(err) => {
                     self.close(&format!("the outbox cannot be written: {err}")).await;
-                    self.office.give_back(&[job.claim], self.opens_at(now)).await;
+                    self.give_back(vec![job], self.opens_at(now)).await;
                 }
             }
         }
@@ -515,11 +471,11 @@ impl Room {
                     announced = self.send(connection, job, &mut message, behind.as_mut(), now).await;
                 }
                 // It stops.
-                None => self.office.give_back(&[job.claim], now).await,
+                None => self.give_back(vec![job], now).await,
             }
         }
         if let Some(job) = announced {
-            self.office.give_back(&[job.claim], self.office.clock.now()).await;
+            self.give_back(vec![job], self.office.clock.now()).await;
         }
         if let Some(connection) = connection {
             // A relay that takes its time over a goodbye does not keep the service from stopping.
@@ -533,7 +489,7 @@ impl Room {
         match self.is_wanted(&job, now).await {
             Ok(true) => Some(job),
             Ok(false) => {
-                self.office.give_back(&[job.claim], now).await;
+                self.give_back(vec![job], now).await;
                 None
             }
             Err(err) => {
@@ -541,7 +497,7 @@ impl Room {
                     error = format!("{err:#}"),
                     "Whether a mail is still wanted cannot be asked; it waits."
                 );
-                self.office.give_back(&[job.claim], now).await;
+                self.give_back(vec![job], now).await;
                 self.pause(RETRY).await;
                 None
             }
@@ -550,43 +506,63 @@ impl Room {
 
     // While nobody has left anywhere, nobody is asked about one by one: that would cost more than the mail.
     async fn is_wanted(&self, job: &Job, now: DateTime<Utc>) -> anyhow::Result<bool> {
-        if !job.claim.personal && self.departures().await? == job.departures {
+        let claim = job.in_hand.claim();
+        if !claim.personal && self.moved().await?.departures == job.moved.departures {
             return Ok(true);
         }
-        self.office.ledger.is_wanted(&job.claim, now).await
+        self.office.ledger.is_wanted(claim, now).await
     }
 
-    // Those that the ledger counts, at most `NOTICED_WITHIN` ago.
-    async fn departures(&self) -> anyhow::Result<i64> {
+    // As the ledger counts it, at most `NOTICED_WITHIN` ago.
+    async fn moved(&self) -> anyhow::Result<Moved> {
         // Held while the ledger is asked: all connections find it old at the same time, and one asks for all.
-        let mut known = self.departures.lock().await;
+        let mut known = self.moved.lock().await;
         let asked = Instant::now();
-        if let Some((since, departures)) = *known
+        if let Some((since, moved)) = *known
             && asked.duration_since(since) < NOTICED_WITHIN
         {
-            return Ok(departures);
+            return Ok(moved);
         }
-        let departures = self.office.ledger.departures().await?;
-        *known = Some((asked, departures));
-        Ok(departures)
+        let moved = self.office.ledger.moved().await?;
+        *known = Some((asked, moved));
+        Ok(moved)
     }
 
     // The job when it may go out now; or else what becomes of it is written down.
-    async fn still_good(&self, job: Job, now: DateTime<Utc>) -> Option<Job> {
+    async fn still_good(&self, mut job: Job, now: DateTime<Utc>) -> Option<Job> {
         if job.ready.committed.expires_at <= now {
-            self.recorder.record(over(&job.claim, State::Expired, now)).await;
+            self.end(&mut job.in_hand, None, Next::Done(State::Expired), now).await;
             return None;
         }
         if !self.is_open() || job.claimed.elapsed() > FRESH {
-            self.office.give_back(&[job.claim], self.opens_at(now)).await;
+            self.give_back(vec![job], self.opens_at(now)).await;
             return None;
         }
         let goes_at = job.ready.goes_at(now);
         if goes_at > now {
-            self.office.give_back(&[job.claim], goes_at).await;
+            self.give_back(vec![job], goes_at).await;
             return None;
         }
-        Some(job)
+        self.still_said(job, now).await
+    }
+
+    // The job when no notice has changed since it was claimed. Who was claimed by then is told of the change, and what
+    // it was before must not come after that: the next claim makes it anew, or drops it.
+    async fn still_said(&self, job: Job, now: DateTime<Utc>) -> Option<Job> {
+        let stale = match self.moved().await {
+            Ok(moved) if moved.revisions == job.moved.revisions => return Some(job),
+            Ok(moved) => self.queue.drain_stale(moved.revisions),
+            Err(err) => {
+                warn!(
+                    error = format!("{err:#}"),
+                    "Whether a notice has changed cannot be asked; a mail waits."
+                );
+                Vec::new()
+            }
+        };
+        self.give_back(stale.into_iter().chain([job]).collect(), now).await;
+        self.low.notify_one();
+        None
     }
 
     fn opens_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
@@ -618,7 +594,7 @@ impl Room {
         };
         let next_envelope = next.as_ref().and_then(|next| self.envelope(next).ok());
         message.clear();
-        job.ready.message(&self.office, &job.claim, &job.address, job.follows.as_ref(), now, message);
+        self.write(&job, now, message);
         let under_way = self.recorder.begin();
         let (answer, next) = {
             let next_envelope = next_envelope.as_ref();
@@ -648,20 +624,19 @@ impl Room {
     async fn put_back(&self, job: Option<Job>, now: DateTime<Utc>) {
         let Some(job) = job else { return };
         if self.office.stop.is_cancelled() {
-            return self.office.give_back(&[job.claim], now).await;
+            return self.give_back(vec![job], now).await;
         }
-        {
-            let mut queue = self.queue();
-            match job.ready.committed.content.lane() {
-                Lane::Urgent => queue.urgent.push_front(job),
-                Lane::Bulk => queue.bulk.push_front(job),
-            }
-        }
+        self.queue.put_back(job);
         self.filled.notify_waiters();
     }
 
+    fn write(&self, job: &Job, now: DateTime<Utc>, message: &mut Vec<u8>) {
+        let claim = job.in_hand.claim();
+        job.ready.message(&self.office, claim, &job.address, job.follows.as_ref(), now, message);
+    }
+
     fn envelope(&self, job: &Job) -> Result<Envelope, String> {
-        Envelope::new(&self.office.return_path(job.ready.about(), &job.claim), job.address.as_str())
+        Envelope::new(&self.office.return_path(job.ready.about(), job.in_hand.claim()), job.address.as_str())
             .map_err(|_| "the address cannot stand in an envelope".to_owned())
     }
 
@@ -702,28 +677,47 @@ impl Room {
     }
 
     async fn empty_queue(&self, due_at: DateTime<Utc>) {
-        let claims: Vec<Claim> = {
-            let mut queue = self.queue();
-            let Queue { urgent, bulk } = &mut *queue;
-            urgent.drain(..).chain(bulk.drain(..)).map(|job| job.claim).collect()
-        };
+        self.give_back(self.queue.drain(), due_at).await;
+    }
+
+    async fn give_back(&self, mut jobs: Vec<Job>, due_at: DateTime<Utc>) {
+        let claims: Vec<Claim> = jobs
+            .iter_mut()
+            .map(|job| {
+                job.in_hand.is_renewed();
+                job.in_hand.claim().clone()
+            })
+            .collect();
         self.office.give_back(&claims, due_at).await;
     }
 
-    async fn settle(&self, job: Job, answer: Answer) {
+    async fn settle(&self, mut job: Job, answer: Answer) {
         let now = self.office.clock.now();
         let committed = &job.ready.committed;
         let standing = Standing {
-            attempts: job.claim.attempts,
+            attempts: job.in_hand.claim().attempts,
             expires_at: Some(committed.expires_at),
-            seed: u64::from_be_bytes(job.claim.recipient.to_be_bytes())
+            seed: u64::from_be_bytes(job.in_hand.claim().recipient.to_be_bytes())
                 ^ u64::from_be_bytes(committed.number.to_be_bytes()).rotate_left(32),
             quiet: job.ready.quiet(),
         };
         let next = delivery::next(policy(&committed.content), &standing, &answer, now);
-        self.recorder.record(Receipt { claim: job.claim, answer: Some(answer.clone()), next, at: now }).await;
+        self.end(&mut job.in_hand, Some(&answer), next, now).await;
         self.watch_way(&answer).await;
         self.watch_faults(&answer, now).await;
+    }
+
+    // Writes down what became of a delivery, by the claim that it was last renewed by: an older one's word is passed
+    // over, and the delivery would be due again.
+    async fn end(&self, in_hand: &mut InHand, answer: Option<&Answer>, next: Next, now: DateTime<Utc>) {
+        in_hand.is_renewed();
+        loop {
+            let (claim, answer) = (in_hand.claim().clone(), answer.cloned());
+            self.recorder.record(Receipt { claim, answer, next, at: now }).await;
+            if !in_hand.is_renewed() {
+                return;
+            }
+        }
     }
 
     // A relay that lets us in and then loses every mail is as good as away.

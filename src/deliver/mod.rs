@@ -8,6 +8,7 @@ pub mod hub; // who wants to know of a changed feed
 pub mod letters; // an edition made ready, once for all its recipients
 pub mod mail; // connections to the relay, or the outbox
 pub mod post; // posts to the targets
+pub mod queue; // mails that wait for a connection, and all that are in hand
 pub mod recorder; // receipts of all connections in shared commits
 pub mod thread; // the one on which mail goes out
 

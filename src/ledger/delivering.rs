@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, Connection as _, Row};
+use sqlx::{Any, AnyConnection, Connection as _, Row, Transaction};
 
 use crate::delivery::{Answer, Next, Outcome, State};
 use crate::edition::{Audience, Content, EditionId, Lane, Member, Occasion};
@@ -75,6 +75,16 @@ pub struct Receipt {
     pub at: DateTime<Utc>,
 }
 
+/// What grows when a mail that waits for its turn may not be what it was when it was claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// Grows whenever somebody may want less than before: as long as it stays, everybody to whom a delivery was
+    /// claimed still wants it.
+    pub departures: i64,
+    /// Grows whenever a notice changes: as long as it stays, what was said of it is still so.
+    pub revisions: i64,
+}
+
 /// The ledger's writer, held for several records, each a commit of its own. SQLite has only this one: nobody else
 /// writes meanwhile.
 #[derive(Debug)]
@@ -82,6 +92,9 @@ pub struct Recording {
     dialect: Dialect,
     connection: PoolConnection<Any>,
 }
+
+// Shared by those who claim; `publishing` takes it alone.
+const NOT_WHILE_NOTICES_CHANGE: &str = "DO $$ BEGIN PERFORM pg_advisory_xact_lock_shared(7235416113); END $$";
 
 impl Ledger {
     /// Claims up to `most` mails of a lane that are due, the oldest first. Those who have left since are
@@ -93,7 +106,7 @@ impl Ledger {
         lease: TimeDelta,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Vec<Claim>> {
-        let mut transaction = self.begin_writing().await.context("begin a claim")?;
+        let mut transaction = self.begin_claiming().await.context("begin a claim")?;
         let due = due(&mut transaction, self.dialect, lane.number(), None, most, now)
             .await
             .context("look for mails")?;
@@ -134,6 +147,17 @@ impl Ledger {
         Ok(wanted.is_some())
     }
 
+    /// How often what a claim was made for has moved.
+    pub async fn moved(&self) -> anyhow::Result<Moved> {
+        let mark = |name| format!("COALESCE((SELECT value FROM mark WHERE name = '{name}'), 0)");
+        let statement = format!("SELECT {}, {}", mark("departures"), mark("revisions"));
+        let (departures, revisions) = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .fetch_one(&self.read)
+            .await
+            .context("ask what has moved")?;
+        Ok(Moved { departures, revisions })
+    }
+
     /// Claims up to `most` posts to a target that are due. Of one notice only the oldest that is not done:
     /// a correction never overtakes what it corrects.
     pub async fn claim_posts(
@@ -143,7 +167,7 @@ impl Ledger {
         lease: TimeDelta,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Vec<Claim>> {
-        let mut transaction = self.begin_writing().await.context("begin a claim")?;
+        let mut transaction = self.begin_claiming().await.context("begin a claim")?;
         let in_order = format!(
             "AND EXISTS (SELECT 1 FROM edition e WHERE e.id = delivery.edition AND e.audience = $4) AND {IS_FIRST}"
         );
@@ -161,6 +185,16 @@ impl Ledger {
         claims.sort_by_key(|claim| (claim.edition, claim.recipient));
         transaction.commit().await.context("end a claim")?;
         Ok(claims)
+    }
+
+    // While notices change nobody claims: who had been claimed by then is told of the change, everybody else gets
+    // what is so after it. SQLite has one writer at a time.
+    async fn begin_claiming(&self) -> sqlx::Result<Transaction<'static, Any>> {
+        let mut transaction = self.begin_writing().await?;
+        if self.dialect == Dialect::Postgres {
+            sqlx::query(NOT_WHILE_NOTICES_CHANGE).execute(&mut *transaction).await?;
+        }
+        Ok(transaction)
     }
 
     /// The edition of that number.

@@ -34,12 +34,6 @@ pub const DETAIL_LIFE: TimeDelta = TimeDelta::days(7);
 pub const NOTICED_WITHIN: Duration = Duration::from_millis(20);
 
 impl Ledger {
-    /// A number that grows whenever somebody may want less than before: as long as it stays, everybody to whom a
-    /// delivery was claimed still wants it.
-    pub async fn departures(&self) -> anyhow::Result<i64> {
-        Ok(self.mark("departures").await?.unwrap_or(0))
-    }
-
     /// Takes a subscriber off a list, off lists that send them its issues instead of their alerts, and off what they
     /// asked for. Off the last one they are forgotten but for a hash. No mail of it is claimed after this.
     pub async fn leave(&self, subscriber: SubscriberId, list: &str) -> anyhow::Result<()> {

@@ -11,7 +11,7 @@ use crate::delivery::State;
 use crate::edition::{Audience, Content, Edition, EditionId};
 use crate::ledger::forgetting::DETAIL_LIFE;
 use crate::ledger::jumping::land;
-use crate::ledger::{Ledger, instant, millis, small};
+use crate::ledger::{Dialect, Ledger, instant, millis, small};
 use crate::notice::NoticeId;
 use crate::plan::{Entry, History, Step};
 use crate::revision::{Draft, Revision};
@@ -36,6 +36,9 @@ pub enum Committed {
     /// Another node has the lease; nothing was written.
     LostLease,
 }
+
+// Waits until nobody claims, and keeps everybody from it, see `Ledger::begin_claiming`.
+const NOBODY_CLAIMS: &str = "DO $$ BEGIN PERFORM pg_advisory_xact_lock(7235416113); END $$";
 
 impl Ledger {
     /// Takes or renews the lease of that name; `None` while another holds it. `holder` names one process: two
@@ -167,6 +170,12 @@ impl Ledger {
         }
         if begins {
             set_mark(&mut transaction, "began_at", now, Kept::First).await?;
+        }
+        if entries.iter().any(|entry| matches!(entry.step, Step::Revise(_))) {
+            if self.dialect == Dialect::Postgres {
+                sqlx::query(NOBODY_CLAIMS).execute(&mut *transaction).await.context("wait for claims")?;
+            }
+            raise_mark(&mut *transaction, "revisions", 1).await?;
         }
         let mut deliveries = 0;
         for entry in entries {

@@ -361,6 +361,49 @@ fn a_pause_in_the_middle_stops_what_was_claimed_too() {
     assert!(copies(&mails(&chaos)).values().all(|copies| *copies == 1));
 }
 
+// The correction would else come first, and the old time last.
+#[test]
+fn what_waits_for_a_connection_when_a_notice_changes_goes_out_as_it_is_now() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 1", ALERTS);
+    let names: Vec<String> = (0..60).map(|n| format!("slow.{n}")).collect();
+    world.subscribe(&names, "alerts");
+    world.write("march", MARCH);
+    world.look(FRIDAY);
+    let running = world.start(DELIVER, FRIDAY).unwrap();
+    until(|| chaos.log(|log| !log.taken.is_empty()));
+    world.edit("march", "09:00", "11:00");
+    world.look(FRIDAY);
+    let by_then = chaos.log(|log| log.taken.len());
+    assert!(by_then < 50, "{by_then} were sent before it had changed");
+    until(|| mails(&chaos).iter().filter(|mail| !mail.subject.starts_with("New time")).count() == 60);
+    world.runtime.block_on(running.stop());
+    // What was on its way, and what began before it was known.
+    let old = mails(&chaos).into_iter().skip(by_then + 3).filter(|mail| !mail.text.contains("11:00"));
+    assert_eq!(old.collect::<Vec<_>>(), []);
+    assert!(copies(&mails(&chaos)).values().all(|copies| *copies == 1));
+}
+
+// The machine slept, or its clock jumped ahead.
+#[test]
+fn what_is_in_hand_when_its_lease_ends_is_not_sent_once_more() {
+    let chaos = Chaos::start(pipelining());
+    let world = begun_sending(&chaos, "connections = 2", ALERTS);
+    let names: Vec<String> = (0..60).map(|n| format!("slow.{n}")).collect();
+    world.subscribe(&names, "alerts");
+    world.write("stay", STATEMENT);
+    world.look(FRIDAY);
+    let running = world.start(DELIVER, FRIDAY).unwrap();
+    for sent in [1, 15, 30, 45] {
+        until(|| chaos.log(|log| log.taken.len() >= sent));
+        world.execute("UPDATE delivery SET due_at = 0 WHERE state = 1");
+    }
+    until(|| world.tallies().contains(" 60 sent\n"));
+    world.runtime.block_on(running.stop());
+    assert_eq!(copies(&mails(&chaos)).len(), 60);
+    assert!(copies(&mails(&chaos)).values().all(|copies| *copies == 1));
+}
+
 fn until(is_so: impl Fn() -> bool) {
     let began = Instant::now();
     while !is_so() {

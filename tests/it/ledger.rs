@@ -4,6 +4,8 @@ mod measured;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -118,6 +120,7 @@ on_both! {
     a_ledger_behind_its_epoch_is_held_until_it_is_resumed
     a_ledger_ahead_of_its_epoch_is_what_a_crash_left
     several_claimers_at_once_never_hold_the_same_delivery
+    who_is_claimed_while_a_notice_changes_is_told_of_the_change
     who_is_known_keeps_their_state_and_gains_the_lists
     who_left_or_is_suppressed_is_not_brought_back_by_an_import
     who_leaves_the_last_list_is_only_a_hash
@@ -147,12 +150,9 @@ impl Place {
     }
 
     // Past the ledger, to break it.
-    async fn execute(&self, statement: &'static str) {
-        sqlx::any::install_default_drivers();
+    async fn execute(&self, statement: &str) {
         let file = format!("sqlite://{}", self.folder.path().join("ledger.db").display());
-        let mut connection = AnyConnection::connect(self.url.as_deref().unwrap_or(&file)).await.unwrap();
-        sqlx::query(statement).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
+        crate::postgres::execute(self.url.as_deref().unwrap_or(&file), statement).await;
     }
 }
 
@@ -1079,6 +1079,40 @@ async fn a_ledger_ahead_of_its_epoch_is_what_a_crash_left(place: Place) {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "3\n");
     std::fs::write(&file, "three\n").unwrap();
     assert!(Ledger::open(place.url.as_deref(), place.folder.path()).await.is_err());
+}
+
+async fn who_is_claimed_while_a_notice_changes_is_told_of_the_change(place: Place) {
+    let mut town = Town::new(&place).await;
+    town.ledger.add_subscribers(&crowd(3_000, "alerts")).await.unwrap();
+    town.look(&march(), "2018-07-08T22:00Z").await;
+    let (now, has_changed) = (at("2018-07-08T22:00Z"), Arc::new(AtomicBool::new(false)));
+    // As a deliverer does: what the notice says is asked after the claim.
+    let (ledger, until) = (place.open().await, Arc::clone(&has_changed));
+    let claimer = tokio::spawn(async move {
+        let (mut heard_of_it_before, mut corrected) = (BTreeSet::new(), BTreeSet::new());
+        loop {
+            let is_last = until.load(Ordering::SeqCst);
+            let claims = ledger.claim_mails(Lane::Urgent, 20, LEASE, now).await.unwrap();
+            if claims.is_empty() && is_last {
+                return (heard_of_it_before, corrected);
+            }
+            for claims in claims.chunk_by(|a, b| a.edition == b.edition) {
+                let content = ledger.edition(claims[0].edition).await.unwrap().unwrap().content;
+                let recipients = claims.iter().map(|claim| claim.recipient);
+                if let Content::Correction(..) = content {
+                    corrected.extend(recipients);
+                } else if content.members().iter().all(|member| member.number == 0) {
+                    heard_of_it_before.extend(recipients);
+                }
+            }
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    town.look(&moved(), "2018-07-08T22:00Z").await;
+    has_changed.store(true, Ordering::SeqCst);
+    let (heard_of_it_before, corrected) = claimer.await.unwrap();
+    assert!(heard_of_it_before.len() < 3_000);
+    assert_eq!(heard_of_it_before.difference(&corrected).count(), 0, "of {}", corrected.len());
 }
 
 async fn several_claimers_at_once_never_hold_the_same_delivery(place: Place) {

@@ -43,13 +43,17 @@ pub async fn database() -> Option<String> {
         return None;
     }
     let server = SERVER.get_or_init(start);
-    sqlx::any::install_default_drivers();
     let name = format!("t_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-    let mut connection = AnyConnection::connect(&url(server.port, "postgres")).await.unwrap();
-    let statement = format!("CREATE DATABASE {name}");
+    execute(&url(server.port, "postgres"), &format!("CREATE DATABASE {name}")).await;
+    Some(url(server.port, &name))
+}
+
+/// Past the ledger, on either database.
+pub async fn execute(url: &str, statement: &str) {
+    sqlx::any::install_default_drivers();
+    let mut connection = AnyConnection::connect(url).await.unwrap();
     sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
-    Some(url(server.port, &name))
 }
 
 fn url(port: u16, database: &str) -> String {

@@ -274,6 +274,12 @@ impl World {
         tallies.iter().rev().map(told).collect()
     }
 
+    /// Past the ledger, to break it.
+    pub fn execute(&self, statement: &str) {
+        let file = format!("sqlite://{}", self.installation.data().join("ledger.db").display());
+        self.runtime.block_on(crate::postgres::execute(&file, statement));
+    }
+
     /// Whether a text stands in any document or mail, compressed ones left out.
     pub fn shows(&self, text: &str) -> Vec<PathBuf> {
         let mut found = files(&self.installation.site());
