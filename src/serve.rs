@@ -262,7 +262,8 @@ async fn tidy(ledger: Ledger, config: Config, clock: Clock, stop: CancellationTo
             ),
             Err(err) => error!(error = format!("{err:#}"), "Tidying failed and is tried again in an hour."),
         }
-        while clock.now() < now + TIDY_EVERY {
+        // Less than an hour on either side: a clock that was set back would else have it wait for what is far off.
+        while (clock.now() - now).abs() < TIDY_EVERY {
             tokio::select! {
                 () = tokio::time::sleep(clock.until(now + TIDY_EVERY)) => {}
                 () = stop.cancelled() => return,
