@@ -113,11 +113,17 @@ pub fn next_due(config: &Config, drafts: &Drafts, history: &History) -> Option<D
     embargoes.chain(cuts).chain(of_revisions).filter(|at| *at > after).min()
 }
 
-/// What will happen in (history.planned_until, until] if no file changes and the service runs. What is waiting
-/// to be published already stands at `planned_until` itself.
-pub fn plan(config: &Config, drafts: &Drafts, mut history: History, until: DateTime<Utc>) -> Vec<Entry> {
-    let mut entries = due(config, drafts, &history, history.planned_until);
-    history.apply_all(&entries, history.planned_until);
+/// What will happen until `until` if no file changes and the service runs from `looks_at` on, which is when it finds
+/// what waits to be published and what fell due since `history.planned_until`.
+pub fn plan(
+    config: &Config,
+    drafts: &Drafts,
+    mut history: History,
+    looks_at: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Vec<Entry> {
+    let mut entries = due(config, drafts, &history, looks_at);
+    history.apply_all(&entries, looks_at);
     while let Some(at) = next_due(config, drafts, &history).filter(|at| *at <= until) {
         let next = due(config, drafts, &history, at);
         history.apply_all(&next, at);
@@ -570,8 +576,9 @@ fn alert_expiry(notice: &Notice, at: DateTime<Utc>) -> DateTime<Utc> {
     starts.max().unwrap_or(at + ALERT_LIFE)
 }
 
-// Who knows the old start has to hear until then, who goes to the new one until that. What its author says of an
-// edit, and that it was taken back, is worth knowing after it, too.
+// Who knows the old date has to hear until it is over, who goes to the new one until that is: people come late, or are
+// there and have to know where it went on. What its author says of an edit, and that it was taken back, is worth
+// knowing after it, too.
 fn correction_expiry(history: &History, revision: &Revision) -> DateTime<Utc> {
     let is_of_facts = |change: &Change| change.differences.iter().all(Difference::is_of_facts);
     if !revision.change().is_some_and(is_of_facts) {
@@ -585,8 +592,8 @@ fn correction_expiry(history: &History, revision: &Revision) -> DateTime<Utc> {
             || changes.iter().any(|it| it.date().is_none_or(|date| dated.key == Some(&date.key)))
     };
     let dates = [old, revision.notice().event()].into_iter().flatten().flat_map(Event::dated);
-    let starts = dates.filter(is_of).map(|dated| dated.starts.at);
-    starts.max().unwrap_or(revision.revised_at + ALERT_LIFE)
+    let ends = dates.filter(is_of).map(|dated| dated.ends_or_assumed_at());
+    ends.max().unwrap_or(revision.revised_at + ALERT_LIFE)
 }
 
 // When something due at `at` and planned at `now` may go out.

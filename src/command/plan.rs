@@ -55,11 +55,11 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     let reading = installation.folder().read_once()?;
     let ledger = installation.ledger().await?;
     let history = ledger.history(|path, source| installation.draft(path, source)).await?;
-    let history = match history.filter(|history| history.began_at <= from) {
-        Some(history) => history,
-        None => plan::begin(&reading.drafts, from).0,
+    let (history, looks_at) = match history.filter(|history| history.began_at <= from) {
+        Some(history) => (history, from.min(clock.now())),
+        None => (plan::begin(&reading.drafts, from).0, from),
     };
-    let entries = plan::plan(&installation.config, &reading.drafts, history, to);
+    let entries = plan::plan(&installation.config, &reading.drafts, history, looks_at, to);
     let mut lines = Vec::new();
     // What is still to be told is told to people whom nobody can count yet.
     let mut told_first = BTreeSet::new();

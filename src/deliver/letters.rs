@@ -317,7 +317,8 @@ fn make(
     let sender = Sender { site, mail, list: &list, templates, words };
     let letter = email::letter(&sender, &edition, &current, attachment.as_deref(), now)
         .with_context(|| format!("render {}", committed.id))?;
-    let changes_at = revisions.iter().filter_map(|revision| revision.next_change(now)).min();
+    let changes_at = revisions.iter().filter_map(|revision| revision.next_change(now));
+    let changes_at = changes_at.chain(email::view::lead_changes_at(&edition, revisions, now)).min();
     let quiet = delivery::quiet(&committed.content, list.quiet.as_ref()).cloned();
     let is_encoded = is_encoded(&letter);
     Ok(Ready { list: name.clone(), quiet, committed, letter, is_encoded, changes_at })

@@ -14,6 +14,7 @@ use crate::notice::{
 use crate::render::words::Words;
 use crate::render::xml::escape_html;
 use crate::revision::{Change, Difference, Point};
+use crate::schedule::zone::Moment;
 
 /// One labelled fact with its values, at least one.
 #[derive(Debug, Clone, PartialEq)]
@@ -195,7 +196,7 @@ fn of_event(words: &Words, event: &Event) -> Vec<Fact> {
         fact("fact-when", [value(when)]),
         fact("fact-where", place_line(words, event).map(value)),
         fact("fact-meeting-point", meeting_point.map(value)),
-        fact("fact-gather", event.assemble_at.as_ref().map(|moment| value(words.moment(moment)))),
+        fact("fact-gather", gather(event).map(|moment| value(words.moment(moment)))),
         fact("fact-status", status_line(words, event).map(value)),
         fact("fact-dates", event.dates.iter().map(|date| value(date_line(words, event, date)))),
     ];
@@ -212,6 +213,11 @@ fn of_event(words: &Words, event: &Event) -> Vec<Fact> {
     facts.extend(event.legal.iter().flat_map(of_legal));
     facts.push(fact("fact-press", event.press.iter().flat_map(of_press)));
     facts
+}
+
+// Nobody gathers for what does not take place, and for another day the time is not known.
+fn gather(event: &Event) -> Option<&Moment> {
+    event.assemble_at.as_ref().filter(|_| event.status.takes_place())
 }
 
 // An action that takes place as first said needs no status, unless the author notes one; a note of one date of several

@@ -254,6 +254,7 @@ change-date-removed = Date taken out
 change-dates = Dates changed
 # One date of several: $change is one of these, $date a short day and time.
 change-of-date = { $change } ({ $date })
+new-time-of-date = { $change }, { $is } (was { $date })
 change-withdrawn = Taken back
 change-restored = Stands again
 change-other = Changed

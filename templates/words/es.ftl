@@ -233,6 +233,7 @@ change-date-added = Nueva fecha
 change-date-removed = Fecha retirada
 change-dates = Cambian las fechas
 change-of-date = { $change } ({ $date })
+new-time-of-date = { $change }, { $is } (antes { $date })
 change-withdrawn = Retirado
 change-restored = Vuelve a valer
 change-other = Cambios

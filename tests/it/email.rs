@@ -203,13 +203,24 @@ fn issue(revisions: &[Revision]) -> Content {
 }
 
 fn write_from(list: &List, content: Content, revisions: &[Revision], due_at: &str) -> Result<Letter, Error> {
+    write_late(list, content, revisions, due_at, due_at)
+}
+
+// Sent at `now`.
+fn write_late(
+    list: &List,
+    content: Content,
+    revisions: &[Revision],
+    due_at: &str,
+    now: &str,
+) -> Result<Letter, Error> {
     let (site, mail, templates) = (site(), mail(), Templates::new(&[]).unwrap());
     let words = templates.words("en");
     let sender = Sender { site: &site, mail: &mail, list, templates: &templates, words };
     let edition = edition(content, due_at);
     let members: Vec<&Revision> = revisions.iter().collect();
     let calendar = (members.len() == 1 && members[0].notice().event().is_some()).then_some(CALENDAR);
-    letter(&sender, &edition, &members, calendar, edition.due_at)
+    letter(&sender, &edition, &members, calendar, at(now))
 }
 
 pub fn write(content: Content, revisions: &[Revision], due_at: &str) -> Letter {
@@ -415,6 +426,51 @@ fn a_reminder_that_quiet_hours_moved_names_the_day() {
     assert_eq!(subject("-PT2H", "2018-07-10T12:00:00Z"), format!("Today: {title}"));
     assert_eq!(subject("-PT12H", "2018-07-10T02:00:00Z"), format!("Tomorrow: {title}"));
     assert_eq!(subject("-P1W", "2018-07-04T12:00:00Z"), format!("In 6 days: {title}"));
+}
+
+#[test]
+fn a_reminder_that_comes_late_says_what_is_so_by_then() {
+    let action = action();
+    let subject = |before, due_at, now| {
+        let content = Content::Reminder(member(&action), None, Before::parse(before).unwrap());
+        let letter =
+            write_late(&list("Alerts"), content, std::slice::from_ref(&action), due_at, now).unwrap();
+        letter.subject().split(':').next().unwrap().to_owned()
+    };
+    // It starts on the 10th at 9 in New York.
+    assert_eq!(subject("-PT2H", "2018-07-10T11:00:00Z", "2018-07-10T11:05:00Z"), "In 2 hours");
+    assert_eq!(subject("-PT2H", "2018-07-10T11:00:00Z", "2018-07-10T12:50:00Z"), "Today");
+    assert_eq!(subject("-P1D", "2018-07-09T13:00:00Z", "2018-07-10T03:59:00Z"), "Tomorrow");
+    assert_eq!(subject("-P1D", "2018-07-09T13:00:00Z", "2018-07-10T04:00:00Z"), "Today");
+    assert_eq!(subject("-P1W", "2018-07-03T13:00:00Z", "2018-07-03T20:00:00Z"), "In 1 week");
+    assert_eq!(subject("-P1W", "2018-07-03T13:00:00Z", "2018-07-04T13:00:00Z"), "In 6 days");
+}
+
+#[test]
+fn a_correction_that_comes_late_says_what_is_so_by_then() {
+    let moved = edited(&action(), "Sheraton Times Square", "Bryant Park");
+    let again = edited(&moved, "Bryant Park", "Foley Square");
+    let off = edited(&again, "title =", "status = \"cancelled\"\ntitle =");
+    let on = edited(&off, "status = \"cancelled\"\n", "");
+    let back = edited(&again, "Foley Square", "Sheraton Times Square");
+    let first = |revision: &Revision| {
+        let content = Content::Correction(member(revision), 1);
+        write(content, std::slice::from_ref(revision), "2018-07-09T12:00:00Z")
+    };
+    let change = |letter: &Letter| letter.subject().split([':', ',']).next().unwrap().to_owned();
+    let said = |letter: &Letter| letter.text(&stamp()).split("As it stands now").next().unwrap().to_owned();
+    assert_eq!(change(&first(&again)), "New place");
+    assert!(said(&first(&again)).contains("was Sheraton Times Square"));
+    assert!(!said(&first(&again)).contains("Bryant Park"));
+    assert_eq!(change(&first(&off)), "Cancelled");
+    assert_eq!(change(&first(&on)), "New place");
+    assert!(!said(&first(&on)).contains("ancelled"));
+    // Nothing is left to say of the first; the last says that all is as it was.
+    assert_eq!(change(&first(&back)), "New place");
+    assert!(
+        said(&first(&back)).contains("is Sheraton Times Square")
+            || said(&first(&back)).contains("now Sheraton")
+    );
 }
 
 #[test]

@@ -116,7 +116,8 @@ fn foretell(files: &[(&str, String)], from: &str, until: &str, expected: &str) {
     let config = config(LISTS);
     let drafts = drafts(&config, files);
     let (history, _) = plan::begin(&drafts, at(from));
-    assert_eq!(told(&plan::plan(&config, &drafts, history, at(until))), expected);
+    let looks_at = history.planned_until;
+    assert_eq!(told(&plan::plan(&config, &drafts, history, looks_at, at(until))), expected);
 }
 
 fn march() -> Vec<(&'static str, String)> {
@@ -351,6 +352,46 @@ fn a_start_that_moves_in_the_night_is_reminded_of_from_then_on() {
          2018-07-10T03:00Z send correction/alerts/march/1 march.1\n\
          2018-07-10T03:00Z send correction/weekly/march/1 march.1\n\
          2018-07-10T09:30Z send reminder/alerts/march/-PT2H march.1\n",
+    );
+}
+
+#[test]
+fn who_is_on_the_way_or_there_is_told_where_it_went_on() {
+    let camp = |more: &str| {
+        let front = "starts = 2018-07-10 09:00\nends = 2018-07-12 18:00";
+        vec![("camp", action(&format!("{front}\n{more}[place]\nname = \"The square\"")))]
+    };
+    let cancelled = camp("status = \"cancelled\"\n");
+    check(
+        &[
+            Day("2018-07-09T00:00Z", &[]),
+            Day("2018-07-09T12:00Z", &camp("")),
+            Day("2018-07-11T12:00Z", &camp("")),
+            Day("2018-07-11T12:05Z", &cancelled),
+        ],
+        "2018-07-09T12:00Z revise camp to 0\n\
+         2018-07-09T12:00Z send alert/alerts/camp camp.0\n\
+         2018-07-09T13:00Z send issue/weekly/2018-07-09T09:00 camp.0\n\
+         2018-07-09T13:00Z miss reminder/alerts/camp/-P1D\n\
+         2018-07-10T12:00Z miss reminder/alerts/camp/-PT2H\n\
+         2018-07-11T12:05Z revise camp to 1\n\
+         2018-07-11T12:05Z send correction/alerts/camp/1 camp.1\n\
+         2018-07-11T12:05Z send correction/weekly/camp/1 camp.1\n",
+    );
+}
+
+#[test]
+fn what_the_next_look_will_find_is_planned_as_that_look_will_find_it() {
+    let config = config(LISTS);
+    let (history, _) = plan::begin(&drafts(&config, &[]), at("2018-07-08T12:00Z"));
+    let files = [("march", action("starts = 2018-07-09 12:00"))];
+    let (looks_at, until) = (at("2018-07-08T13:00Z"), at("2018-07-08T16:30Z"));
+    let planned = plan::plan(&config, &drafts(&config, &files), history, looks_at, until);
+    assert_eq!(
+        told(&planned),
+        "2018-07-08T13:00Z revise march to 0\n\
+         2018-07-08T13:00Z send alert/alerts/march march.0\n\
+         2018-07-08T16:00Z send reminder/alerts/march/-P1D march.0\n"
     );
 }
 

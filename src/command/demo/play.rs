@@ -93,7 +93,8 @@ impl Player<'_> {
                 scenes.peek().map(|(at, _)| *at),
             ];
             let Some(next) = due.into_iter().flatten().min().filter(|at| *at < ends) else { break };
-            let planned = plan::plan(&self.stage.installation.config, &drafts, history, next);
+            let looks_at = history.planned_until;
+            let planned = plan::plan(&self.stage.installation.config, &drafts, history, looks_at, next);
             self.foretell(&planned);
             clock.slow_from(next);
             // At least to the next moment; what is already due has no moment to wait for.

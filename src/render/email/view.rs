@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Datelike as _, Utc};
+use chrono::{DateTime, Datelike as _, Days, NaiveTime, TimeDelta, Utc};
 use serde::Serialize;
 use url::Url;
 
@@ -175,7 +175,7 @@ pub fn view<'a>(
         site: of_site(sender.site),
         list: ListView { title: &sender.list.title, description: &sender.list.description },
         notices: notices.iter().map(|notice| of_notice(sender.site, words, notice)).collect(),
-        lead: of_reminder(words, edition, first),
+        lead: of_reminder(words, edition, first, now),
         change: of_correction(words, edition, revisions, first, now)?,
         cut_day: of_issue(words, edition),
         has_calendar: false,
@@ -323,10 +323,10 @@ fn of_fact(fact: Fact) -> FactView {
     FactView { label: fact.label, values: values.collect() }
 }
 
-fn of_reminder(words: &Words, edition: &Edition, notice: &Notice) -> String {
+fn of_reminder(words: &Words, edition: &Edition, notice: &Notice, now: DateTime<Utc>) -> String {
     match (&edition.content, notice.event()) {
         (Content::Reminder(_, date, before), Some(event)) => {
-            let lead = lead(words, before, edition.due_at, &event.starts);
+            let lead = lead(words, before, edition.due_at, now, &event.starts);
             let day = words.day(event.starts.wall);
             match date {
                 Some(_) => words.tell("lead-of-date", [("lead", lead.into()), ("date", day.into())]),
@@ -344,17 +344,50 @@ fn of_reminder(words: &Words, edition: &Edition, notice: &Notice) -> String {
     }
 }
 
-// `In 2 hours` is said only at that very time; a reminder that quiet hours moved names the day.
-fn lead(words: &Words, before: &Before, due_at: DateTime<Utc>, starts: &Moment) -> String {
-    let today = starts.zone.to_wall(due_at).date();
+// `In 2 hours` is said only at about that time; a reminder that quiet hours or an outage moved names the day.
+fn lead(
+    words: &Words,
+    before: &Before,
+    due_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    starts: &Moment,
+) -> String {
+    let today = starts.zone.to_wall(now.max(due_at)).date();
     let days = (starts.wall.date() - today).num_days();
     match days {
         1 if before.parts() == [0, 1, 0, 0, 0] => words.say("tomorrow"),
-        _ if before.before(starts) == due_at => words.in_time(words.length(before)),
+        _ if before.before(starts) == due_at && now < holds_until(due_at, starts) => {
+            words.in_time(words.length(before))
+        }
         ..=0 => words.say("today"),
         1 => words.say("tomorrow"),
         days => words.in_time(words.number_of_days(days)),
     }
+}
+
+// Until then so much is left to the start that nobody is late who counts from the mail; of days they count nights.
+fn holds_until(due_at: DateTime<Utc>, starts: &Moment) -> DateTime<Utc> {
+    let late = due_at + (starts.at - due_at) / 10;
+    late.min(midnight_after(due_at, starts).max(due_at + TimeDelta::minutes(15)))
+}
+
+fn midnight_after(at: DateTime<Utc>, of: &Moment) -> DateTime<Utc> {
+    let tomorrow = of.zone.to_wall(at).date() + Days::new(1);
+    of.zone.to_instant(tomorrow.and_time(NaiveTime::MIN)).0
+}
+
+/// When the letter of an edition next says something else of the time that is left.
+pub fn lead_changes_at(
+    edition: &Edition,
+    revisions: &[Revision],
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let Content::Reminder(..) = edition.content else { return None };
+    let event = revisions.first()?.notice().event()?;
+    let starts = edition.content.date().and_then(|key| Some(event.dated_of(Some(key))?.starts));
+    let starts = starts.unwrap_or(&event.starts);
+    let moments = [holds_until(edition.due_at, starts), midnight_after(now, starts)];
+    moments.into_iter().filter(|at| *at > now).min()
 }
 
 fn of_correction(
@@ -366,10 +399,10 @@ fn of_correction(
 ) -> Result<ChangeView, Error> {
     match &edition.content {
         Content::Correction(_, sequence) => {
-            let changes = revisions.first().map_or(&[][..], |revision| &revision.changes);
-            let change = changes.iter().find(|change| change.sequence == *sequence);
+            // It may come late: what has changed since is not news to come, and what it changed may not be so any more.
+            let change = revisions.first().and_then(|revision| revision.change_since(*sequence));
             let change = change.ok_or(Error::Change { sequence: *sequence })?;
-            Ok(of_change(words, change, notice, now))
+            Ok(of_change(words, &change, notice, now))
         }
         Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) | Content::Personal(..) => {
             Ok(ChangeView::default())
@@ -412,7 +445,15 @@ fn label_of(words: &Words, differences: &[Difference]) -> String {
                 facts.map(|it| it.of_date(Some(&first.key)).unwrap_or(it).clone()).collect();
             let change = words.say(change_label(&of_date));
             let date = words.moment_short(first.starts.wall);
-            words.tell("change-of-date", [("change", change.into()), ("date", date.into())])
+            let is = of_date.iter().find_map(|difference| match difference {
+                Difference::Time { is, .. } => Some(words.moment_short(is.wall)),
+                _ => None,
+            });
+            let arguments = [("change", change.into()), ("date", date.into())];
+            match is {
+                Some(is) => words.tell("new-time-of-date", arguments.into_iter().chain([("is", is.into())])),
+                None => words.tell("change-of-date", arguments),
+            }
         }
         // What is of all of them is said before what is of some.
         _ => match differences.iter().find(|difference| difference.says_it_is_off()) {

@@ -155,7 +155,8 @@ impl<'w> Service<'w> {
         let is_file = |(at, it): &&(At, Happening)| *at > now && matches!(it, Happening::File(..));
         let until = self.world.script.iter().find(is_file).map_or(self.end(), |(at, _)| *at);
         let until = until.min(self.end()) - TimeDelta::milliseconds(1);
-        let said = plan::plan(&self.world.config, &self.drafts, history.clone(), until);
+        let looks_at = history.planned_until;
+        let said = plan::plan(&self.world.config, &self.drafts, history.clone(), looks_at, until);
         self.foretold = Some((until, said.iter().map(crate::simulation::line).collect(), Vec::new()));
     }
 
