@@ -5,10 +5,28 @@ use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// The wall clock, or for the demo one that starts elsewhere and runs faster. Clones show the same time.
+/// The wall clock, or for the demo one that starts elsewhere and runs faster. Clones show the same time, and notice
+/// together when it jumps.
 #[derive(Debug, Clone)]
 pub struct Clock {
     fast: Option<Arc<Fast>>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// A wall clock that went further than time did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Jump {
+    /// What it should have shown.
+    pub from: DateTime<Utc>,
+    /// What it showed.
+    pub to: DateTime<Utc>,
+}
+
+// The wall clock against the monotonic one, when it was last asked, and the jump that was noticed then or before.
+#[derive(Debug, Default)]
+struct Seen {
+    last: Option<(Instant, DateTime<Utc>)>,
+    jump: Option<Jump>,
 }
 
 #[derive(Debug)]
@@ -28,16 +46,26 @@ struct Gear {
 // A waiting loop looks at the wall clock at least so often: it may have been set.
 const SLICE: Duration = Duration::from_secs(30);
 
+// A wall clock that gains so much on the monotonic one was set, not late.
+const MOST_FORWARDS: TimeDelta = TimeDelta::hours(3);
+
 impl Clock {
     /// The machine's.
     pub fn wall() -> Self {
-        Self { fast: None }
+        Self { fast: None, seen: Arc::default() }
     }
 
     /// One that shows `start` now and goes `rate` times as fast.
     pub fn fast(start: DateTime<Utc>, rate: u32) -> Self {
         let gear = Gear { since: Instant::now(), start, fast_until: DateTime::<Utc>::MAX_UTC };
-        Self { fast: Some(Arc::new(Fast { rate, gear: Mutex::new(gear) })) }
+        Self { fast: Some(Arc::new(Fast { rate, gear: Mutex::new(gear) })), seen: Arc::default() }
+    }
+
+    /// Shows `at` from now on, as the machine's does when somebody sets it, which this one leaves to them.
+    pub fn set(&self, at: DateTime<Utc>) {
+        let Some(fast) = &self.fast else { return };
+        let mut gear = fast.gear.lock().unwrap_or_else(PoisonError::into_inner);
+        *gear = Gear { since: Instant::now(), start: at, ..*gear };
     }
 
     /// Goes fast until it shows `at`, and from there on at the pace of the machine's clock: what is due then has
@@ -49,8 +77,34 @@ impl Clock {
         *gear = Gear { since, start: gear.shows(fast.rate, since), fast_until: at };
     }
 
-    /// The time.
+    /// The time. Whoever acts by it asks afterwards whether it has jumped.
     pub fn now(&self) -> DateTime<Utc> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        // The monotonic clock first, and below once more: what comes between the two can then hide a jump but never
+        // feign one.
+        let monotonic = Instant::now();
+        let wall = self.read();
+        if let Some((before, was)) = seen.last.replace((monotonic, wall)) {
+            let gained = wall - was - self.scaled(before.elapsed());
+            if gained > MOST_FORWARDS {
+                seen.jump = Some(Jump { from: wall - gained, to: wall });
+            }
+        }
+        wall
+    }
+
+    /// The jump that was noticed and not yet settled.
+    pub fn jump(&self) -> Option<Jump> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).jump
+    }
+
+    /// Forgets a jump that is written down; another one stays.
+    pub fn settle(&self, jump: Jump) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.jump = seen.jump.filter(|noticed| *noticed != jump);
+    }
+
+    fn read(&self) -> DateTime<Utc> {
         match &self.fast {
             #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
             None => DateTime::from(SystemTime::now()),

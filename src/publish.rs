@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -59,8 +60,17 @@ pub struct Looked {
     pub written: Option<Written>,
     /// Another node publishes.
     pub stands_by: bool,
-    /// The clock has run backwards since the last look; nothing was planned.
-    pub held: bool,
+    /// Why nothing was planned, nor written.
+    pub held: Option<Hold>,
+}
+
+/// Why a look does nothing until an operator resumes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// The clock has run backwards since the last look.
+    SetBack,
+    /// The clock jumped ahead.
+    Jumped,
 }
 
 const LEASE: TimeDelta = TimeDelta::seconds(90);
@@ -69,8 +79,14 @@ const LEASE: TimeDelta = TimeDelta::seconds(90);
 // revisions before those they follow.
 const MOST_BACKWARDS: TimeDelta = TimeDelta::minutes(5);
 
-// A wall clock that gains so much on the monotonic one was set, not late.
-const MOST_FORWARDS: TimeDelta = TimeDelta::hours(3);
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SetBack => "The clock was set back",
+            Self::Jumped => "The clock jumped ahead",
+        })
+    }
+}
 
 impl Publisher {
     /// A publisher that has not looked yet. `holder` names this process to the others.
@@ -110,6 +126,11 @@ impl Publisher {
     /// One look at the folder and the clock: plans, commits and writes what is due by `now`.
     pub async fn look(&mut self, now: DateTime<Utc>) -> anyhow::Result<Looked> {
         let mut looked = Looked::default();
+        // Before the lease, which others would wait for until the end of it that a false clock says.
+        if self.ledger.jumped_to().await?.is_some() {
+            looked.held = Some(Hold::Jumped);
+            return Ok(looked);
+        }
         let lease = self.take_lease(now).await?;
         if lease != self.lease {
             // What another has planned meanwhile is in the ledger, not here.
@@ -131,7 +152,7 @@ impl Publisher {
         let history = self.history(now).await?;
         if history.planned_until - now > MOST_BACKWARDS {
             self.ledger.hold(now).await?;
-            looked.held = true;
+            looked.held = Some(Hold::SetBack);
             return Ok(looked);
         }
         let config = &self.installation.config;
@@ -315,20 +336,21 @@ pub async fn run(
     written: impl Fn(Option<Manifest>),
     stop: CancellationToken,
 ) {
-    let mut jump = Jump::new(&clock);
     let mut stood_by = false;
+    let mut held = None;
     while !stop.is_cancelled() {
-        if jump.happened(&clock) {
-            let held = publisher.ledger.hold(clock.now()).await;
-            error!(
-                error = held.err().map(tracing::field::display),
-                "The clock jumped ahead: sending is held until `handbill resume`."
-            );
-        }
         let now = clock.now();
         let mut failed = false;
-        match publisher.look(now).await {
+        let looked = match publisher.ledger.notice_jump(&clock).await {
+            Ok(()) => publisher.look(now).await,
+            Err(err) => Err(err),
+        };
+        match looked {
             Ok(looked) => {
+                if let Some(why) = looked.held.filter(|_| looked.held != held) {
+                    error!("{why}: nothing is published and sending is held until `handbill resume`.");
+                }
+                held = looked.held;
                 report(&looked);
                 if looked.stands_by && !stood_by {
                     info!("Another process publishes for this ledger; this one stands by.");
@@ -350,7 +372,7 @@ pub async fn run(
             }
         }
         // What is due already and could not be done would make it try without a pause.
-        let next_at = publisher.next_at().filter(|_| !failed && !stood_by);
+        let next_at = publisher.next_at().filter(|_| !failed && !stood_by && held.is_none());
         let wake = next_at.map_or(now + poll, |at| at.min(now + poll));
         tokio::select! {
             () = tokio::time::sleep(clock.until(wake).max(std::time::Duration::from_millis(5))) => {}
@@ -363,9 +385,6 @@ pub async fn run(
 }
 
 fn report(looked: &Looked) {
-    if looked.held {
-        error!("The clock was set back: sending is held until `handbill resume`.");
-    }
     for entry in &looked.entries {
         match &entry.step {
             Step::Revise(revision) => {
@@ -386,25 +405,5 @@ fn tell(reading: &Reading) {
             problems = report.problems.len(),
             "A notice has errors and is left as it was; `handbill check` shows them."
         );
-    }
-}
-
-// The wall clock against the monotonic one.
-struct Jump {
-    wall: DateTime<Utc>,
-    monotonic: std::time::Instant,
-}
-
-impl Jump {
-    fn new(clock: &Clock) -> Self {
-        // The monotonic clock first: what comes between the two can then hide a jump but never feign one.
-        let monotonic = std::time::Instant::now();
-        Self { wall: clock.now(), monotonic }
-    }
-
-    fn happened(&mut self, clock: &Clock) -> bool {
-        let before = std::mem::replace(self, Self::new(clock));
-        let passed = clock.scaled(before.monotonic.elapsed());
-        self.wall - before.wall - passed > MOST_FORWARDS
     }
 }

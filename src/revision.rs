@@ -516,8 +516,17 @@ impl Difference {
 
     /// The start that was said before it.
     pub fn start_before(&self) -> Option<&Moment> {
+        Some(self.starts()?.0)
+    }
+
+    /// The start that it says.
+    pub fn start_now(&self) -> Option<&Moment> {
+        Some(self.starts()?.1)
+    }
+
+    fn starts(&self) -> Option<(&Moment, &Moment)> {
         match self {
-            Self::Time { was, .. } => Some(was),
+            Self::Time { was, is } => Some((was, is)),
             Self::Status { .. }
             | Self::End { .. }
             | Self::Assembly { .. }

@@ -257,8 +257,14 @@ async fn tidy(ledger: Ledger, config: Config, clock: Clock, stop: CancellationTo
         .collect();
     while !stop.is_cancelled() {
         let now = clock.now();
-        match ledger.tidy(&digests, now).await {
-            Ok(tidied) => info!(
+        let tidied = match ledger.trusts(&clock).await {
+            Ok(true) => ledger.tidy(&digests, now).await.map(Some),
+            Ok(false) => Ok(None),
+            Err(err) => Err(err),
+        };
+        match tidied {
+            Ok(None) => info!("Nothing is taken out while the clock is not trusted."),
+            Ok(Some(tidied)) => info!(
                 requests = tidied.requests,
                 attempts = tidied.attempts,
                 confirmations = tidied.confirmations,
@@ -267,7 +273,8 @@ async fn tidy(ledger: Ledger, config: Config, clock: Clock, stop: CancellationTo
             ),
             Err(err) => error!(error = format!("{err:#}"), "Tidying failed and is tried again in an hour."),
         }
-        while clock.now() < now + TIDY_EVERY {
+        // Less than an hour on either side: a clock that was set back would else have it wait for what is far off.
+        while (clock.now() - now).abs() < TIDY_EVERY {
             tokio::select! {
                 () = tokio::time::sleep(clock.until(now + TIDY_EVERY)) => {}
                 () = stop.cancelled() => return,

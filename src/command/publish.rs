@@ -36,8 +36,8 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
         say("Another process publishes for this ledger; it will see the files itself.")?;
         return Ok(Ended::Well);
     }
-    if looked.held {
-        say("The clock was set back: nothing was planned, and sending is held until `handbill resume`.")?;
+    if let Some(why) = looked.held {
+        say(format_args!("{why}: nothing was planned, and sending is held until `handbill resume`."))?;
         return Ok(Ended::WithProblems);
     }
     for entry in &looked.entries {

@@ -175,6 +175,9 @@ impl Round {
         let courier = &desk.courier;
         let Some(topics) = self.topics.borrow_and_update().clone() else { return Ok(()) };
         let now = courier.clock.now();
+        if !courier.ledger.trusts(&courier.clock).await? {
+            return Ok(());
+        }
         let is_marked = self
             .marked
             .as_ref()

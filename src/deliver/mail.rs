@@ -237,7 +237,7 @@ impl Room {
             }
             way.holds
         };
-        let why = self.office.ledger.held().await?;
+        let why = self.office.held().await?;
         let held = why.is_some();
         {
             let mut way = self.way();
@@ -353,7 +353,8 @@ impl Room {
 
     fn is_open(&self) -> bool {
         let way = self.way();
-        !way.held && way.closed_until <= Instant::now()
+        // By the time that a clock has jumped to nothing goes out and nothing is too late.
+        !way.held && way.closed_until <= Instant::now() && self.office.clock.jump().is_none()
     }
 
     // After the way was closed one mail tries it. Under a rate limit only what goes out in some seconds is claimed.
@@ -530,12 +531,12 @@ impl Room {
 
     // The job when it may go out now; or else what becomes of it is written down.
     async fn still_good(&self, mut job: Job, now: DateTime<Utc>) -> Option<Job> {
-        if job.ready.committed.expires_at <= now {
-            self.end(&mut job.in_hand, None, Next::Done(State::Expired), now).await;
-            return None;
-        }
         if !self.is_open() || job.claimed.elapsed() > FRESH {
             self.give_back(vec![job], self.opens_at(now)).await;
+            return None;
+        }
+        if job.ready.committed.expires_at <= now {
+            self.end(&mut job.in_hand, None, Next::Done(State::Expired), now).await;
             return None;
         }
         let goes_at = job.ready.goes_at(now);

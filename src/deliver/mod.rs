@@ -29,6 +29,7 @@ use crate::delivery::{self, Answer, Outcome, Policy};
 use crate::installation::Installation;
 use crate::ledger::Ledger;
 use crate::ledger::delivering::Claim;
+use crate::ledger::epoch::Held;
 use crate::render::email::dkim::Signer;
 use crate::render::templates::Templates;
 use crate::render::words::Words;
@@ -91,6 +92,12 @@ impl Office {
     /// The words for a reader of that language; of the site's when it is empty.
     pub fn words(&self, lang: &str) -> &Words {
         self.templates.words(self.installation.config.site.lang_of(lang))
+    }
+
+    // Why sending is held, asked after the time: a jump of the clock is noticed before anything is done by it.
+    async fn held(&self) -> anyhow::Result<Option<Held>> {
+        self.ledger.notice_jump(&self.clock).await?;
+        self.ledger.held().await
     }
 
     // The relay's time is the machine's, however fast the clock goes.

@@ -105,13 +105,14 @@ impl Desk {
     // Posts what is due; answers until when the target wants nothing.
     async fn round(&self, bucket: &mut TokenBucket) -> anyhow::Result<Option<DateTime<Utc>>> {
         loop {
-            if self.office.ledger.held().await?.is_some()
+            let now = self.office.clock.now();
+            if self.office.held().await?.is_some()
                 || self.office.ledger.is_disabled(&self.target.name).await?
                 || self.office.stop.is_cancelled()
             {
                 return Ok(None);
             }
-            let (now, lease) = (self.office.clock.now(), self.office.lease());
+            let lease = self.office.lease();
             let claims = self.office.ledger.claim_posts(&self.target.name, BATCH, lease, now).await?;
             if claims.is_empty() {
                 return Ok(None);

@@ -21,8 +21,15 @@ use crate::ledger::{Dialect, Ledger};
 /// Why sending is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
-    /// An operator, a jump of the clock, or a relay or a key that is not right: since then.
+    /// An operator, a clock that was set back, or a relay or a key that is not right: since then.
     Since(DateTime<Utc>),
+    /// The clock jumped ahead: publishing is held, too.
+    Jumped {
+        /// Since when; by an operator perhaps before it.
+        since: DateTime<Utc>,
+        /// What the clock showed then.
+        to: DateTime<Utc>,
+    },
     /// The ledger is older than what was done from here: a backup was restored.
     Restored {
         /// The ledger's epoch.
@@ -44,11 +51,19 @@ const AHEAD_OF_OTHERS: i64 = 1_000;
 
 // More than a ledger gives between two backups; for a clock that is behind.
 const MAYBE_GIVEN: i64 = 1_000_000;
+const SECONDS: &str = "%Y-%m-%d %H:%M:%SZ";
 
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Since(since) => write!(f, "Sending is held since {}", since.format("%Y-%m-%d %H:%M:%SZ")),
+            Self::Since(since) => write!(f, "Sending is held since {}", since.format(SECONDS)),
+            Self::Jumped { since, to } => write!(
+                f,
+                "Sending is held since {}, and publishing, too, because the clock jumped ahead to {}: \
+                 set it right if it is wrong",
+                since.format(SECONDS),
+                to.format(SECONDS)
+            ),
             Self::Restored { epoch, was } => write!(
                 f,
                 "Sending is held because the ledger is an older copy (its epoch is {epoch}, and was {was}): \
@@ -97,7 +112,11 @@ impl Ledger {
         if epoch < was {
             return Ok(Some(Held::Restored { epoch, was }));
         }
-        Ok(self.held_since().await?.map(Held::Since))
+        let (since, jumped_to) = (self.held_since().await?, self.jumped_to().await?);
+        Ok(since.map(|since| match jumped_to {
+            Some(to) => Held::Jumped { since, to },
+            None => Held::Since(since),
+        }))
     }
 
     /// One epoch more, in the ledger and then beside it. An older copy of the ledger stays as it is.

@@ -132,7 +132,7 @@ impl Ledger {
     pub async fn tidy(&self, digests: &[&str], now: DateTime<Utc>) -> anyhow::Result<Tidied> {
         let mut transaction = self.begin_writing().await.context("begin to tidy")?;
         let asked_until = millis(now - PENDING_LIFE);
-        let mut requests = 0;
+        let mut requests = forget_departed(&mut transaction, asked_until).await?;
         for statement in [
             "DELETE FROM request WHERE subscriber IN (
                  SELECT id FROM subscriber WHERE asked_at > 0 AND asked_at <= $1)",
@@ -145,7 +145,7 @@ impl Ledger {
             let query = sqlx::query(statement).bind(asked_until);
             let done = query.execute(&mut *transaction).await.context("forget requests")?;
             if statement.starts_with("DELETE FROM subscriber ") {
-                requests = done.rows_affected();
+                requests += done.rows_affected();
             }
         }
         let attempts = forget_attempts(&mut transaction, now).await?;
@@ -246,6 +246,24 @@ async fn write_reason(
     .await
     .context("keep the hash")?;
     Ok(())
+}
+
+// Who left the last list while they asked for another one, and did not confirm that in time, has left. Answers how
+// many they were.
+async fn forget_departed(connection: &mut AnyConnection, asked_until: i64) -> anyhow::Result<u64> {
+    let departed: Vec<SubscriberId> = sqlx::query_scalar(
+        "SELECT id FROM subscriber WHERE asked_at > 0 AND asked_at <= $1 AND standing = 1
+             AND NOT EXISTS (SELECT 1 FROM subscription p WHERE p.subscriber = subscriber.id)",
+    )
+    .bind(asked_until)
+    .fetch_all(&mut *connection)
+    .await
+    .context("find who has left")?;
+    let mut forgotten = 0;
+    for subscriber in departed {
+        forgotten += u64::from(remove(connection, subscriber, Event::Left, DateTime::UNIX_EPOCH).await?);
+    }
+    Ok(forgotten)
 }
 
 // A try so old is of an edition that was planned before it: those alone are looked through, each by its key.

@@ -4,7 +4,9 @@ use anyhow::Context;
 use sqlx::{AnyConnection, Row};
 
 use crate::ledger::publishing::put_mark;
-use crate::ledger::subscribing::{Newcomer, insert_subscribers, insert_subscriptions, insert_suppressions};
+use crate::ledger::subscribing::{
+    Newcomer, confirm_pending, insert_subscribers, insert_subscriptions, insert_suppressions,
+};
 use crate::ledger::{BYTES, Dialect, Ledger, hex, rows_text};
 use crate::subscriber::SubscriberId;
 
@@ -97,6 +99,7 @@ impl Ledger {
             let newcomers: Vec<&Newcomer> = batch.iter().map(|arrival| &arrival.newcomer).collect();
             insert_suppressions(&mut transaction, self.dialect, &newcomers).await?;
             imported.added += insert_subscribers(&mut transaction, self.dialect, &newcomers).await?;
+            confirm_pending(&mut transaction, self.dialect, &newcomers).await?;
             insert_subscriptions(&mut transaction, self.dialect, &newcomers).await?;
         }
         for (name, value) in [(end_mark(digest), progress.end), (line_mark(digest), progress.line)] {

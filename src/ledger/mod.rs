@@ -14,6 +14,7 @@ pub mod epoch;
 pub mod forgetting;
 pub mod hub;
 pub mod importing;
+pub mod jumping;
 pub mod looking;
 pub mod publishing;
 pub mod recalling;

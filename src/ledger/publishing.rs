@@ -10,6 +10,7 @@ use sqlx::{Any, AnyConnection, Row, Transaction};
 use crate::delivery::State;
 use crate::edition::{Audience, Content, Edition, EditionId};
 use crate::ledger::forgetting::DETAIL_LIFE;
+use crate::ledger::jumping::land;
 use crate::ledger::{Dialect, Ledger, instant, millis, small};
 use crate::notice::NoticeId;
 use crate::plan::{Entry, History, Step};
@@ -229,9 +230,9 @@ impl Ledger {
         transaction.commit().await.context("hold")
     }
 
-    /// Lets sending go on, from an older copy of the ledger, too. A high-water mark that lies ahead, because the clock had jumped, comes back to `now`;
-    /// what was planned until there keeps its key and is not planned again. One that lies behind stays: what fell
-    /// due meanwhile is late, not lost.
+    /// Lets sending go on, from an older copy of the ledger and after a jump of the clock, too. A high-water mark that
+    /// lies ahead, because that jump was not noticed, comes back to `now`; what was planned until there keeps its key
+    /// and is not planned again. One that lies behind stays: what fell due meanwhile is late, not lost.
     pub async fn resume(&self, now: DateTime<Utc>) -> anyhow::Result<()> {
         if self.may_have_forgotten().await? {
             self.skip_numbers(now).await?;
@@ -246,6 +247,7 @@ impl Ledger {
             .execute(&mut *transaction)
             .await
             .context("resume")?;
+        land(&mut transaction, now).await?;
         transaction.commit().await.context("resume")?;
         self.accept_epoch().await
     }

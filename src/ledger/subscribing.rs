@@ -58,15 +58,16 @@ pub fn nonce() -> anyhow::Result<[u8; 24]> {
 }
 
 impl Ledger {
-    /// Writes down newcomers in one commit; who is known already keeps their state and gains the lists. Who left or is
-    /// suppressed is not brought back, and of a newcomer who did so elsewhere a hash is kept. Answers how many
-    /// subscribers were new.
+    /// Writes down newcomers in one commit; who is known already gains the lists, and who was pending is confirmed with
+    /// a confirmed newcomer. Who left or is suppressed is not brought back, and of a newcomer who did so elsewhere a
+    /// hash is kept. Answers how many subscribers were new.
     pub async fn add_subscribers(&self, newcomers: &[Newcomer]) -> anyhow::Result<u64> {
         let mut transaction = self.begin_writing().await.context("begin an import")?;
         let mut added = 0;
         for batch in newcomers.chunks(BATCH) {
             insert_suppressions(&mut transaction, self.dialect, batch).await?;
             added += insert_subscribers(&mut transaction, self.dialect, batch).await?;
+            confirm_pending(&mut transaction, self.dialect, batch).await?;
             insert_subscriptions(&mut transaction, self.dialect, batch).await?;
         }
         transaction.commit().await.context("end an import")?;
@@ -183,6 +184,43 @@ pub(crate) async fn insert_subscribers(
     Ok(done.rows_affected())
 }
 
+/// After the statement of the subscribers: who asked by themselves and has not confirmed is confirmed with a newcomer
+/// who is. What they asked for waits for their own button all the same, and who left before they asked waits with it.
+pub(crate) async fn confirm_pending(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    batch: &[impl Borrow<Newcomer>],
+) -> anyhow::Result<()> {
+    let rows: Vec<(String, &str)> = batch
+        .iter()
+        .map(Borrow::borrow)
+        .filter(|newcomer| newcomer.standing == Standing::Confirmed)
+        .map(|newcomer| (hex(&newcomer.lookup), newcomer.confirmed_month.as_str()))
+        .collect();
+    let source = dialect.rows(&[("lookup", BYTES), ("confirmed_month", "TEXT")]);
+    // Row by row over the index: for a join PostgreSQL reads all the subscribers there are, in every batch.
+    let statement = format!(
+        "SELECT id, confirmed_month FROM (
+             SELECT v.confirmed_month, (SELECT s.id FROM subscriber s WHERE s.lookup = v.lookup AND s.standing = 0
+                 AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.lookup = s.lookup)) AS id FROM {source} v) found
+         WHERE id IS NOT NULL"
+    );
+    let pending: Vec<(SubscriberId, String)> = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+        .bind(rows_text(&rows)?)
+        .fetch_all(&mut *connection)
+        .await
+        .context("look for those who are pending")?;
+    for (id, month) in pending {
+        sqlx::query("UPDATE subscriber SET standing = 1, confirmed_month = $2 WHERE id = $1")
+            .bind(id)
+            .bind(month)
+            .execute(&mut *connection)
+            .await
+            .context("confirm who was pending")?;
+    }
+    Ok(())
+}
+
 /// One statement: those who left or whose mail came back, so that nobody writes to them.
 pub(crate) async fn insert_suppressions(
     connection: &mut AnyConnection,
@@ -218,7 +256,7 @@ pub(crate) async fn insert_suppressions(
     Ok(())
 }
 
-/// One statement, after that of the subscribers.
+/// One statement, after those of the subscribers. Who left and has asked again gets nothing but what they confirm.
 pub(crate) async fn insert_subscriptions(
     connection: &mut AnyConnection,
     dialect: Dialect,
@@ -233,7 +271,8 @@ pub(crate) async fn insert_subscriptions(
     // Row by row over the index: for a join PostgreSQL reads all the subscribers there are, in every batch.
     let statement = format!(
         "INSERT INTO subscription (list, subscriber) SELECT list, id FROM (
-             SELECT v.list, (SELECT s.id FROM subscriber s WHERE s.lookup = v.lookup AND s.standing IN (0, 1)) AS id
+             SELECT v.list, (SELECT s.id FROM subscriber s WHERE s.lookup = v.lookup AND (s.standing = 1
+                 OR s.standing = 0 AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.lookup = s.lookup))) AS id
              FROM {source} v) known
          WHERE id IS NOT NULL ON CONFLICT (list, subscriber) DO NOTHING"
     );

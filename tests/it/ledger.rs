@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use handbill::clock::Clock;
 use handbill::config::Config;
 use handbill::delivery::{Answer, Fault, Next, Outcome, State};
 use handbill::edition::{Audience, Content, Lane};
@@ -115,6 +116,7 @@ on_both! {
     a_delivery_that_is_missing_from_the_ledger_is_missed
     every_try_is_kept_with_their_words
     what_is_held_stays_held_until_it_is_resumed
+    what_a_jump_put_off_is_due_again_when_it_is_resumed
     a_ledger_behind_its_epoch_is_held_until_it_is_resumed
     a_ledger_ahead_of_its_epoch_is_what_a_crash_left
     an_older_copy_of_the_ledger_gives_nobody_a_number_that_somebody_may_have
@@ -1006,6 +1008,29 @@ async fn every_try_is_kept_with_their_words(place: Place) {
     assert_eq!(town.ledger.attempts(claims[0].edition, 1).await.unwrap().len(), 1);
 }
 
+async fn what_a_jump_put_off_is_due_again_when_it_is_resumed(place: Place) {
+    let mut town = Town::new(&place).await;
+    town.confirmed("ada", &["alerts"]).await;
+    let (now, ahead) = ("2018-07-08T22:00Z", "2018-07-10T22:00Z");
+    town.look(&march(), now).await;
+    let claims = town.claim(Lane::Urgent, now).await;
+    let clock = Clock::fast(at(now), 1);
+    clock.now();
+    assert!(town.ledger.trusts(&clock).await.unwrap());
+    clock.set(at(ahead));
+    town.ledger.release(&claims, clock.now()).await.unwrap();
+    // Noticed once, and known to who comes later.
+    assert!(!town.ledger.trusts(&clock).await.unwrap());
+    assert_eq!(clock.jump(), None);
+    assert!(matches!(place.open().await.held().await.unwrap(), Some(Held::Jumped { .. })));
+    clock.set(at("2018-07-08T23:00Z"));
+    assert!(!town.ledger.trusts(&clock).await.unwrap(), "nobody has resumed");
+    town.ledger.resume(clock.now()).await.unwrap();
+    assert!(town.ledger.trusts(&clock).await.unwrap());
+    assert_eq!(town.ledger.held().await.unwrap(), None);
+    assert_eq!(town.send("2018-07-08T23:01Z").await, "alert/alerts/march: ada\n");
+}
+
 async fn what_is_held_stays_held_until_it_is_resumed(place: Place) {
     let town = Town::new(&place).await;
     let planned = async || town.ledger.history(reader(&town.config)).await.unwrap().unwrap().planned_until;
@@ -1123,7 +1148,6 @@ async fn who_is_claimed_while_a_notice_changes_is_told_of_the_change(place: Plac
     town.look(&moved(), "2018-07-08T22:00Z").await;
     has_changed.store(true, Ordering::SeqCst);
     let (heard_of_it_before, corrected) = claimer.await.unwrap();
-    assert!(heard_of_it_before.len() < 3_000);
     assert_eq!(heard_of_it_before.difference(&corrected).count(), 0, "of {}", corrected.len());
 }
 

@@ -29,6 +29,7 @@ mod folder;
 mod hub;
 mod identifiers;
 mod import;
+mod jump;
 mod key;
 mod ledger;
 mod links;

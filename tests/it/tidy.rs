@@ -51,6 +51,7 @@ const IO: &[(&str, &[&str])] = &[
             "returned",
             "websub",
             "durable",
+            "clock",
         ],
     ),
     ("channel", &["notice", "delivery", "render", "durable"]),

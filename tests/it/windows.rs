@@ -621,7 +621,7 @@ impl Month {
     fn pass(&mut self, now: At) {
         let looked = self.world.runtime.block_on(self.publisher.look(now)).unwrap();
         self.looks += 1;
-        assert!(!looked.held && !looked.stands_by);
+        assert!(looked.held.is_none() && !looked.stands_by);
         if looked.written.is_some() {
             self.read_folder();
         }

@@ -140,7 +140,7 @@ pub async fn add(installation: &Installation, arguments: &Add, clock: &Clock) ->
     };
     let lookup = newcomer.lookup;
     let added = ledger.add_subscribers(&[newcomer]).await?;
-    if added == 0 && ledger.find_subscriber(&lookup).await?.is_none() {
+    if added == 0 && ledger.standing(&lookup).await? != Standing::Confirmed {
         complain("They left, or their mail came back: nobody puts them back but they themselves.");
         return Ok(Ended::WithProblems);
     }

@@ -445,10 +445,7 @@ fn label_of(words: &Words, differences: &[Difference]) -> String {
                 facts.map(|it| it.of_date(Some(&first.key)).unwrap_or(it).clone()).collect();
             let change = words.say(change_label(&of_date));
             let date = words.moment_short(first.starts.wall);
-            let is = of_date.iter().find_map(|difference| match difference {
-                Difference::Time { is, .. } => Some(words.moment_short(is.wall)),
-                _ => None,
-            });
+            let is = of_date.iter().find_map(Difference::start_now).map(|is| words.moment_short(is.wall));
             let arguments = [("change", change.into()), ("date", date.into())];
             match is {
                 Some(is) => words.tell("new-time-of-date", arguments.into_iter().chain([("is", is.into())])),

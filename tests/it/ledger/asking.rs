@@ -8,9 +8,10 @@ use handbill::ledger::asking::Request;
 use handbill::ledger::choosing::{Chosen, Preferences};
 use handbill::ledger::delivering::Claim;
 use handbill::ledger::forgetting::Tidied;
+use handbill::ledger::importing::{Arrival, Progress};
 use handbill::subscriber::{Caps, Event, Key, Standing, SubscriberId, Suppression};
 
-use super::{LEASE, Place, SECRET, Town, address, march, moved, receipt, statement, tallies};
+use super::{LEASE, Place, SECRET, Town, address, march, moved, newcomer, receipt, statement, tallies};
 use crate::plan::at;
 
 const CAPS: Caps = Caps { per_hour: 100, per_domain_per_hour: 50 };
@@ -24,6 +25,9 @@ on_both! {
     who_is_subscribed_already_is_told_so_and_gains_nothing
     who_asks_for_one_more_list_confirms_it
     a_request_that_nobody_confirms_dies_in_two_days
+    who_is_added_while_they_ask_stays_and_their_request_waits
+    who_left_and_asks_again_is_not_put_back_by_an_import
+    who_leaves_the_last_list_and_confirms_no_other_is_only_a_hash
     who_left_may_ask_again_and_who_complained_may_not
     who_bounced_may_ask_again_after_thirty_days
     an_old_link_does_not_bring_back_who_left
@@ -238,6 +242,75 @@ async fn a_request_that_nobody_confirms_dies_in_two_days(place: Place) {
     // The mail that had not gone out does not go out.
     assert_eq!(answered(&ledger, "2018-07-10T10:00Z").await, "");
     assert_eq!(tallies(&ledger).await, "confirmation/2018-07-08 open: 1 left\n");
+}
+
+async fn who_is_added_while_they_ask_stays_and_their_request_waits(place: Place) {
+    let ledger = place.open().await;
+    for name in ["ada", "bela", "cleo"] {
+        ask(&ledger, name, &["weekly"], NOW).await;
+    }
+    answered(&ledger, NOW).await;
+    assert_eq!(
+        ledger.add_subscribers(&[newcomer("ada", Standing::Confirmed, &["alerts"])]).await.unwrap(),
+        0,
+        "known already"
+    );
+    // Bela stands in the file twice, and dara for the first time.
+    let arrival = |line, name| Arrival { line, newcomer: newcomer(name, Standing::Confirmed, &["alerts"]) };
+    let arrivals = [arrival(1, "bela"), arrival(2, "bela"), arrival(3, "dara")];
+    let before = ledger.last_subscriber().await.unwrap();
+    let imported = ledger.import("file", &arrivals, before, Progress { end: 9, line: 4 }).await.unwrap();
+    assert_eq!((imported.added, imported.known), (1, 2));
+    let (ada, bela) = (id(&ledger, "ada").await.unwrap(), id(&ledger, "bela").await.unwrap());
+    for id in [ada, bela] {
+        assert_eq!(ledger.lists_of(id).await.unwrap(), ["alerts"], "a stranger may have asked for the other");
+        let held = ledger.held_about(id).await.unwrap().unwrap();
+        assert_eq!((held.confirmed_month.as_str(), held.lang.as_str()), ("2018-07", "es"));
+    }
+    assert!(ledger.confirm(ada, at("2018-07-09T10:00Z")).await.unwrap());
+    // Only cleo, whom nobody added, is forgotten.
+    assert_eq!(ledger.tidy(&["weekly"], at("2018-07-10T10:00Z")).await.unwrap().requests, 1);
+    assert_eq!(ledger.lists_of(ada).await.unwrap(), ["alerts", "weekly"]);
+    assert_eq!(ledger.lists_of(bela).await.unwrap(), ["alerts"]);
+    assert_eq!(ledger.person(bela).await.unwrap().unwrap().asked, Vec::<String>::new());
+    assert_eq!(id(&ledger, "cleo").await, None);
+}
+
+async fn who_left_and_asks_again_is_not_put_back_by_an_import(place: Place) {
+    let ledger = place.open().await;
+    let later = "2018-07-09T10:00Z";
+    for name in ["ada", "bela"] {
+        let id = join(&ledger, name, &["alerts"], NOW).await;
+        ledger.leave(id, "alerts").await.unwrap();
+        ask(&ledger, name, &["weekly"], later).await;
+    }
+    let back = ["ada", "bela"].map(|name| newcomer(name, Standing::Confirmed, &["alerts"]));
+    assert_eq!(ledger.add_subscribers(&back).await.unwrap(), 0);
+    assert_eq!(ledger.standing(&lookup("ada")).await.unwrap(), Standing::Pending);
+    // What they asked for they may have, and nothing else.
+    let ada = id(&ledger, "ada").await.unwrap();
+    assert!(ledger.confirm(ada, at(later)).await.unwrap());
+    assert_eq!(ledger.lists_of(ada).await.unwrap(), ["weekly"]);
+    ledger.tidy(&["weekly"], at("2018-07-11T10:00Z")).await.unwrap();
+    assert_eq!(ledger.standing(&lookup("bela")).await.unwrap(), Standing::Unsubscribed);
+}
+
+async fn who_leaves_the_last_list_and_confirms_no_other_is_only_a_hash(place: Place) {
+    let ledger = place.open().await;
+    let (ada, bela) =
+        (join(&ledger, "ada", &["alerts"], NOW).await, join(&ledger, "bela", &["alerts"], NOW).await);
+    let later = "2018-07-09T10:00Z";
+    for (name, id) in [("ada", ada), ("bela", bela)] {
+        ask(&ledger, name, &["weekly"], later).await;
+        ledger.leave(id, "alerts").await.unwrap();
+    }
+    assert!(ledger.confirm(bela, at("2018-07-10T10:00Z")).await.unwrap());
+    assert_eq!(ledger.tidy(&["weekly"], at("2018-07-11T10:00Z")).await.unwrap().requests, 1);
+    assert_eq!(ledger.standing(&lookup("ada")).await.unwrap(), Standing::Unsubscribed);
+    assert_eq!(ledger.lists_of(bela).await.unwrap(), ["weekly"]);
+    let back = newcomer("ada", Standing::Confirmed, &["alerts"]);
+    assert_eq!(ledger.add_subscribers(&[back]).await.unwrap(), 0);
+    assert_eq!(id(&ledger, "ada").await, None);
 }
 
 async fn who_left_may_ask_again_and_who_complained_may_not(place: Place) {

@@ -65,7 +65,7 @@ struct News {
     /// Whether it is of what people go by, which is of no use after the start.
     is_of_facts: bool,
     /// The last start of what changed, said before or now.
-    last_start: Option<At>,
+    last_end: Option<At>,
 }
 
 impl<'w> Model<'w> {
@@ -122,7 +122,7 @@ impl<'w> Model<'w> {
                 is_news: true,
                 hear: (false, false),
                 is_of_facts: false,
-                last_start: None,
+                last_end: None,
             };
             let is_withdrawn = draft.notice.withdrawn.is_some();
             let on = status(&draft.notice) != Some(Status::Cancelled) && !is_withdrawn;
@@ -178,7 +178,7 @@ impl<'w> Model<'w> {
                     known.is_told_off = is_withdrawn && (is_told || known.is_told_off);
                     news.hear = (is_told, is_told || turns);
                     news.is_of_facts = !changed.is_empty() && !said;
-                    news.last_start = changed.values().map(|change| change.last_start).max();
+                    news.last_end = changed.values().map(|change| change.last_end).max();
                     news.is_news = !known.was_ever_on && on;
                     for (key, _) in changed.iter().filter(|(_, change)| change.is_anew) {
                         known.stand_since.insert(key.clone(), news.at);
@@ -236,7 +236,7 @@ impl<'w> Model<'w> {
                 found.push((format!("alert/{name}/{}", news.id), name, due, until));
             } else if !news.is_news && hears && told.contains(&(name.clone(), news.id.clone())) {
                 let week = news.at + TimeDelta::days(7);
-                let until = if news.is_of_facts { news.last_start.unwrap() } else { week };
+                let until = if news.is_of_facts { news.last_end.unwrap() } else { week };
                 let key = format!("correction/{name}/{}/{}", news.id, known.sequence);
                 found.push((key, name, news.at, until));
             }
@@ -478,7 +478,7 @@ fn over_at(notice: &Notice) -> Option<At> {
 
 /// What became of a date.
 struct Changed {
-    last_start: At,
+    last_end: At,
     is_anew: bool,
 }
 
@@ -504,7 +504,7 @@ fn changed(
         if !key.is_empty() && is_over(was) && is_over(is) || was.map(facts) == is.map(facts) {
             continue;
         }
-        let last_start = was.into_iter().chain(is).map(|date| date.start.at).max().unwrap();
+        let last_end = was.into_iter().chain(is).map(|date| date.over_at).max().unwrap();
         let is_anew = match (was, is) {
             (Some(was), Some(is)) => {
                 let zones = (was.start.zone.name(), is.start.zone.name());
@@ -512,19 +512,19 @@ fn changed(
             }
             (_, _) => true,
         };
-        changed.insert(key.clone(), Changed { last_start, is_anew });
+        changed.insert(key.clone(), Changed { last_end, is_anew });
     }
     if is_of_all((old, &before, seen), (new, &after), &changed, now) {
         // Whoever goes to any of them is told.
-        let starts = before.values().chain(after.values()).map(|date| date.start.at);
-        let last = starts.max().unwrap();
-        changed.values_mut().for_each(|change| change.last_start = last);
+        let ends = before.values().chain(after.values()).map(|date| date.over_at);
+        let last = ends.max().unwrap();
+        changed.values_mut().for_each(|change| change.last_end = last);
     }
     let (was, is) = statuses(&before, &after, &changed);
     if !changed.is_empty() && was != is && matches!(was, Some(Status::Cancelled | Status::Postponed)) {
         // All of them are on again, those that are over, too.
         for (key, date) in &after {
-            let change = Changed { last_start: date.start.at, is_anew: true };
+            let change = Changed { last_end: date.over_at, is_anew: true };
             changed.entry(key.clone()).and_modify(|change| change.is_anew = true).or_insert(change);
         }
     }

@@ -1,0 +1,54 @@
+//! Jumping: a clock that was set ahead, and all that waits for an operator because of it.
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use sqlx::AnyConnection;
+
+use crate::clock::Clock;
+use crate::ledger::{Ledger, instant, millis};
+
+impl Ledger {
+    /// Whether what follows from the time may be done: not from a jump of the clock on until an operator resumes. Of
+    /// several that act at once none is late: who took the time from `clock` before this has noticed the jump, too.
+    pub async fn trusts(&self, clock: &Clock) -> anyhow::Result<bool> {
+        self.notice_jump(clock).await?;
+        Ok(self.jumped_to().await?.is_none())
+    }
+
+    /// Holds all that follows from the time when the clock jumped: at any machine, and after a restart.
+    pub async fn notice_jump(&self, clock: &Clock) -> anyhow::Result<()> {
+        let Some(jump) = clock.jump() else { return Ok(()) };
+        let mut transaction = self.begin_writing().await.context("hold for a jump")?;
+        for (name, at) in [("held", jump.from), ("jumped", jump.to)] {
+            sqlx::query("INSERT INTO mark (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
+                .bind(name)
+                .bind(millis(at))
+                .execute(&mut *transaction)
+                .await
+                .context("hold for a jump")?;
+        }
+        transaction.commit().await.context("hold for a jump")?;
+        clock.settle(jump);
+        Ok(())
+    }
+
+    /// Where the clock jumped to; none when it did not, or an operator has resumed since.
+    pub async fn jumped_to(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
+        Ok(self.mark("jumped").await?.map(instant))
+    }
+}
+
+/// The end of a jump. What was under way was put off to a time that was never there: it is due again, and who takes
+/// it asks anew about quiet hours.
+pub(crate) async fn land(connection: &mut AnyConnection, now: DateTime<Utc>) -> anyhow::Result<()> {
+    sqlx::query(
+        "UPDATE delivery SET due_at = $1 WHERE state = 0 AND due_at > $1
+             AND due_at >= (SELECT value FROM mark WHERE name = 'jumped')",
+    )
+    .bind(millis(now))
+    .execute(&mut *connection)
+    .await
+    .context("bring back what was put off")?;
+    sqlx::query("DELETE FROM mark WHERE name = 'jumped'").execute(connection).await.context("end a jump")?;
+    Ok(())
+}
