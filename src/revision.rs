@@ -2,6 +2,8 @@
 //!
 //! Pure.
 
+mod joining; // several changes as one
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -293,22 +295,6 @@ impl Revision {
         self.changes.last().filter(|change| change.at == self.revised_at && change.sequence == self.sequence)
     }
 
-    /// The change that led to a sequence, and all that came after it, as one: what is news now to somebody who had
-    /// heard of everything before it.
-    pub fn change_since(&self, sequence: u32) -> Option<Change> {
-        let mut changes = self.changes.iter().skip_while(|change| change.sequence != sequence);
-        let mut whole = changes.next()?.clone();
-        for change in changes {
-            whole.at = change.at;
-            whole.differences = change.differences.iter().fold(whole.differences, join);
-        }
-        if whole.differences.is_empty() {
-            // All is as it was: what was taken back last says so.
-            whole.differences.clone_from(&self.changes.last()?.differences);
-        }
-        Some(whole)
-    }
-
     /// Whether this revision took the notice back, or let it stand again: who carries it further has to know.
     pub fn is_taken_back_or_restored(&self) -> bool {
         let is_one =
@@ -569,42 +555,6 @@ impl Difference {
             was_off || it.start_before().is_some() || matches!(it, Self::Restored)
         })
     }
-}
-
-// Two differences of the same thing are one, from what was said first to what is said now.
-fn join(mut earlier: Vec<Difference>, later: &Difference) -> Vec<Difference> {
-    let both = earlier.iter().enumerate().find_map(|(at, one)| Some((at, joined(one, later)?)));
-    match both {
-        Some((at, Some(one))) => earlier[at] = one,
-        Some((at, None)) => drop(earlier.remove(at)),
-        None => earlier.push(later.clone()),
-    }
-    earlier
-}
-
-// None of two that are of different things; nothing where the later one takes the earlier one back.
-fn joined(earlier: &Difference, later: &Difference) -> Option<Option<Difference>> {
-    use Difference::{
-        Added, Assembly, End, MeetingPoint, Of, Place, Removed, Restored, Status, Time, Withdrawn,
-    };
-    let one = match (earlier.clone(), later.clone()) {
-        (Status { was, .. }, Status { is, .. }) => (was != is).then_some(Status { was, is }),
-        (Time { was, .. }, Time { is, .. }) => (was != is).then_some(Time { was, is }),
-        (End { was, .. }, End { is, .. }) => (was != is).then_some(End { was, is }),
-        (Assembly { was, .. }, Assembly { is, .. }) => (was != is).then_some(Assembly { was, is }),
-        (Place { was, .. }, Place { is, .. }) => (was != is).then_some(Place { was, is }),
-        (MeetingPoint { was, .. }, MeetingPoint { is, .. }) => {
-            (was != is).then_some(MeetingPoint { was, is })
-        }
-        (Of(date, was), Of(other, is)) if date.key == other.key => {
-            joined(&was, &is)?.map(|one| Of(date, Box::new(one)))
-        }
-        (Added(date), Removed(other)) if date.key == other.key => None,
-        (Withdrawn(_), Restored) => None,
-        (Withdrawn(_) | Restored, is @ Withdrawn(_)) => Some(is),
-        _ => return None,
-    };
-    Some(one)
 }
 
 /// What differs materially between two states of a notice: the earlier one as people saw it when it was published,

@@ -544,7 +544,10 @@ fn a_correction_names_the_date_in_its_subject_and_a_mixed_one_does_not() {
     };
     assert_eq!(subject(&cancelled()), "Cancelled (Tue Jul 17, 6:00 PM): Evening kitchen");
     assert_eq!(subject(&moved()), "New place (Tue Jul 17, 6:00 PM): Evening kitchen");
-    assert_eq!(subject(&rescheduled()), "New time (Tue Jul 17, 6:00 PM): Evening kitchen");
+    assert_eq!(
+        subject(&rescheduled()),
+        "New time, Wed Jul 18, 7:00 PM (was Tue Jul 17, 6:00 PM): Evening kitchen"
+    );
     let added = with_seventeenth(&format!(
         "{SEVENTEENTH}\nstatus = \"cancelled\"\n[[occurrence]]\nstarts = 2018-07-20 18:00"
     ));
