@@ -294,7 +294,8 @@ impl Known {
     }
 }
 
-/// Makes `folder` hold the documents of `revisions`, in the order of ids, as they are at `now`; over what is `known`, or what is found.
+/// Makes `folder` hold the documents of `revisions`, in the order of ids, as they are at `now`; over what is `known`,
+/// or what is found.
 pub fn write_site(
     installation: &Installation,
     templates: &Templates,

@@ -51,6 +51,7 @@ const AHEAD_OF_OTHERS: i64 = 1_000;
 
 // More than a ledger gives between two backups; for a clock that is behind.
 const MAYBE_GIVEN: i64 = 1_000_000;
+
 const SECONDS: &str = "%Y-%m-%d %H:%M:%SZ";
 
 impl fmt::Display for Held {
