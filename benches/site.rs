@@ -134,6 +134,6 @@ fn publish(root: &Path, count: usize, rounds: usize) {
 
 // Of today, as a notice that somebody has just written.
 fn write_new(root: &Path, number: usize, now: DateTime<Utc>) {
-    made::Made { published_at: now - TimeDelta::days(1), ..made::notice(number) }
-        .write(&root.join("notices"));
+    let (published_at, starts_at) = (now - TimeDelta::days(1), now + TimeDelta::days(9));
+    made::Made { published_at, starts_at, ..made::notice(number) }.write(&root.join("notices"));
 }

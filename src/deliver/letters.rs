@@ -208,9 +208,10 @@ async fn personal(
         names.iter().map(|name| config.list_in(name, lang).unwrap_or_else(|| forgotten(name))).collect()
     };
     let (asked, lists) = (named(&person.asked), named(&person.lists));
-    // What was asked at a moment keeps its bytes at a resend; the others are of their hour.
-    let hour = DateTime::from_timestamp(now.timestamp() / 3_600 * 3_600, 0).unwrap_or(now);
-    let date = person.asked_at.unwrap_or(hour);
+    // What was asked at a moment keeps its bytes at a resend; the others are of their minute, so that a mail program
+    // that sorts by it shows none before the mail that it answers.
+    let minute = DateTime::from_timestamp(now.timestamp() / 60 * 60, 0).unwrap_or(now);
+    let date = person.asked_at.unwrap_or(minute);
     let until = date + PENDING_LIFE;
     let past = match occasion {
         Occasion::Welcome => last_issues(office, &lists, date).await?,
