@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::AnyConnection;
 
 use crate::clock::Clock;
+use crate::ledger::publishing::{Kept, set_mark};
 use crate::ledger::{Ledger, instant, millis};
 
 impl Ledger {
@@ -20,12 +21,7 @@ impl Ledger {
         let Some(jump) = clock.jump() else { return Ok(()) };
         let mut transaction = self.begin_writing().await.context("hold for a jump")?;
         for (name, at) in [("held", jump.from), ("jumped", jump.to)] {
-            sqlx::query("INSERT INTO mark (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
-                .bind(name)
-                .bind(millis(at))
-                .execute(&mut *transaction)
-                .await
-                .context("hold for a jump")?;
+            set_mark(&mut transaction, name, at, Kept::First).await?;
         }
         transaction.commit().await.context("hold for a jump")?;
         clock.settle(jump);

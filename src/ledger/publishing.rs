@@ -309,18 +309,19 @@ pub(crate) fn audience_of(kind: &str, name: String) -> Audience {
     }
 }
 
-// Which moment a mark keeps when it is set again.
-enum Kept {
+/// Which moment a mark keeps when it is set again.
+pub(crate) enum Kept {
     First,
     Highest,
 }
 
-async fn set_mark(
+/// Sets a mark, in the transaction of what it marks; answers whether it did not keep what was there.
+pub(crate) async fn set_mark(
     transaction: &mut Transaction<'_, Any>,
     name: &str,
     at: DateTime<Utc>,
     kept: Kept,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let statement = match kept {
         Kept::First => "INSERT INTO mark (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
         Kept::Highest => {
@@ -328,13 +329,13 @@ async fn set_mark(
              ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE mark.value < excluded.value"
         }
     };
-    sqlx::query(statement)
+    let done = sqlx::query(statement)
         .bind(name)
         .bind(millis(at))
         .execute(&mut **transaction)
         .await
         .with_context(|| format!("set the mark {name}"))?;
-    Ok(())
+    Ok(done.rows_affected() > 0)
 }
 
 async fn commit_entry(

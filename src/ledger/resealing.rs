@@ -3,7 +3,7 @@
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 
-use crate::ledger::publishing::put_mark;
+use crate::ledger::publishing::{Kept, put_mark, set_mark};
 use crate::ledger::{BYTES, Ledger, hex, millis, rows_text};
 use crate::subscriber::{Key, SubscriberId};
 
@@ -42,10 +42,7 @@ impl Ledger {
     /// Holds sending until `let_go`; what is held already stays so after it.
     pub async fn hold_for_reseal(&self, now: DateTime<Utc>) -> anyhow::Result<()> {
         let mut transaction = self.begin_writing().await.context("hold")?;
-        let statement = "INSERT INTO mark (name, value) VALUES ('held', $1) ON CONFLICT (name) DO NOTHING";
-        let held =
-            sqlx::query(statement).bind(millis(now)).execute(&mut *transaction).await.context("hold")?;
-        if held.rows_affected() > 0 {
+        if set_mark(&mut transaction, "held", now, Kept::First).await? {
             put_mark(&mut transaction, HOLD, millis(now)).await?;
         }
         transaction.commit().await.context("hold")
