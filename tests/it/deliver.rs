@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use handbill::clock::Clock;
-use handbill::serve::Parts;
+use handbill::serve::{Parts, Running};
 
 use crate::chaos::{Chaos, Options};
 use crate::plan::at;
@@ -337,16 +337,22 @@ fn a_restored_backup_sends_nothing_again_until_an_operator_resumes() {
     assert_eq!(mails(&chaos).len(), 6);
 }
 
-#[test]
-fn a_pause_in_the_middle_stops_what_was_claimed_too() {
+// An alert to sixty by a slow relay, of which the first has been taken.
+fn under_way(connections: u32, id: &str, notice: &str) -> (Chaos, World, Running) {
     let chaos = Chaos::start(pipelining());
-    let world = begun_sending(&chaos, "connections = 2", ALERTS);
+    let world = begun_sending(&chaos, &format!("connections = {connections}"), ALERTS);
     let names: Vec<String> = (0..60).map(|n| format!("slow.{n}")).collect();
     world.subscribe(&names, "alerts");
-    world.write("stay", STATEMENT);
+    world.write(id, notice);
     world.look(FRIDAY);
     let running = world.start(DELIVER, FRIDAY).unwrap();
     until(|| chaos.log(|log| !log.taken.is_empty()));
+    (chaos, world, running)
+}
+
+#[test]
+fn a_pause_in_the_middle_stops_what_was_claimed_too() {
+    let (chaos, world, running) = under_way(2, "stay", STATEMENT);
     world.with_ledger(async |ledger| ledger.hold(at(FRIDAY)).await.unwrap());
     // A deliverer learns of it within a second; 2 connections of 20 ms take 100 mails in that time, so that it
     // is the number and not the moment that tells.
@@ -364,14 +370,7 @@ fn a_pause_in_the_middle_stops_what_was_claimed_too() {
 // The correction would else come first, and the old time last.
 #[test]
 fn what_waits_for_a_connection_when_a_notice_changes_goes_out_as_it_is_now() {
-    let chaos = Chaos::start(pipelining());
-    let world = begun_sending(&chaos, "connections = 1", ALERTS);
-    let names: Vec<String> = (0..60).map(|n| format!("slow.{n}")).collect();
-    world.subscribe(&names, "alerts");
-    world.write("march", MARCH);
-    world.look(FRIDAY);
-    let running = world.start(DELIVER, FRIDAY).unwrap();
-    until(|| chaos.log(|log| !log.taken.is_empty()));
+    let (chaos, world, running) = under_way(1, "march", MARCH);
     world.edit("march", "09:00", "11:00");
     world.look(FRIDAY);
     let by_then = chaos.log(|log| log.taken.len());
@@ -387,13 +386,7 @@ fn what_waits_for_a_connection_when_a_notice_changes_goes_out_as_it_is_now() {
 // The machine slept, or its clock jumped ahead.
 #[test]
 fn what_is_in_hand_when_its_lease_ends_is_not_sent_once_more() {
-    let chaos = Chaos::start(pipelining());
-    let world = begun_sending(&chaos, "connections = 2", ALERTS);
-    let names: Vec<String> = (0..60).map(|n| format!("slow.{n}")).collect();
-    world.subscribe(&names, "alerts");
-    world.write("stay", STATEMENT);
-    world.look(FRIDAY);
-    let running = world.start(DELIVER, FRIDAY).unwrap();
+    let (chaos, world, running) = under_way(2, "stay", STATEMENT);
     for sent in [1, 15, 30, 45] {
         until(|| chaos.log(|log| log.taken.len() >= sent));
         world.execute("UPDATE delivery SET due_at = 0 WHERE state = 1");
