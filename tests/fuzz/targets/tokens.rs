@@ -18,7 +18,8 @@ pub fn check(bytes: &[u8]) {
     assert_eq!(key.claim(text, Purpose::Preferences, now), None);
     assert_eq!(key.pass(text), None);
     if let Some(suspect) = key.suspect(text) {
-        assert_ne!(key.message_id("alert/alerts/march", suspect), text.to_ascii_lowercase());
+        // Not compared with the text: the fuzzer watches what is compared, and so learns the id that it then offers.
+        assert_eq!(key.suspect(&key.message_id("alert/alerts/march", suspect)), Some(suspect));
     }
     if let Some(address) = Address::parse(text) {
         assert_eq!(Address::parse(address.as_str()), Some(address));
