@@ -39,6 +39,21 @@ pub struct Edition {
     pub due_at: DateTime<Utc>,
     /// Past it nothing of it is sent any more.
     pub expires_at: DateTime<Utc>,
+    /// Who of the audience gets a correction; all else goes to everybody who takes it.
+    pub reach: Reach,
+}
+
+/// Who of its audience gets a correction, of those who do not get the same by another list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Whoever may go by the notice: who was told of it, and who takes the audience's alerts and was told nothing,
+    /// because they came later. Not who waits for an earlier correction, or they for anything urgent of it: what waits
+    /// is sent as the notice is then.
+    Following,
+    /// Who was told of it, and does not wait for an earlier correction.
+    Told,
+    /// Who was told of it, whatever they wait for: that is dropped.
+    ToldAnyway,
 }
 
 /// What an edition carries.
@@ -153,14 +168,15 @@ impl Audience {
 }
 
 impl Edition {
-    /// An edition; its id follows from the audience and the content.
+    /// An edition; its id follows from the audience and the content. Of a correction, to those who were told.
     pub fn new(
         audience: Audience,
         content: Content,
         due_at: DateTime<Utc>,
         expires_at: DateTime<Utc>,
     ) -> Self {
-        Self { id: EditionId::new(&audience, &content), audience, content, due_at, expires_at }
+        let reach = Reach::Told;
+        Self { id: EditionId::new(&audience, &content), audience, content, due_at, expires_at, reach }
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 
 use crate::config::{Config, List, Select, When};
-use crate::edition::{Audience, Content, Edition, EditionId, Member};
+use crate::edition::{Audience, Content, Edition, EditionId, Member, Reach};
 use crate::notice::date::{DateKey, Dated};
 use crate::notice::{Event, Notice, NoticeId, Notify, Status};
 use crate::revision::{Change, Difference, Draft, Revision};
@@ -324,6 +324,7 @@ fn announce(config: &Config, history: &History, revision: &Revision, now: DateTi
     let is_news = revision.is_news();
     for (audience, quiet) in audiences(config, revision.notice(), is_news) {
         let told = history.told.get(revision.id()).is_some_and(|told| told.contains(&audience));
+        let reach = reach(config, history, revision, &audience, now);
         let (content, due_at, expires_at, why) = if is_news {
             let expires_at = alert_expiry(revision.notice(), at);
             let due_at = settle(quiet, at, now, expires_at);
@@ -335,15 +336,47 @@ fn announce(config: &Config, history: &History, revision: &Revision, now: DateTi
             (Content::Alert(member.clone()), due_at, expires_at, why)
         } else if let Some(change) = revision.change().filter(|_| told && hears(revision, &audience)) {
             let expires_at = correction_expiry(history, revision);
-            let why = format!("{} was told of it before it changed.", audience.name());
+            let and_others = match reach {
+                Reach::Following => "; who came since hears of it, too",
+                Reach::Told | Reach::ToldAnyway => "",
+            };
+            let why = format!("{} was told of it before it changed{and_others}.", audience.name());
             (Content::Correction(member.clone(), change.sequence), at, expires_at, why)
         } else {
             continue;
         };
-        let edition = Edition::new(audience, content, due_at, expires_at);
+        let edition = Edition { reach, ..Edition::new(audience, content, due_at, expires_at) };
         entries.push(send_or_miss(edition, at, why, now));
     }
     entries
+}
+
+// Who subscribes after an alert may have it from the page, and would stand in an empty street like all the others.
+// What was taken back is told to nobody anew.
+fn reach(
+    config: &Config,
+    history: &History,
+    revision: &Revision,
+    audience: &Audience,
+    now: DateTime<Utc>,
+) -> Reach {
+    if revision.notice().withdrawn.is_some() {
+        return Reach::ToldAnyway;
+    }
+    let alerts = |list: &List| matches!(list.when, When::AtOnce) && list.select.takes(revision.notice());
+    let old = history.revisions.get(revision.id());
+    let may_go = [Some(revision), old].into_iter().flatten().any(|state| {
+        let is_ahead = state.notice().event().is_some_and(|event| over_at(event) > now);
+        is_ahead && !state.is_off()
+    });
+    match audience {
+        Audience::List(name)
+            if may_go && !revision.is_taken_back_or_restored() && config.list(name).is_some_and(alerts) =>
+        {
+            Reach::Following
+        }
+        Audience::List(_) | Audience::Target(_) | Audience::People => Reach::Told,
+    }
 }
 
 // A machine that carries a notice further has to take it back, whatever people are told.

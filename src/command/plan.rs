@@ -119,16 +119,16 @@ async fn line(
         Step::Skip(_) => ("skip", None),
         Step::Miss(_) => ("miss", None),
     };
-    let recipients = match edition.map(|edition| (&edition.audience, &edition.content)) {
-        Some((Audience::List(list), Content::Correction(member, _)))
+    let recipients = match edition.map(|edition| (edition, &edition.audience, &edition.content)) {
+        Some((edition, Audience::List(list), Content::Correction(member, _)))
             if !told_first.contains(&member.notice) =>
         {
-            Some(ledger.count_told(list, &member.notice, entry.at).await?)
+            Some(ledger.count_corrected(list, edition, entry.at).await?)
         }
-        Some((Audience::List(list), _)) => Some(ledger.count_subscribers(list).await?),
-        Some((Audience::Target(_), _)) => Some(1),
+        Some((_, Audience::List(list), _)) => Some(ledger.count_subscribers(list).await?),
+        Some((_, Audience::Target(_), _)) => Some(1),
         // Nobody plans them: they come when people ask.
-        Some((Audience::People, _)) | None => None,
+        Some((_, Audience::People, _)) | None => None,
     };
     Ok(Line {
         key: entry.key(),

@@ -292,13 +292,7 @@ fn make(
     let list = config.list_in(name, lang).unwrap_or_else(|| forgotten(name));
     let words = office.templates.words(lang);
     let (content, current) = standing(&committed.content, revisions);
-    let edition = Edition {
-        id: committed.id.clone(),
-        audience: committed.audience.clone(),
-        content,
-        due_at: committed.due_at,
-        expires_at: committed.expires_at,
-    };
+    let edition = Edition::new(committed.audience.clone(), content, committed.due_at, committed.expires_at);
     let attachment = match (&edition.content, revisions) {
         (Content::Alert(_) | Content::Reminder(..) | Content::Correction(..), [revision])
             if revision.notice().event().is_some() =>

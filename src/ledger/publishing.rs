@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, Row, Transaction};
 
 use crate::delivery::State;
-use crate::edition::{Audience, Content, Edition, EditionId};
+use crate::edition::{Audience, Content, Edition, EditionId, Reach};
 use crate::ledger::forgetting::DETAIL_LIFE;
 use crate::ledger::jumping::land;
 use crate::ledger::{Dialect, Ledger, instant, millis, small};
@@ -200,13 +200,17 @@ impl Ledger {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    /// How many of a list's confirmed subscribers were told of a notice, by that list or another, and would be told of
-    /// a change of it at `at`.
-    pub async fn count_told(&self, list: &str, notice: &NoticeId, at: DateTime<Utc>) -> anyhow::Result<u64> {
-        let told = told(&self.read, notice, 0, at).await.context("ask who told of a notice")?;
+    /// How many of a list's confirmed subscribers a correction would go to at `at`.
+    pub async fn count_corrected(
+        &self,
+        list: &str,
+        correction: &Edition,
+        at: DateTime<Utc>,
+    ) -> anyhow::Result<u64> {
+        let hears = hears(&self.read, list, correction, at).await.context("ask who told of a notice")?;
         let statement = format!(
             "SELECT COUNT(*) FROM subscription p JOIN subscriber s ON s.id = p.subscriber
-             WHERE p.list = $1 AND s.standing = 1 AND s.paused_until <= $2 {told}"
+             WHERE p.list = $1 AND s.standing = 1 AND s.paused_until <= $2 {hears}"
         );
         let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
             .persistent(false)
@@ -214,7 +218,7 @@ impl Ledger {
             .bind(millis(at))
             .fetch_one(&self.read)
             .await
-            .context("count who was told")?;
+            .context("count who hears of a change")?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
@@ -510,12 +514,7 @@ async fn freeze_recipients(
             .fetch_all(&mut *connection)
             .await?,
     );
-    let told = match &edition.content {
-        Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) | Content::Personal(..) => {
-            String::new()
-        }
-        Content::Correction(member, _) => told(&mut *connection, &member.notice, id, now).await?,
-    };
+    let hears = hears(&mut *connection, list, edition, now).await?;
     // Whoever wants another list's issues instead of this one's alerts gets what is new by those; what they were
     // told already is corrected at once all the same.
     let wanted = match &edition.content {
@@ -538,7 +537,7 @@ async fn freeze_recipients(
          ) p JOIN subscriber s ON s.id = p.subscriber
          WHERE s.standing = 1 AND s.paused_until <= $5 {wanted}
              AND NOT EXISTS (
-                 SELECT 1 FROM delivery d WHERE d.recipient = s.id AND d.edition IN ({same}) AND d.state <> {}) {told}",
+                 SELECT 1 FROM delivery d WHERE d.recipient = s.id AND d.edition IN ({same}) AND d.state <> {}) {hears}",
         State::Left.number()
     );
     let done = sqlx::query(sqlx::AssertSqlSafe(statement))
@@ -557,34 +556,79 @@ async fn freeze_recipients(
 // Whether a try of a delivery `t` that is not under way may have arrived: of all that were begun fewer are known to
 // have failed. The last one of what is over may never have been begun, so only those before it are looked at.
 const MAY_HAVE_ARRIVED: &str = "
-    t.attempts - CASE t.state WHEN 0 THEN 0 ELSE 1 END > (
+    (t.attempts - CASE t.state WHEN 0 THEN 0 ELSE 1 END > (
         SELECT COUNT(*) FROM attempt a
         WHERE a.edition = t.edition AND a.recipient = t.recipient AND a.outcome IN ('deferred', 'bounced')
-        AND a.number <= t.attempts - CASE t.state WHEN 0 THEN 0 ELSE 1 END)";
+        AND a.number <= t.attempts - CASE t.state WHEN 0 THEN 0 ELSE 1 END))";
 
-// The condition on a subscriber `s` that any list told them a notice, by another edition than that: claimed, sent,
-// uncertain or dropped as such, or with a try that may have arrived, because a process died with it in hand or its
-// answer never came, whatever became of the tries after it. To whom it is still to be sent it goes as it is now, and
-// needs no correction.
-async fn told<'c>(
+// The condition on a subscriber `s`, on a list as `p`, that a correction by that list reaches them. Who was told has a
+// delivery of the notice, by any list, that is claimed, sent, uncertain or dropped as such, or with a try that may have
+// arrived, because a process died with it in hand or its answer never came, whatever became of the tries after it. To
+// whom it is still to be sent it goes as it is now, and needs no correction.
+async fn hears<'c>(
     executor: impl sqlx::Executor<'c, Database = Any>,
-    notice: &NoticeId,
-    but: i64,
+    list: &str,
+    edition: &Edition,
     now: DateTime<Utc>,
 ) -> sqlx::Result<String> {
-    let told = sqlx::query_as::<_, (i64, i64)>(
-        "SELECT e.id, e.planned_at FROM edition_notice n JOIN edition e ON e.id = n.edition
-         WHERE n.notice = $1 AND e.audience_kind = 'list' AND e.id <> $2",
+    let Content::Correction(member, _) = &edition.content else { return Ok(String::new()) };
+    let rows = sqlx::query(
+        "SELECT e.id, e.planned_at, e.expires_at, e.word, e.once_key, e.audience
+         FROM edition_notice n JOIN edition e ON e.id = n.edition
+         WHERE n.notice = $1 AND e.audience_kind = 'list' AND e.key <> $2",
     );
-    let told = told.bind(notice.as_str()).bind(but).fetch_all(executor).await?;
+    let rows = rows.bind(member.notice.as_str()).bind(edition.id.as_str()).fetch_all(executor).await?;
+    let all: Vec<Telling> = rows.iter().map(telling).collect::<sqlx::Result<_>>()?;
+    let of = |is_one: &dyn Fn(&Telling) -> bool| listed(all.iter().filter(|it| is_one(it)).map(|it| it.id));
+    let any = of(&|_| true);
     // The tries of older ones have been forgotten, so that all of them might have arrived.
-    let detailed = told.iter().filter(|(_, planned_at)| *planned_at > millis(now - DETAIL_LIFE));
-    let detailed = listed(detailed.map(|(id, _)| *id));
-    let told = listed(told.iter().map(|(id, _)| *id));
-    Ok(format!(
-        "AND EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({told})
+    let detailed = of(&|it| it.planned_at > millis(now - DETAIL_LIFE));
+    let told = format!(
+        "EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({any})
              AND (t.state IN (1, 2, 5, 8) OR t.edition IN ({detailed}) AND {MAY_HAVE_ARRIVED}))"
-    ))
+    );
+    // An earlier correction stands in for this one if it is of use as long, and comes by this list when they leave that
+    // by which they wait for it.
+    let is_of_list = |key: &str| all.iter().any(|it| it.audience == list && it.once_key == key);
+    let earlier = of(&|it| {
+        it.word == "correction" && it.expires_at >= millis(edition.expires_at) && is_of_list(&it.once_key)
+    });
+    let waits = format!(
+        "EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({earlier})
+             AND t.state = 0 AND NOT {MAY_HAVE_ARRIVED})"
+    );
+    let waits_for_news = format!(
+        "EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({any})
+             AND t.state = 0 AND t.lane = 0)"
+    );
+    Ok(match edition.reach {
+        Reach::Following => {
+            format!("AND NOT {waits} AND ({told} OR p.digest = '' AND NOT {waits_for_news})")
+        }
+        Reach::Told => format!("AND {told} AND NOT {waits}"),
+        Reach::ToldAnyway => format!("AND {told}"),
+    })
+}
+
+// An edition that told of a notice.
+struct Telling {
+    id: i64,
+    planned_at: i64,
+    expires_at: i64,
+    word: String,
+    once_key: String,
+    audience: String,
+}
+
+fn telling(row: &AnyRow) -> sqlx::Result<Telling> {
+    Ok(Telling {
+        id: row.try_get(0)?,
+        planned_at: row.try_get(1)?,
+        expires_at: row.try_get(2)?,
+        word: row.try_get(3)?,
+        once_key: row.try_get(4)?,
+        audience: row.try_get(5)?,
+    })
 }
 
 // Numbers for `IN (…)`, which may not be empty; no edition is number 0.

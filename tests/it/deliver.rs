@@ -118,7 +118,7 @@ fn who_is_on_two_lists_gets_one() {
 }
 
 #[test]
-fn a_correction_goes_to_exactly_those_who_got_the_original_and_follows_it() {
+fn a_correction_follows_the_original_and_goes_to_who_came_since_too() {
     let mut world = begun(REMINDING);
     world.subscribe(&["ana", "ben"], "alerts");
     world.write("march", MARCH);
@@ -128,12 +128,48 @@ fn a_correction_goes_to_exactly_those_who_got_the_original_and_follows_it() {
     world.edit("march", "09:00", "11:00");
     world.pass("2018-07-06T14:00Z");
     let corrections = world.arrived();
-    assert_eq!(corrections.iter().map(|mail| mail.to.as_str()).collect::<Vec<_>>(), ["ana", "ben"]);
+    assert_eq!(corrections.iter().map(|mail| mail.to.as_str()).collect::<Vec<_>>(), ["ana", "ben", "new"]);
+    assert_eq!(corrections[2].in_reply_to, None);
     for (original, correction) in originals.iter().zip(&corrections) {
         assert_eq!(correction.in_reply_to.as_ref(), Some(&original.message_id));
         assert_ne!(correction.message_id, original.message_id);
         assert!(correction.text.contains("11:00"), "{}", correction.text);
     }
+}
+
+#[test]
+fn several_corrections_that_wait_go_out_as_one() {
+    let mut world = begun(REMINDING);
+    world.subscribe(&["ana"], "alerts");
+    world.write("march", MARCH);
+    world.pass(FRIDAY);
+    world.arrived();
+    world.edit("march", "09:00", "11:00");
+    world.look("2018-07-06T14:00Z");
+    world.edit("march", "Union Square", "Foley Square");
+    world.look("2018-07-06T14:01Z");
+    world.edit("march", "11:00", "10:30");
+    world.pass("2018-07-06T14:02Z");
+    let arrived = world.arrived();
+    let subjects: Vec<&str> = arrived.iter().map(|mail| mail.subject.as_str()).collect();
+    assert_eq!(subjects, ["New time and place: March — Tue Jul 10, 10:30 AM"]);
+    assert!(!arrived[0].text.contains("11:00"), "{}", arrived[0].text);
+    world.pass("2018-07-10T07:00Z");
+    world.check("");
+}
+
+#[test]
+fn a_correction_that_waits_is_dropped_when_the_notice_is_taken_back() {
+    let mut world = begun(REMINDING);
+    world.subscribe(&["ana"], "alerts");
+    world.write("march", MARCH);
+    world.pass(FRIDAY);
+    world.arrived();
+    world.edit("march", "09:00", "11:00");
+    world.look("2018-07-06T14:00Z");
+    world.edit("march", "title", "withdrawn = \"A forgery.\"\nnotify = \"alert\"\ntitle");
+    world.pass("2018-07-06T14:01Z");
+    world.check("ana: Taken back: March\n");
 }
 
 #[test]

@@ -96,7 +96,10 @@ on_both! {
     recipients_are_frozen_by_the_commit_less_those_who_leave_before_the_claim
     a_person_on_two_lists_gets_each_thing_once
     who_leaves_one_of_two_lists_still_gets_it_by_the_other
-    a_correction_goes_to_those_who_were_told_and_to_nobody_else
+    a_correction_goes_to_who_was_told_and_to_who_takes_the_alerts
+    who_waits_for_a_correction_gets_no_other_that_it_says_too
+    a_correction_that_is_of_use_for_longer_goes_beside_one_that_waits
+    who_takes_the_alerts_and_waits_for_one_gets_no_correction_of_it
     who_left_before_their_turn_gets_it_by_a_list_that_comes_to_it_later
     a_correction_goes_to_whom_a_try_may_have_told_whatever_came_after
     of_what_was_over_before_it_was_tried_nothing_is_corrected
@@ -597,22 +600,23 @@ async fn a_correction_goes_to_whom_a_try_may_have_told_whatever_came_after(place
     town.look(&moved(), "2018-07-08T22:02Z").await;
     assert_eq!(
         town.send("2018-07-08T22:02Z").await,
-        "alert/alerts/march: died\ncorrection/alerts/march/1: died died-bounced died-deferred unsure\n"
+        "alert/alerts/march: died\n\
+         correction/alerts/march/1: bounced died died-bounced died-deferred unsure\n"
     );
 }
 
 async fn of_what_was_over_before_it_was_tried_nothing_is_corrected(place: Place) {
     let mut town = Town::new(&place).await;
-    town.confirmed("ada", &["alerts"]).await;
-    town.look(&march(), "2018-07-08T22:00Z").await;
-    let claims = town.claim(Lane::Urgent, "2018-07-08T22:00Z").await;
-    let over = receipt(&claims[0], None, Next::Done(State::Expired), at("2018-07-08T22:00Z"));
+    town.confirmed("ada", &["weekly"]).await;
+    town.look(&march(), "2018-07-09T13:00Z").await;
+    let claims = town.claim(Lane::Bulk, "2018-07-09T13:00Z").await;
+    let over = receipt(&claims[0], None, Next::Done(State::Expired), at("2018-07-09T13:00Z"));
     town.ledger.record(&[over]).await.unwrap();
-    town.look(&moved(), "2018-07-08T22:02Z").await;
-    assert_eq!(town.send("2018-07-08T22:02Z").await, "");
+    town.look(&moved(), "2018-07-09T13:02Z").await;
+    assert_eq!(town.send("2018-07-09T13:02Z").await, "");
 }
 
-async fn a_correction_goes_to_those_who_were_told_and_to_nobody_else(place: Place) {
+async fn a_correction_goes_to_who_was_told_and_to_who_takes_the_alerts(place: Place) {
     let mut town = Town::new(&place).await;
     town.confirmed("told", &["alerts"]).await;
     town.confirmed("reader", &["weekly"]).await;
@@ -634,11 +638,84 @@ async fn a_correction_goes_to_those_who_were_told_and_to_nobody_else(place: Plac
         "issue/weekly/2018-07-09T09:00: reader\nreminder/alerts/march/-P1D: bounced left told uncertain\n"
     );
     town.confirmed("late", &["alerts", "neighbours", "weekly"]).await;
+    town.confirmed("late-reader", &["weekly"]).await;
+    let digest = town.confirmed("digest", &["alerts"]).await;
+    let mut preferences = town.ledger.preferences(digest).await.unwrap().unwrap();
+    preferences.lists[0].digest = Some("weekly".to_owned());
+    town.ledger.set_preferences(digest, &preferences, at("2018-07-09T13:30Z")).await.unwrap();
     town.ledger.leave(left, "alerts").await.unwrap();
     town.look(&moved(), "2018-07-09T14:00Z").await;
     assert_eq!(
         town.send("2018-07-09T14:00Z").await,
-        "correction/alerts/march/1: bounced told uncertain\ncorrection/weekly/march/1: reader\n"
+        "correction/alerts/march/1: bounced late told uncertain\ncorrection/weekly/march/1: reader\n"
+    );
+    // What is taken back is told to nobody who did not hear of it.
+    town.confirmed("later", &["alerts"]).await;
+    let withdrawn =
+        march_with("starts = 2018-07-10 09:00\nwithdrawn = \"A mistake.\"\nnotify = \"alert\"", "The park");
+    town.look(&[("march", withdrawn)], "2018-07-09T15:00Z").await;
+    assert_eq!(
+        town.send("2018-07-09T15:00Z").await,
+        "correction/alerts/march/2: bounced late told uncertain\ncorrection/weekly/march/2: reader\n"
+    );
+}
+
+async fn who_waits_for_a_correction_gets_no_other_that_it_says_too(place: Place) {
+    let mut town = Town::new(&place).await;
+    for name in ["fast", "slow"] {
+        town.confirmed(name, &["alerts", "neighbours"]).await;
+    }
+    town.look(&march(), "2018-07-08T22:00Z").await;
+    assert_eq!(town.send("2018-07-08T22:00Z").await, "alert/alerts/march: fast slow\n");
+    town.look(&moved(), "2018-07-08T22:01Z").await;
+    for claim in town.claim(Lane::Urgent, "2018-07-08T22:01Z").await {
+        match town.names[&claim.recipient].as_str() {
+            "fast" => {
+                town.record(&[claim], Outcome::Sent, Next::Done(State::Sent), "2018-07-08T22:01Z").await
+            }
+            _ => town.ledger.release(&[claim], at("2018-07-08T22:01Z")).await.unwrap(),
+        }
+    }
+    town.look(&cancelled(), "2018-07-08T22:02Z").await;
+    let claims = town.claim(Lane::Urgent, "2018-07-08T22:02Z").await;
+    assert_eq!(
+        town.told(&claims).await,
+        "correction/alerts/march/1: slow\ncorrection/alerts/march/2: fast\n"
+    );
+    let edition = town.ledger.edition(claims[0].edition).await.unwrap().unwrap();
+    assert_eq!(edition.content.members()[0].number, 2, "as it is now");
+}
+
+async fn a_correction_that_is_of_use_for_longer_goes_beside_one_that_waits(place: Place) {
+    let mut town = Town::new(&place).await;
+    town.confirmed("slow", &["alerts"]).await;
+    town.look(&march(), "2018-07-08T22:00Z").await;
+    town.send("2018-07-08T22:00Z").await;
+    town.look(&moved(), "2018-07-08T22:01Z").await;
+    // Past the end of the day that was first announced nothing would tell them of the new one.
+    town.look(&rescheduled("2018-07-20 09:00"), "2018-07-08T22:02Z").await;
+    assert_eq!(
+        town.send("2018-07-08T22:02Z").await,
+        "correction/alerts/march/1: slow\ncorrection/alerts/march/2: slow\n"
+    );
+}
+
+async fn who_takes_the_alerts_and_waits_for_one_gets_no_correction_of_it(place: Place) {
+    let mut town = Town::new(&place).await;
+    let slow = town.confirmed("slow", &["alerts"]).await;
+    town.confirmed("never", &["alerts"]).await;
+    town.look(&march(), "2018-07-08T22:00Z").await;
+    let claims = town.claim(Lane::Urgent, "2018-07-08T22:00Z").await;
+    let (slow, never): (Vec<Claim>, Vec<Claim>) =
+        claims.into_iter().partition(|claim| claim.recipient == slow);
+    let later = Next::Retry(at("2018-07-08T22:30Z"));
+    town.record(&slow, Outcome::Deferred(Fault::Recipient), later, "2018-07-08T22:00Z").await;
+    let full = Next::Done(State::Bounced);
+    town.record(&never, Outcome::Bounced(Fault::Recipient), full, "2018-07-08T22:00Z").await;
+    town.look(&moved(), "2018-07-08T22:02Z").await;
+    assert_eq!(
+        town.send("2018-07-08T22:30Z").await,
+        "alert/alerts/march: slow\ncorrection/alerts/march/1: never\n"
     );
 }
 

@@ -13,6 +13,7 @@ mod world;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
+use handbill::edition::Content;
 use handbill::plan::{Entry, Step};
 
 use crate::simulation::service::{Log, Service};
@@ -36,7 +37,13 @@ pub fn line(entry: &Entry) -> String {
                 .iter()
                 .map(|member| format!(" {}.{}", member.notice, member.number))
                 .collect();
-            format!("{at} send {key} due {} until {}{members}", edition.due_at, edition.expires_at)
+            let to = match &edition.content {
+                Content::Correction(..) => format!(" to {:?}", edition.reach),
+                Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) | Content::Personal(..) => {
+                    String::new()
+                }
+            };
+            format!("{at} send {key} due {} until {}{members}{to}", edition.due_at, edition.expires_at)
         }
         Step::Skip(_) => format!("{at} skip {key}"),
         Step::Miss(_) => format!("{at} miss {key}"),
@@ -62,7 +69,7 @@ fn live(seed: u64) -> (Log, Option<String>) {
         rules::nobody_is_forgotten(&world, &service);
         rules::who_left_one_list_hears_by_the_other(&service);
         rules::nothing_at_a_wrong_time(&world, &service);
-        rules::corrections_reach_those_who_were_told(&service);
+        rules::corrections_reach_whom_they_concern(&service);
         rules::the_ledger_keeps_the_history(&service);
     }));
     let broken = held.err().map(|panicked| {

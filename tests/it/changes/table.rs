@@ -111,7 +111,7 @@ const PEOPLE: [(&str, &str, &str); 11] = [
     ("both", "is on two lists that alert", "alerts nearby"),
     ("unreminded", "wants no reminders", "alerts"),
     ("digest", "gets the weekly issue in place of alerts", "alerts"),
-    ("since", "joined after the alert and before the change: gets it as it is then", ""),
+    ("since", "joined after the alert and before the change", ""),
     ("paused", "got the alert, and then asked to be sent nothing until July 20", "alerts"),
     ("left", "got the alert, and then left", "alerts"),
     ("never", "is only on a list that did not carry it", "statements"),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use handbill::delivery::{Next, Outcome, State};
-use handbill::edition::{Audience, Content, Edition, EditionId, Lane};
+use handbill::edition::{Audience, Content, Edition, EditionId, Lane, Member, Reach};
 use handbill::notice::NoticeId;
 use handbill::notice::date::DateKey;
 use handbill::plan::{Entry, History, Step};
@@ -218,7 +218,7 @@ impl Ledger {
         self.deliveries_of(person, once_key).any(|delivery| delivery.state != State::Left)
     }
 
-    fn deliveries_of(&self, person: Person, once_key: &str) -> impl Iterator<Item = &Delivery> {
+    pub fn deliveries_of(&self, person: Person, once_key: &str) -> impl Iterator<Item = &Delivery> {
         let same = self.editions.iter().enumerate().filter(move |(_, row)| row.once_key == once_key);
         same.filter_map(move |(number, _)| self.deliveries.get(&(number, person)))
     }
@@ -226,16 +226,54 @@ impl Ledger {
     fn is_meant(&self, person: Person, edition: &Edition) -> bool {
         match &edition.content {
             Content::Issue { .. } | Content::Alert(_) | Content::Reminder(..) | Content::Personal(..) => true,
-            Content::Correction(member, _) => self.editions.iter().enumerate().any(|(number, row)| {
-                let Some(told) = &row.sent else { return false };
-                let is_of_list = matches!(told.audience, Audience::List(_));
-                let carries = told.content.members().iter().any(|other| other.notice == member.notice);
-                let delivery = self.deliveries.get(&(number, person));
-                is_of_list
-                    && carries
-                    && delivery.is_some_and(|delivery| self.may_have_told((number, person), delivery))
-            }),
+            Content::Correction(member, _) => match edition.reach {
+                Reach::ToldAnyway => self.is_told(person, &member.notice),
+                Reach::Told => self.is_told(person, &member.notice) && !self.waits(person, member, edition),
+                Reach::Following => {
+                    let waits_for_news = self
+                        .deliveries_about(person, &member.notice)
+                        .any(|(_, delivery)| delivery.state == State::Due && delivery.lane == 0);
+                    let hears = self.is_told(person, &member.notice) || !waits_for_news;
+                    hears && !self.waits(person, member, edition)
+                }
+            },
         }
+    }
+
+    fn is_told(&self, person: Person, notice: &NoticeId) -> bool {
+        self.deliveries_about(person, notice)
+            .any(|(number, delivery)| self.may_have_told((number, person), delivery))
+    }
+
+    // For a correction that says this, too, and would come by that list as well.
+    fn waits(&self, person: Person, member: &Member, edition: &Edition) -> bool {
+        self.deliveries_about(person, &member.notice).any(|(number, delivery)| {
+            let (row, earlier) = (&self.editions[number], self.editions[number].sent.as_ref().unwrap());
+            let mut siblings = self.editions.iter().filter(|it| it.once_key == row.once_key);
+            let is_of_list = siblings.any(|it| {
+                it.id != edition.id && it.sent.as_ref().is_some_and(|it| it.audience == edition.audience)
+            });
+            matches!(earlier.content, Content::Correction(..))
+                && is_of_list
+                && earlier.expires_at >= edition.expires_at
+                && delivery.state == State::Due
+                && !self.may_have_told((number, person), delivery)
+        })
+    }
+
+    // Those of lists that carry a notice.
+    fn deliveries_about(
+        &self,
+        person: Person,
+        notice: &NoticeId,
+    ) -> impl Iterator<Item = (usize, &Delivery)> {
+        let carries = |edition: &Edition| {
+            let is_of_list = matches!(edition.audience, Audience::List(_));
+            is_of_list && edition.content.members().iter().any(|member| member.notice == *notice)
+        };
+        let all = self.editions.iter().enumerate();
+        let about = all.filter(move |(_, row)| row.sent.as_ref().is_some_and(carries));
+        about.filter_map(move |(number, _)| Some((number, self.deliveries.get(&(number, person))?)))
     }
 
     fn may_have_told(&self, key: (usize, Person), delivery: &Delivery) -> bool {

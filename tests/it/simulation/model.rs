@@ -66,6 +66,10 @@ struct News {
     is_of_facts: bool,
     /// The last start of what changed, said before or now.
     last_end: Option<At>,
+    /// Whether somebody may go there, as it was or as it is, who was told nothing.
+    may_go: bool,
+    /// Whether it is taken back, or stands again.
+    turns: bool,
 }
 
 impl<'w> Model<'w> {
@@ -123,6 +127,8 @@ impl<'w> Model<'w> {
                 hear: (false, false),
                 is_of_facts: false,
                 last_end: None,
+                may_go: false,
+                turns: false,
             };
             let is_withdrawn = draft.notice.withdrawn.is_some();
             let on = status(&draft.notice) != Some(Status::Cancelled) && !is_withdrawn;
@@ -177,6 +183,9 @@ impl<'w> Model<'w> {
                     };
                     known.is_told_off = is_withdrawn && (is_told || known.is_told_off);
                     news.hear = (is_told, is_told || turns);
+                    let states = [&known.draft.notice, &draft.notice];
+                    news.may_go = states.into_iter().any(|notice| is_gone_to(notice, now));
+                    news.turns = turns;
                     news.is_of_facts = !changed.is_empty() && !said;
                     news.last_end = changed.values().map(|change| change.last_end).max();
                     news.is_news = !known.was_ever_on && on;
@@ -233,18 +242,31 @@ impl<'w> Model<'w> {
                 let soonest = news.at.max(now);
                 let waits_until = self.awake(outlet, soonest, soonest, until);
                 let due = if waits_until == soonest { news.at } else { waits_until };
-                found.push((format!("alert/{name}/{}", news.id), name, due, until));
+                found.push((format!("alert/{name}/{}", news.id), name, due, until, ""));
             } else if !news.is_news && hears && told.contains(&(name.clone(), news.id.clone())) {
                 let week = news.at + TimeDelta::days(7);
                 let until = if news.is_of_facts { news.last_end.unwrap() } else { week };
                 let key = format!("correction/{name}/{}/{}", news.id, known.sequence);
-                found.push((key, name, news.at, until));
+                let is_for_all =
+                    news.may_go && !news.turns && is_at_once && !outlet.is_target && takes(outlet, notice);
+                let to = match is_for_all {
+                    _ if notice.withdrawn.is_some() => " to ToldAnyway",
+                    true => " to Following",
+                    false => " to Told",
+                };
+                found.push((key, name, news.at, until, to));
             }
         }
-        for (key, name, due, until) in found {
+        for (key, name, due, until, to) in found {
             if until <= now {
                 self.put(lines, news.at, "miss", &key, "");
-            } else if self.put(lines, news.at, "send", &key, &format!(" due {due} until {until} {member}")) {
+            } else if self.put(
+                lines,
+                news.at,
+                "send",
+                &key,
+                &format!(" due {due} until {until} {member}{to}"),
+            ) {
                 self.told.insert((name.clone(), news.id.clone()));
             }
         }
@@ -465,6 +487,11 @@ fn status_of(statuses: &[Status]) -> Option<Status> {
         off if off.iter().all(is_off) => Status::Postponed,
         _ => Status::Scheduled,
     })
+}
+
+fn is_gone_to(notice: &Notice, now: At) -> bool {
+    let is_off = status(notice) == Some(Status::Cancelled) || notice.withdrawn.is_some();
+    !is_off && over_at(notice).is_some_and(|over_at| now < over_at)
 }
 
 // Of several dates the last that is not cancelled.

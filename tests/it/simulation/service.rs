@@ -12,7 +12,7 @@ use handbill::notice::NoticeId;
 use handbill::plan::{self, Drafts, Entry, History, Step};
 
 use crate::simulation::chance::Chance;
-use crate::simulation::ledger::{Claim, LANES, Ledger};
+use crate::simulation::ledger::{Claim, Delivery, LANES, Ledger};
 use crate::simulation::world::{Happening, Person, World};
 
 type At = DateTime<Utc>;
@@ -47,6 +47,8 @@ pub struct Before {
     pub subscriptions: BTreeSet<(String, Person)>,
     /// Deliveries that were tried.
     pub tried: BTreeSet<(usize, Person)>,
+    /// Urgent ones that were due.
+    pub waiting: BTreeSet<(usize, Person)>,
 }
 
 /// What the other side got.
@@ -320,10 +322,14 @@ impl<'w> Service<'w> {
     }
 
     fn before(&self) -> Before {
-        let tried = self.ledger.deliveries.iter().filter(|(_, delivery)| delivery.attempts > 0);
+        let of = |is_one: fn(&Delivery) -> bool| {
+            let deliveries = self.ledger.deliveries.iter().filter(move |(_, delivery)| is_one(delivery));
+            deliveries.map(|(key, _)| *key).collect()
+        };
         Before {
             subscriptions: self.ledger.subscriptions.clone(),
-            tried: tried.map(|(key, _)| *key).collect(),
+            tried: of(|delivery| delivery.attempts > 0),
+            waiting: of(|delivery| delivery.state == State::Due && delivery.lane == 0),
         }
     }
 
