@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use axum::Router;
 use chrono::TimeDelta;
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -63,6 +65,8 @@ pub struct Running {
     pub address: Option<SocketAddr>,
     /// Where it takes what comes back by mail, when it does so here.
     pub mailbox: Option<SocketAddr>,
+    /// Where it answers with metrics.
+    pub metrics: Option<SocketAddr>,
     /// Its ledger.
     pub ledger: Ledger,
     /// How delivering goes.
@@ -150,15 +154,11 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
     }
     let address = if options.parts.web {
         let listen = options.listen.as_ref().unwrap_or(&installation.config.listen);
-        let listener =
-            tokio::net::TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
-        let address = listener.local_addr().context("listen")?;
         let live = Live {
             config: Arc::new(installation.config.clone()),
             templates,
             ledger: ledger.clone(),
             key: installation.key().ok(),
-            counts: Arc::clone(&counts),
             clock: options.clock.clone(),
             wake: Arc::clone(&wake),
             networks: Arc::new(Networks::new(installation.config.subscribe.per_network_per_hour)),
@@ -188,24 +188,40 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
             }));
         }
         let router = web::router(shelf, &installation.config.site, others);
-        let router = router.into_make_service_with_connect_info::<SocketAddr>();
-        let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-        let stop = stop.clone();
-        tasks.spawn(async move {
-            tokio::select! {
-                served = served.into_future() => if let Err(err) = served {
-                    error!(error = %err, "The pages are not served any more.");
-                },
-                // Who is in the middle of a request, and stays there, is hung up on.
-                () = async { stop.cancelled().await; tokio::time::sleep(LAST_PAGES).await } => {}
-            }
-        });
-        Some(address)
+        Some(serve(listen, router, &stop, &tasks).await?)
     } else {
         None
     };
+    let metrics = match &installation.config.metrics {
+        Some(listen) => Some(serve(listen, web::metrics::router(Arc::clone(&counts)), &stop, &tasks).await?),
+        None => None,
+    };
     unless_started.disarm();
-    Ok(Running { address, mailbox, ledger, counts, stop, tasks, _kept: kept })
+    Ok(Running { address, mailbox, metrics, ledger, counts, stop, tasks, _kept: kept })
+}
+
+// Answers at an address until the service stops.
+async fn serve(
+    listen: &str,
+    router: Router,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
+    let address = listener.local_addr().context("listen")?;
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let stop = stop.clone();
+    tasks.spawn(async move {
+        tokio::select! {
+            served = served.into_future() => if let Err(err) = served {
+                error!(%address, error = %err, "Nothing is served there any more.");
+            },
+            // Who is in the middle of a request, and stays there, is hung up on.
+            () = async { stop.cancelled().await; tokio::time::sleep(LAST_PAGES).await } => {}
+        }
+    });
+    Ok(address)
 }
 
 // The networks of the operator's own that a hub or a subscriber to ours may stand in.

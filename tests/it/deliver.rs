@@ -471,6 +471,29 @@ fn without_the_key_pages_are_served_and_nothing_is_sent() {
 }
 
 #[test]
+fn metrics_are_answered_at_an_address_of_their_own_and_not_at_the_public_one() {
+    let mut world = begun(ALERTS);
+    world.subscribe(&["ana", "ben"], "alerts");
+    world.write("stay", STATEMENT);
+    world.look(FRIDAY);
+    world.reconfigure("[[list]]", "[web]\nmetrics = \"127.0.0.1:0\"\n[[list]]");
+    let running = world.start(Parts::ALL, FRIDAY).unwrap();
+    let (public, own) = (running.address.unwrap(), running.metrics.unwrap());
+    let metrics = world.runtime.block_on(async {
+        let asked = reqwest::get(format!("http://{public}/metrics")).await.unwrap();
+        assert_eq!(asked.status(), 404);
+        let mut metrics = String::new();
+        // Until both are out.
+        while !metrics.contains("handbill_sent_total 2") {
+            metrics = reqwest::get(format!("http://{own}/metrics")).await.unwrap().text().await.unwrap();
+        }
+        running.stop().await;
+        metrics
+    });
+    assert!(metrics.ends_with("# EOF\n"), "{metrics}");
+}
+
+#[test]
 fn with_another_key_sending_is_held_before_everybody_bounces() {
     let mut world = begun(ALERTS);
     let names: Vec<String> = (0..300).map(|n| format!("n{n}")).collect();
