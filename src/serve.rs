@@ -19,7 +19,7 @@ use crate::channel::target::guard::Cidr;
 use crate::clock::Clock;
 use crate::config::{Config, When};
 use crate::deliver::hub::{self, Courier};
-use crate::deliver::{self, Counts, Office};
+use crate::deliver::{self, Counts, Office, absent};
 use crate::installation::Installation;
 use crate::ledger::epoch::Held;
 use crate::ledger::{Dialect, Ledger};
@@ -145,7 +145,7 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
         };
         let (clock, wake, stop) = (options.clock.clone(), Arc::clone(&wake), stop.clone());
         tasks.spawn(publish::run(publisher, clock, options.poll, wake, written, stop.clone()));
-        tasks.spawn(tidy(ledger.clone(), installation.config.clone(), options.clock.clone(), stop.clone()));
+        tasks.spawn(tidy(installation.clone(), ledger.clone(), options.clock.clone(), stop.clone()));
     }
     let mut mailbox = None;
     if options.parts.deliver {
@@ -261,8 +261,9 @@ async fn start_mailbox(
 const TIDY_EVERY: TimeDelta = TimeDelta::hours(1);
 
 // Takes out what is not kept any longer, at the start and then hourly. Several nodes may do it at once.
-async fn tidy(ledger: Ledger, config: Config, clock: Clock, stop: CancellationToken) {
-    let digests: Vec<&str> = config
+async fn tidy(installation: Installation, ledger: Ledger, clock: Clock, stop: CancellationToken) {
+    let digests: Vec<&str> = installation
+        .config
         .lists
         .iter()
         .filter(|list| match list.when {
@@ -288,6 +289,16 @@ async fn tidy(ledger: Ledger, config: Config, clock: Clock, stop: CancellationTo
                 "What is not kept any longer was taken out."
             ),
             Err(err) => error!(error = format!("{err:#}"), "Tidying failed and is tried again in an hour."),
+        }
+        // By another key than the ledger's nobody would be here.
+        if let Ok(key) = installation.key_of(&ledger).await {
+            match absent::destroy_mails(&installation.outbox(), &ledger, &key).await {
+                Ok(0) => {}
+                Ok(mails) => {
+                    info!(mails, "Mails in the outbox to people who are not here any more were destroyed.")
+                }
+                Err(err) => error!(error = format!("{err:#}"), "The outbox cannot be looked through."),
+            }
         }
         // Less than an hour on either side: a clock that was set back would else have it wait for what is far off.
         while (clock.now() - now).abs() < TIDY_EVERY {

@@ -1,15 +1,17 @@
 //! Deliver: the whole service, looked at through what arrives.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
 use handbill::clock::Clock;
 use handbill::serve::{Parts, Running};
+use handbill::subscriber::Address;
 
 use crate::chaos::{Chaos, Options};
 use crate::plan::at;
 use crate::target::receiver::{Receiver, answer};
-use crate::world::{DELIVER, Mail, World, copies, lines, taken};
+use crate::world::{DELIVER, Mail, World, copies, files, lines, read, taken};
 
 const ALERTS: &str = "
 [[list]]
@@ -468,6 +470,39 @@ fn without_the_key_pages_are_served_and_nothing_is_sent() {
     });
     assert!(page.contains("We stay"), "{page}");
     world.check("");
+}
+
+#[test]
+fn what_lies_in_the_outbox_for_somebody_who_left_is_destroyed() {
+    let world = begun(ALERTS);
+    world.subscribe(&["ana", "ben", "chen"], "alerts");
+    world.write("stay", STATEMENT);
+    world.pass(FRIDAY);
+    let readers = || {
+        let mails = files(&world.installation.outbox());
+        let readers: BTreeSet<String> = mails.iter().map(|mail| read(&fs::read(mail).unwrap()).to).collect();
+        readers.into_iter().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(readers(), "ana ben chen");
+    let id_of = |name: &str| {
+        let lookup = world
+            .installation
+            .key()
+            .unwrap()
+            .lookup(&Address::parse(&format!("{name}@example.org")).unwrap());
+        world.with_ledger(async |ledger| ledger.find_subscriber(&lookup).await.unwrap().unwrap().id)
+    };
+    let ana = id_of("ana");
+    world.with_ledger(async |ledger| ledger.leave(ana, "alerts").await.unwrap());
+    let publish = Parts { publish: true, deliver: false, web: false };
+    let running = world.start(publish, FRIDAY).unwrap();
+    until(|| files(&world.installation.outbox()).len() == 2);
+    world.runtime.block_on(running.stop());
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_handbill"));
+    let erased =
+        command.arg("-C").arg(world.path()).args(["subscribers", "erase", "ben@example.org"]).status();
+    assert!(erased.unwrap().success());
+    assert_eq!(readers(), "chen");
 }
 
 #[test]
