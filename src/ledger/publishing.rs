@@ -207,7 +207,8 @@ impl Ledger {
         correction: &Edition,
         at: DateTime<Utc>,
     ) -> anyhow::Result<u64> {
-        let hears = hears(&self.read, list, correction, at).await.context("ask who told of a notice")?;
+        let hearing = hearing(&self.read, list, correction, at).await;
+        let hears = hearing.context("ask who told of a notice")?.hears;
         let statement = format!(
             "SELECT COUNT(*) FROM subscription p JOIN subscriber s ON s.id = p.subscriber
              WHERE p.list = $1 AND s.standing = 1 AND s.paused_until <= $2 {hears}"
@@ -514,7 +515,15 @@ async fn freeze_recipients(
             .fetch_all(&mut *connection)
             .await?,
     );
-    let hears = hears(&mut *connection, list, edition, now).await?;
+    let Hearing { hears, earlier } = hearing(&mut *connection, list, edition, now).await?;
+    // What stands in for it, and is put off after a try that failed, is tried again when this would be tried.
+    sqlx::query(sqlx::AssertSqlSafe(format!(
+        "UPDATE delivery SET due_at = $1 WHERE state = 0 AND due_at > $1 AND edition IN ({earlier})"
+    )))
+    .persistent(false)
+    .bind(millis(now))
+    .execute(&mut *connection)
+    .await?;
     // Whoever wants another list's issues instead of this one's alerts gets what is new by those; what they were
     // told already is corrected at once all the same.
     let wanted = match &edition.content {
@@ -561,17 +570,26 @@ const MAY_HAVE_ARRIVED: &str = "
         WHERE a.edition = t.edition AND a.recipient = t.recipient AND a.outcome IN ('deferred', 'bounced')
         AND a.number <= t.attempts - CASE t.state WHEN 0 THEN 0 ELSE 1 END))";
 
-// The condition on a subscriber `s`, on a list as `p`, that a correction by that list reaches them. Who was told has a
-// delivery of the notice, by any list, that is claimed, sent, uncertain or dropped as such, or with a try that may have
-// arrived, because a process died with it in hand or its answer never came, whatever became of the tries after it. To
-// whom it is still to be sent it goes as it is now, and needs no correction.
-async fn hears<'c>(
+// Whom a correction reaches.
+struct Hearing {
+    /// The condition on a subscriber `s`, on its list as `p`; empty for what is no correction.
+    hears: String,
+    /// The editions that stand in for it where somebody waits for one of them.
+    earlier: String,
+}
+
+// Who was told has a delivery of the notice, by any list, that is claimed, sent, uncertain or dropped as such, or with a
+// try that may have arrived, because a process died with it in hand or its answer never came, whatever became of the
+// tries after it. To whom it is still to be sent it goes as it is now, and needs no correction.
+async fn hearing<'c>(
     executor: impl sqlx::Executor<'c, Database = Any>,
     list: &str,
     edition: &Edition,
     now: DateTime<Utc>,
-) -> sqlx::Result<String> {
-    let Content::Correction(member, _) = &edition.content else { return Ok(String::new()) };
+) -> sqlx::Result<Hearing> {
+    let Content::Correction(member, _) = &edition.content else {
+        return Ok(Hearing { hears: String::new(), earlier: listed([]) });
+    };
     let rows = sqlx::query(
         "SELECT e.id, e.planned_at, e.expires_at, e.word, e.once_key, e.audience
          FROM edition_notice n JOIN edition e ON e.id = n.edition
@@ -590,9 +608,12 @@ async fn hears<'c>(
     // An earlier correction stands in for this one if it is of use as long, and comes by this list when they leave that
     // by which they wait for it.
     let is_of_list = |key: &str| all.iter().any(|it| it.audience == list && it.once_key == key);
-    let earlier = of(&|it| {
-        it.word == "correction" && it.expires_at >= millis(edition.expires_at) && is_of_list(&it.once_key)
-    });
+    let earlier = match edition.reach {
+        Reach::Following | Reach::Told => of(&|it| {
+            it.word == "correction" && it.expires_at >= millis(edition.expires_at) && is_of_list(&it.once_key)
+        }),
+        Reach::ToldAnyway => listed([]),
+    };
     let waits = format!(
         "EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({earlier})
              AND t.state = 0 AND NOT {MAY_HAVE_ARRIVED})"
@@ -601,13 +622,13 @@ async fn hears<'c>(
         "EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({any})
              AND t.state = 0 AND t.lane = 0)"
     );
-    Ok(match edition.reach {
+    let hears = match edition.reach {
         Reach::Following => {
             format!("AND NOT {waits} AND ({told} OR p.digest = '' AND NOT {waits_for_news})")
         }
-        Reach::Told => format!("AND {told} AND NOT {waits}"),
-        Reach::ToldAnyway => format!("AND {told}"),
-    })
+        Reach::Told | Reach::ToldAnyway => format!("AND {told} AND NOT {waits}"),
+    };
+    Ok(Hearing { hears, earlier })
 }
 
 // An edition that told of a notice.

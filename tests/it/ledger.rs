@@ -663,17 +663,17 @@ async fn a_correction_goes_to_who_was_told_and_to_who_takes_the_alerts(place: Pl
 
 async fn who_waits_for_a_correction_gets_no_other_that_it_says_too(place: Place) {
     let mut town = Town::new(&place).await;
-    for name in ["fast", "slow"] {
+    for name in ["busy", "fast", "slow"] {
         town.confirmed(name, &["alerts", "neighbours"]).await;
     }
     town.look(&march(), "2018-07-08T22:00Z").await;
-    assert_eq!(town.send("2018-07-08T22:00Z").await, "alert/alerts/march: fast slow\n");
+    assert_eq!(town.send("2018-07-08T22:00Z").await, "alert/alerts/march: busy fast slow\n");
     town.look(&moved(), "2018-07-08T22:01Z").await;
-    for claim in town.claim(Lane::Urgent, "2018-07-08T22:01Z").await {
+    let (now, later) = ("2018-07-08T22:01Z", Next::Retry(at("2018-07-08T22:41Z")));
+    for claim in town.claim(Lane::Urgent, now).await {
         match town.names[&claim.recipient].as_str() {
-            "fast" => {
-                town.record(&[claim], Outcome::Sent, Next::Done(State::Sent), "2018-07-08T22:01Z").await
-            }
+            "fast" => town.record(&[claim], Outcome::Sent, Next::Done(State::Sent), now).await,
+            "busy" => town.record(&[claim], Outcome::Deferred(Fault::Recipient), later, now).await,
             _ => town.ledger.release(&[claim], at("2018-07-08T22:01Z")).await.unwrap(),
         }
     }
@@ -681,7 +681,8 @@ async fn who_waits_for_a_correction_gets_no_other_that_it_says_too(place: Place)
     let claims = town.claim(Lane::Urgent, "2018-07-08T22:02Z").await;
     assert_eq!(
         town.told(&claims).await,
-        "correction/alerts/march/1: slow\ncorrection/alerts/march/2: fast\n"
+        "correction/alerts/march/1: busy slow\ncorrection/alerts/march/2: fast\n",
+        "who was put off is tried at once, as with the later one"
     );
     let edition = town.ledger.edition(claims[0].edition).await.unwrap().unwrap();
     assert_eq!(edition.content.members()[0].number, 2, "as it is now");

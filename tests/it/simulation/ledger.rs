@@ -107,7 +107,7 @@ impl Ledger {
                 Step::Open { list, since } => {
                     self.openings.entry(list.clone()).or_insert(*since);
                 }
-                Step::Send(edition) => self.insert_edition(edition, entry.at),
+                Step::Send(edition) => self.insert_edition(edition, entry.at, now),
                 Step::Skip(id) | Step::Miss(id) => {
                     self.insert_row(id, id.to_string(), entry.at, None);
                 }
@@ -182,7 +182,7 @@ impl Ledger {
         Some(self.editions.len() - 1)
     }
 
-    fn insert_edition(&mut self, edition: &Edition, at: At) {
+    fn insert_edition(&mut self, edition: &Edition, at: At, now: At) {
         let once_key = edition.content.once_key(&edition.audience);
         let sent = Some(edition.clone());
         let Some(number) = self.insert_row(&edition.id, once_key.clone(), at, sent) else { return };
@@ -190,6 +190,7 @@ impl Ledger {
             Audience::Target(_) => (vec![0], 2),
             Audience::People => panic!("nobody plans personal mails"),
             Audience::List(list) => {
+                self.hasten(edition, now);
                 (self.recipients(list, edition, &once_key), edition.content.lane().number())
             }
         };
@@ -245,20 +246,40 @@ impl Ledger {
             .any(|(number, delivery)| self.may_have_told((number, person), delivery))
     }
 
-    // For a correction that says this, too, and would come by that list as well.
+    // For a correction that says this, too.
     fn waits(&self, person: Person, member: &Member, edition: &Edition) -> bool {
         self.deliveries_about(person, &member.notice).any(|(number, delivery)| {
-            let (row, earlier) = (&self.editions[number], self.editions[number].sent.as_ref().unwrap());
-            let mut siblings = self.editions.iter().filter(|it| it.once_key == row.once_key);
-            let is_of_list = siblings.any(|it| {
-                it.id != edition.id && it.sent.as_ref().is_some_and(|it| it.audience == edition.audience)
-            });
-            matches!(earlier.content, Content::Correction(..))
-                && is_of_list
-                && earlier.expires_at >= edition.expires_at
+            self.stands_in(number, edition)
                 && delivery.state == State::Due
                 && !self.may_have_told((number, person), delivery)
         })
+    }
+
+    // An earlier correction that is of use as long and would come by the same list.
+    fn stands_in(&self, number: usize, edition: &Edition) -> bool {
+        let row = &self.editions[number];
+        let Some(earlier) = &row.sent else { return false };
+        let mut siblings =
+            self.editions.iter().filter(|it| it.once_key == row.once_key && it.id != edition.id);
+        let by_list = |it: &Row| it.sent.as_ref().is_some_and(|it| it.audience == edition.audience);
+        matches!((&earlier.content, &edition.content), (Content::Correction(a, _), Content::Correction(b, _))
+            if a.notice == b.notice)
+            && matches!(earlier.audience, Audience::List(_))
+            && edition.reach != Reach::ToldAnyway
+            && earlier.expires_at >= edition.expires_at
+            && siblings.any(by_list)
+    }
+
+    fn hasten(&mut self, edition: &Edition, now: At) {
+        for number in
+            (0..self.editions.len()).filter(|number| self.stands_in(*number, edition)).collect::<Vec<_>>()
+        {
+            for (_, delivery) in self.deliveries.range_mut((number, 0)..=(number, Person::MAX)) {
+                if delivery.state == State::Due {
+                    delivery.due_at = delivery.due_at.min(now);
+                }
+            }
+        }
     }
 
     // Those of lists that carry a notice.
