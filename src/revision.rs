@@ -74,6 +74,10 @@ pub struct Change {
     pub at: DateTime<Utc>,
     /// What changed, in the order in which people ask.
     pub differences: Vec<Difference>,
+    /// The notice as it was before.
+    pub before: Arc<Notice>,
+    /// When that was published.
+    pub seen_at: DateTime<Utc>,
 }
 
 /// What is different to somebody who wants to be there.
@@ -246,7 +250,8 @@ impl Revision {
         if !differences.is_empty() {
             next.sequence += 1;
             next.updated_at = at;
-            next.changes.push(Change { sequence: next.sequence, at, differences });
+            let (sequence, before) = (next.sequence, Arc::clone(&self.draft.notice));
+            next.changes.push(Change { sequence, at, differences, before, seen_at: self.revised_at });
         }
         next
     }
