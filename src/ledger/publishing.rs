@@ -515,6 +515,9 @@ async fn freeze_recipients(
             .await?,
     );
     let hears = hears(&mut *connection, list, edition, now).await?;
+    if let Content::Correction(member, _) = &edition.content {
+        hurry_corrections(&mut *connection, &member.notice, due_at).await?;
+    }
     // Whoever wants another list's issues instead of this one's alerts gets what is new by those; what they were
     // told already is corrected at once all the same.
     let wanted = match &edition.content {
@@ -553,6 +556,24 @@ async fn freeze_recipients(
     Ok(done.rows_affected())
 }
 
+// An earlier correction that waits for its next try says what has changed now, too, and is as urgent.
+async fn hurry_corrections(
+    connection: &mut AnyConnection,
+    notice: &NoticeId,
+    due_at: i64,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE delivery SET due_at = $2 WHERE state = 0 AND due_at > $2 AND edition IN (
+             SELECT e.id FROM edition e JOIN edition_notice n ON n.edition = e.id
+             WHERE n.notice = $1 AND e.word = 'correction' AND e.audience_kind = 'list' AND e.state = 'open')",
+    )
+    .bind(notice.as_str())
+    .bind(due_at)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 // Whether a try of a delivery `t` that is not under way may have arrived: of all that were begun fewer are known to
 // have failed. The last one of what is over may never have been begun, so only those before it are looked at.
 const MAY_HAVE_ARRIVED: &str = "
@@ -587,7 +608,7 @@ async fn hears<'c>(
         "EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({any})
              AND (t.state IN (1, 2, 5, 8) OR t.edition IN ({detailed}) AND {MAY_HAVE_ARRIVED}))"
     );
-    // An earlier correction stands in for this one if it is of use as long, and comes by this list when they leave that
+    // An earlier correction stands in for this one if it is of use as long, comes by this list when they leave that
     // by which they wait for it.
     let is_of_list = |key: &str| all.iter().any(|it| it.audience == list && it.once_key == key);
     let earlier = of(&|it| {

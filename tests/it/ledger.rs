@@ -99,6 +99,7 @@ on_both! {
     a_correction_goes_to_who_was_told_and_to_who_takes_the_alerts
     who_waits_for_a_correction_gets_no_other_that_it_says_too
     a_correction_that_is_of_use_for_longer_goes_beside_one_that_waits
+    a_change_is_told_at_once_to_who_waits_for_a_next_try
     who_takes_the_alerts_and_waits_for_one_gets_no_correction_of_it
     who_left_before_their_turn_gets_it_by_a_list_that_comes_to_it_later
     a_correction_goes_to_whom_a_try_may_have_told_whatever_came_after
@@ -698,6 +699,25 @@ async fn a_correction_that_is_of_use_for_longer_goes_beside_one_that_waits(place
         town.send("2018-07-08T22:02Z").await,
         "correction/alerts/march/1: slow\ncorrection/alerts/march/2: slow\n"
     );
+}
+
+async fn a_change_is_told_at_once_to_who_waits_for_a_next_try(place: Place) {
+    let mut town = Town::new(&place).await;
+    town.confirmed("slow", &["alerts"]).await;
+    town.look(&march(), "2018-07-08T22:00Z").await;
+    town.send("2018-07-08T22:00Z").await;
+    town.look(&moved(), "2018-07-10T11:00Z").await;
+    put_off(&town, "2018-07-10T11:00Z", "2018-07-10T14:00Z").await;
+    // Two hours before the start.
+    town.look(&cancelled(), "2018-07-10T11:02Z").await;
+    assert_eq!(town.send("2018-07-10T11:02Z").await, "correction/alerts/march/1: slow\n");
+}
+
+// What is due by now goes to nobody yet, who are tried again then.
+async fn put_off(town: &Town, now: &str, then: &str) {
+    let claims = town.claim(Lane::Urgent, now).await;
+    assert!(!claims.is_empty());
+    town.record(&claims, Outcome::Deferred(Fault::Recipient), Next::Retry(at(then)), now).await;
 }
 
 async fn who_takes_the_alerts_and_waits_for_one_gets_no_correction_of_it(place: Place) {

@@ -193,11 +193,28 @@ impl Ledger {
                 (self.recipients(list, edition, &once_key), edition.content.lane().number())
             }
         };
+        if let (Audience::List(_), Content::Correction(member, _)) = (&edition.audience, &edition.content) {
+            self.hurry_corrections(&member.notice, edition.due_at);
+        }
         for person in recipients {
             let delivery =
                 Delivery { state: State::Due, attempts: 0, fence: 0, due_at: edition.due_at, lane };
             self.open.insert((number, person));
             self.deliveries.insert((number, person), delivery);
+        }
+    }
+
+    // Those that wait for their next try.
+    fn hurry_corrections(&mut self, notice: &NoticeId, due_at: At) {
+        for key in &self.open {
+            let edition = self.editions[key.0].sent.as_ref().unwrap();
+            let is_for_list = matches!(edition.audience, Audience::List(_));
+            let is_one =
+                matches!(&edition.content, Content::Correction(member, _) if member.notice == *notice);
+            let delivery = self.deliveries.get_mut(key).unwrap();
+            if is_for_list && is_one && delivery.state == State::Due {
+                delivery.due_at = delivery.due_at.min(due_at);
+            }
         }
     }
 
