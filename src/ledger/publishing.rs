@@ -12,7 +12,7 @@ use crate::edition::{Audience, Content, Edition, EditionId, Reach};
 use crate::ledger::forgetting::DETAIL_LIFE;
 use crate::ledger::jumping::land;
 use crate::ledger::{Dialect, Ledger, instant, millis, small};
-use crate::notice::NoticeId;
+use crate::notice::{Event, NoticeId};
 use crate::plan::{Entry, History, Step};
 use crate::revision::{Draft, Revision};
 
@@ -351,6 +351,7 @@ async fn commit_entry(
         Step::Revise(revision) => {
             insert_revision(connection, revision).await?;
             drop_overtaken_reminders(connection, revision).await?;
+            lengthen_alerts(connection, revision).await?;
             Ok(0)
         }
         Step::Open { list, since } => {
@@ -402,6 +403,22 @@ async fn drop_overtaken_reminders(connection: &mut AnyConnection, revision: &Rev
         .execute(&mut *connection)
         .await?;
     }
+    Ok(())
+}
+
+// Who waits for an alert is not told that the action is later, and has to get it until then.
+async fn lengthen_alerts(connection: &mut AnyConnection, revision: &Revision) -> sqlx::Result<()> {
+    let Some(starts_at) = revision.change().and(revision.notice().event()).and_then(Event::last_start) else {
+        return Ok(());
+    };
+    sqlx::query(
+        "UPDATE edition SET expires_at = $2 WHERE word = 'alert' AND state = 'open' AND expires_at < $2
+             AND id IN (SELECT edition FROM edition_notice WHERE notice = $1)",
+    )
+    .bind(revision.id().as_str())
+    .bind(millis(starts_at))
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

@@ -100,6 +100,7 @@ on_both! {
     who_waits_for_a_correction_gets_no_other_that_it_says_too
     a_correction_that_is_of_use_for_longer_goes_beside_one_that_waits
     a_change_is_told_at_once_to_who_waits_for_a_next_try
+    an_alert_that_waits_is_of_use_until_the_new_start
     who_takes_the_alerts_and_waits_for_one_gets_no_correction_of_it
     who_left_before_their_turn_gets_it_by_a_list_that_comes_to_it_later
     a_correction_goes_to_whom_a_try_may_have_told_whatever_came_after
@@ -718,6 +719,18 @@ async fn put_off(town: &Town, now: &str, then: &str) {
     let claims = town.claim(Lane::Urgent, now).await;
     assert!(!claims.is_empty());
     town.record(&claims, Outcome::Deferred(Fault::Recipient), Next::Retry(at(then)), now).await;
+}
+
+async fn an_alert_that_waits_is_of_use_until_the_new_start(place: Place) {
+    let mut town = Town::new(&place).await;
+    town.confirmed("slow", &["alerts"]).await;
+    town.look(&march(), "2018-07-08T22:00Z").await;
+    town.look(&rescheduled("2018-07-20 09:00"), "2018-07-08T22:02Z").await;
+    // Past the start that was first announced.
+    let claims = town.claim(Lane::Urgent, "2018-07-10T15:00Z").await;
+    assert_eq!(town.told(&claims).await, "alert/alerts/march: slow\n");
+    let edition = town.ledger.edition(claims[0].edition).await.unwrap().unwrap();
+    assert_eq!(edition.expires_at, at("2018-07-20T13:00Z"));
 }
 
 async fn who_takes_the_alerts_and_waits_for_one_gets_no_correction_of_it(place: Place) {

@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use handbill::delivery::{Next, Outcome, State};
 use handbill::edition::{Audience, Content, Edition, EditionId, Lane, Member, Reach};
-use handbill::notice::NoticeId;
 use handbill::notice::date::DateKey;
+use handbill::notice::{Event, NoticeId};
 use handbill::plan::{Entry, History, Step};
 use handbill::revision::{Difference, Draft, Revision};
 
@@ -143,6 +143,21 @@ impl Ledger {
         let differences = revision.change().map_or(&[][..], |change| &change.differences);
         for difference in differences.iter().filter(|difference| overtakes(difference)) {
             self.drop_reminders(revision, difference.date().map(|date| &date.key));
+        }
+        if let Some(starts_at) = revision.change().and(revision.notice().event()).and_then(Event::last_start)
+        {
+            self.lengthen_alerts(revision.id(), starts_at);
+        }
+    }
+
+    // What is done is done.
+    fn lengthen_alerts(&mut self, notice: &NoticeId, starts_at: At) {
+        let open: BTreeSet<usize> = self.open.iter().map(|(number, _)| *number).collect();
+        for number in open {
+            let Some(edition) = &mut self.editions[number].sent else { continue };
+            if matches!(&edition.content, Content::Alert(member) if member.notice == *notice) {
+                edition.expires_at = edition.expires_at.max(starts_at);
+            }
         }
     }
 
