@@ -310,8 +310,12 @@ impl Revision {
     /// Since when it is taken back; none when it stands.
     pub fn withdrawn_at(&self) -> Option<DateTime<Utc>> {
         self.notice().withdrawn.as_ref()?;
-        let took = |change: &&Change| matches!(change.differences[..], [Difference::Withdrawn(_)]);
-        self.changes.iter().rev().find(took).map(|change| change.at)
+        self.withdrawals().last().map(|change| change.at)
+    }
+
+    /// The changes that took it back, oldest first.
+    pub fn withdrawals(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter().filter(|change| matches!(change.differences[..], [Difference::Withdrawn(_)]))
     }
 
     /// When this very text shows more than when it was published, without an edit: its place is revealed.

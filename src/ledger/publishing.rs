@@ -14,7 +14,7 @@ use crate::ledger::jumping::land;
 use crate::ledger::{Dialect, Ledger, instant, millis, small};
 use crate::notice::{Event, NoticeId};
 use crate::plan::{Entry, History, Step};
-use crate::revision::{Draft, Revision};
+use crate::revision::{Difference, Draft, Revision};
 
 /// The right to publish: whoever holds it with the highest fence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -352,6 +352,7 @@ async fn commit_entry(
             insert_revision(connection, revision).await?;
             drop_overtaken_reminders(connection, revision).await?;
             lengthen_alerts(connection, revision).await?;
+            take_up_again(connection, revision).await?;
             Ok(0)
         }
         Step::Open { list, since } => {
@@ -419,6 +420,42 @@ async fn lengthen_alerts(connection: &mut AnyConnection, revision: &Revision) ->
     .bind(millis(starts_at))
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+// What was dropped while a notice was taken back is to be said again when it stands again. Who waits to hear that it
+// was taken back hears nothing of that.
+async fn take_up_again(connection: &mut AnyConnection, revision: &Revision) -> sqlx::Result<()> {
+    if !revision.change().is_some_and(|change| change.differences.contains(&Difference::Restored)) {
+        return Ok(());
+    }
+    let of_it = "SELECT e.id FROM edition e JOIN edition_notice n ON n.edition = e.id
+        WHERE n.notice = $1 AND e.word IN ('alert', 'correction', 'issue') AND e.expires_at > $2";
+    // None when what this program cannot read took it back.
+    let withdrawals: String =
+        revision.withdrawals().map(|change| format!(", '{}'", change.sequence)).collect();
+    let says_it_is_off = format!("e.word = 'correction' AND e.detail IN (''{withdrawals})");
+    for statement in [
+        format!(
+            "UPDATE delivery SET state = 0, due_at = $2 WHERE state = 7
+                 AND edition IN ({of_it} AND NOT ({says_it_is_off}))"
+        ),
+        format!(
+            "UPDATE delivery SET state = 7 WHERE state = 0
+                 AND edition IN ({of_it} AND {says_it_is_off} AND e.audience_kind = 'list')"
+        ),
+        format!(
+            "UPDATE edition SET state = 'open', finished_at = NULL WHERE state = 'complete' AND id IN ({of_it})
+                 AND EXISTS (SELECT 1 FROM delivery d WHERE d.edition = edition.id AND d.state = 0)"
+        ),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(statement))
+            .persistent(false)
+            .bind(revision.id().as_str())
+            .bind(millis(revision.revised_at))
+            .execute(&mut *connection)
+            .await?;
+    }
     Ok(())
 }
 

@@ -148,6 +148,9 @@ impl Ledger {
         {
             self.lengthen_alerts(revision.id(), starts_at);
         }
+        if differences.contains(&Difference::Restored) {
+            self.take_up_again(revision);
+        }
     }
 
     // What is done is done.
@@ -157,6 +160,32 @@ impl Ledger {
             let Some(edition) = &mut self.editions[number].sent else { continue };
             if matches!(&edition.content, Content::Alert(member) if member.notice == *notice) {
                 edition.expires_at = edition.expires_at.max(starts_at);
+            }
+        }
+    }
+
+    // What was dropped while it was taken back, but not that it was.
+    fn take_up_again(&mut self, revision: &Revision) {
+        for (key, delivery) in &mut self.deliveries {
+            let Some(edition) = &self.editions[key.0].sent else { continue };
+            let is_of_it = edition.content.members().iter().any(|member| member.notice == *revision.id());
+            if !is_of_it || edition.expires_at <= revision.revised_at {
+                continue;
+            }
+            let (is_lasting, says_it_is_off) = match &edition.content {
+                Content::Correction(_, sequence) => {
+                    (true, revision.withdrawals().any(|it| it.sequence == *sequence))
+                }
+                Content::Alert(_) | Content::Issue { .. } => (true, false),
+                Content::Reminder(..) | Content::Personal(..) => (false, false),
+            };
+            let is_for_list = matches!(edition.audience, Audience::List(_));
+            if says_it_is_off && is_for_list && delivery.state == State::Due {
+                delivery.state = State::Superseded;
+                self.open.remove(key);
+            } else if is_lasting && !says_it_is_off && delivery.state == State::Superseded {
+                (delivery.state, delivery.due_at) = (State::Due, revision.revised_at);
+                self.open.insert(*key);
             }
         }
     }
