@@ -100,6 +100,7 @@ on_both! {
     who_waits_for_a_correction_gets_no_other_that_it_says_too
     a_correction_that_is_of_use_for_longer_goes_beside_one_that_waits
     a_change_is_told_at_once_to_who_waits_for_a_next_try
+    who_was_told_that_it_is_off_hears_that_it_stands_again_whatever_they_wait_for
     an_alert_that_waits_is_of_use_until_the_new_start
     who_takes_the_alerts_and_waits_for_one_gets_no_correction_of_it
     who_left_before_their_turn_gets_it_by_a_list_that_comes_to_it_later
@@ -719,6 +720,33 @@ async fn put_off(town: &Town, now: &str, then: &str) {
     let claims = town.claim(Lane::Urgent, now).await;
     assert!(!claims.is_empty());
     town.record(&claims, Outcome::Deferred(Fault::Recipient), Next::Retry(at(then)), now).await;
+}
+
+async fn who_was_told_that_it_is_off_hears_that_it_stands_again_whatever_they_wait_for(place: Place) {
+    let mut town = Town::new(&place).await;
+    town.confirmed("slow", &["alerts"]).await;
+    let march = |front: &str, place: &str| {
+        vec![("march", march_with(&format!("starts = 2018-07-30 09:00\n{front}"), place))]
+    };
+    town.look(&march("", "The square"), "2018-07-08T22:00Z").await;
+    town.send("2018-07-08T22:00Z").await;
+    town.look(&march("", "The park"), "2018-07-08T22:01Z").await;
+    put_off(&town, "2018-07-08T22:01Z", "2018-07-08T23:00Z").await;
+    let withdrawn = march("withdrawn = \"A mistake.\"\nnotify = \"alert\"", "The park");
+    town.look(&withdrawn, "2018-07-08T22:02Z").await;
+    let claims = town.claim(Lane::Urgent, "2018-07-08T22:02Z").await;
+    assert_eq!(
+        town.told(&claims).await,
+        "correction/alerts/march/1: slow\ncorrection/alerts/march/2: slow\n"
+    );
+    let (dropped, sent) = (Next::Done(State::Superseded), Next::Done(State::Sent));
+    town.ledger.record(&[receipt(&claims[0], None, dropped, at("2018-07-08T22:02Z"))]).await.unwrap();
+    town.record(&claims[1..], Outcome::Sent, sent, "2018-07-08T22:02Z").await;
+    town.look(&march("", "The park"), "2018-07-08T22:03Z").await;
+    assert_eq!(
+        town.send("2018-07-08T22:03Z").await,
+        "correction/alerts/march/1: slow\ncorrection/alerts/march/3: slow\n"
+    );
 }
 
 async fn an_alert_that_waits_is_of_use_until_the_new_start(place: Place) {

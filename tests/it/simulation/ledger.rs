@@ -306,8 +306,14 @@ impl Ledger {
             .any(|(number, delivery)| self.may_have_told((number, person), delivery))
     }
 
-    // For a correction that says this, too, and would come by that list as well.
+    // For a correction that says this, too, and would come by that list as well; they were told of none since.
     fn waits(&self, person: Person, member: &Member, edition: &Edition) -> bool {
+        let corrections = self.deliveries_about(person, &member.notice).filter(|(number, _)| {
+            matches!(self.editions[*number].sent.as_ref().unwrap().content, Content::Correction(..))
+        });
+        let is_told =
+            |state| matches!(state, State::Claimed | State::Sent | State::Uncertain | State::Dropped);
+        let last = corrections.filter(|(_, it)| is_told(it.state)).map(|(number, _)| number).max();
         self.deliveries_about(person, &member.notice).any(|(number, delivery)| {
             let (row, earlier) = (&self.editions[number], self.editions[number].sent.as_ref().unwrap());
             let mut siblings = self.editions.iter().filter(|it| it.once_key == row.once_key);
@@ -317,6 +323,7 @@ impl Ledger {
             matches!(earlier.content, Content::Correction(..))
                 && is_of_list
                 && earlier.expires_at >= edition.expires_at
+                && last.is_none_or(|last| last < number)
                 && delivery.state == State::Due
                 && !self.may_have_told((number, person), delivery)
         })
