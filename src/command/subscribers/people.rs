@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::command::Ended;
 use crate::command::subscribers::{consented, wrong_lists};
 use crate::command::terminal::{complain, say, say_json, table};
+use crate::deliver::absent;
 use crate::installation::Installation;
 use crate::ledger::importing::Exported;
 use crate::ledger::subscribing::{Newcomer, seal};
@@ -162,6 +163,7 @@ pub async fn erase(installation: &Installation, who: &Who, clock: &Clock) -> any
         return Ok(Ended::WithProblems);
     }
     ledger.audit("erase", "one person", clock.now()).await?;
+    absent::destroy_mails(&installation.outbox(), &ledger, &installation.key_of(&ledger).await?).await?;
     say("They are forgotten but for a hash, by which they can ask again.")?;
     Ok(Ended::Well)
 }
