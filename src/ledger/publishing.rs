@@ -12,9 +12,9 @@ use crate::edition::{Audience, Content, Edition, EditionId, Reach};
 use crate::ledger::forgetting::DETAIL_LIFE;
 use crate::ledger::jumping::land;
 use crate::ledger::{Dialect, Ledger, instant, millis, small};
-use crate::notice::NoticeId;
+use crate::notice::{Event, NoticeId};
 use crate::plan::{Entry, History, Step};
-use crate::revision::{Draft, Revision};
+use crate::revision::{Difference, Draft, Revision};
 
 /// The right to publish: whoever holds it with the highest fence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,8 +207,7 @@ impl Ledger {
         correction: &Edition,
         at: DateTime<Utc>,
     ) -> anyhow::Result<u64> {
-        let hearing = hearing(&self.read, list, correction, at).await;
-        let hears = hearing.context("ask who told of a notice")?.hears;
+        let hears = hears(&self.read, list, correction, at).await.context("ask who told of a notice")?;
         let statement = format!(
             "SELECT COUNT(*) FROM subscription p JOIN subscriber s ON s.id = p.subscriber
              WHERE p.list = $1 AND s.standing = 1 AND s.paused_until <= $2 {hears}"
@@ -352,6 +351,8 @@ async fn commit_entry(
         Step::Revise(revision) => {
             insert_revision(connection, revision).await?;
             drop_overtaken_reminders(connection, revision).await?;
+            lengthen_alerts(connection, revision).await?;
+            take_up_again(connection, revision).await?;
             Ok(0)
         }
         Step::Open { list, since } => {
@@ -402,6 +403,58 @@ async fn drop_overtaken_reminders(connection: &mut AnyConnection, revision: &Rev
         .bind(of)
         .execute(&mut *connection)
         .await?;
+    }
+    Ok(())
+}
+
+// Who waits for an alert is not told that the action is later, and has to get it until then.
+async fn lengthen_alerts(connection: &mut AnyConnection, revision: &Revision) -> sqlx::Result<()> {
+    let Some(starts_at) = revision.change().and(revision.notice().event()).and_then(Event::last_start) else {
+        return Ok(());
+    };
+    sqlx::query(
+        "UPDATE edition SET expires_at = $2 WHERE word = 'alert' AND state = 'open' AND expires_at < $2
+             AND id IN (SELECT edition FROM edition_notice WHERE notice = $1)",
+    )
+    .bind(revision.id().as_str())
+    .bind(millis(starts_at))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+// What was dropped while a notice was taken back is to be said again when it stands again. Who waits to hear that it
+// was taken back hears nothing of that.
+async fn take_up_again(connection: &mut AnyConnection, revision: &Revision) -> sqlx::Result<()> {
+    if !revision.change().is_some_and(|change| change.differences.contains(&Difference::Restored)) {
+        return Ok(());
+    }
+    let of_it = "SELECT e.id FROM edition e JOIN edition_notice n ON n.edition = e.id
+        WHERE n.notice = $1 AND e.word IN ('alert', 'correction', 'issue') AND e.expires_at > $2";
+    // None when what this program cannot read took it back.
+    let withdrawals: String =
+        revision.withdrawals().map(|change| format!(", '{}'", change.sequence)).collect();
+    let says_it_is_off = format!("e.word = 'correction' AND e.detail IN (''{withdrawals})");
+    for statement in [
+        format!(
+            "UPDATE delivery SET state = 0, due_at = $2 WHERE state = 7
+                 AND edition IN ({of_it} AND NOT ({says_it_is_off}))"
+        ),
+        format!(
+            "UPDATE delivery SET state = 7 WHERE state = 0
+                 AND edition IN ({of_it} AND {says_it_is_off} AND e.audience_kind = 'list')"
+        ),
+        format!(
+            "UPDATE edition SET state = 'open', finished_at = NULL WHERE state = 'complete' AND id IN ({of_it})
+                 AND EXISTS (SELECT 1 FROM delivery d WHERE d.edition = edition.id AND d.state = 0)"
+        ),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(statement))
+            .persistent(false)
+            .bind(revision.id().as_str())
+            .bind(millis(revision.revised_at))
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }
@@ -515,15 +568,10 @@ async fn freeze_recipients(
             .fetch_all(&mut *connection)
             .await?,
     );
-    let Hearing { hears, earlier } = hearing(&mut *connection, list, edition, now).await?;
-    // What stands in for it, and is put off after a try that failed, is tried again when this would be tried.
-    sqlx::query(sqlx::AssertSqlSafe(format!(
-        "UPDATE delivery SET due_at = $1 WHERE state = 0 AND due_at > $1 AND edition IN ({earlier})"
-    )))
-    .persistent(false)
-    .bind(millis(now))
-    .execute(&mut *connection)
-    .await?;
+    let hears = hears(&mut *connection, list, edition, now).await?;
+    if let Content::Correction(member, _) = &edition.content {
+        hurry_corrections(&mut *connection, &member.notice, due_at).await?;
+    }
     // Whoever wants another list's issues instead of this one's alerts gets what is new by those; what they were
     // told already is corrected at once all the same.
     let wanted = match &edition.content {
@@ -562,6 +610,24 @@ async fn freeze_recipients(
     Ok(done.rows_affected())
 }
 
+// An earlier correction that waits for its next try says what has changed now, too, and is as urgent.
+async fn hurry_corrections(
+    connection: &mut AnyConnection,
+    notice: &NoticeId,
+    due_at: i64,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE delivery SET due_at = $2 WHERE state = 0 AND due_at > $2 AND edition IN (
+             SELECT e.id FROM edition e JOIN edition_notice n ON n.edition = e.id
+             WHERE n.notice = $1 AND e.word = 'correction' AND e.audience_kind = 'list' AND e.state = 'open')",
+    )
+    .bind(notice.as_str())
+    .bind(due_at)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 // Whether a try of a delivery `t` that is not under way may have arrived: of all that were begun fewer are known to
 // have failed. The last one of what is over may never have been begun, so only those before it are looked at.
 const MAY_HAVE_ARRIVED: &str = "
@@ -570,26 +636,17 @@ const MAY_HAVE_ARRIVED: &str = "
         WHERE a.edition = t.edition AND a.recipient = t.recipient AND a.outcome IN ('deferred', 'bounced')
         AND a.number <= t.attempts - CASE t.state WHEN 0 THEN 0 ELSE 1 END))";
 
-// Whom a correction reaches.
-struct Hearing {
-    /// The condition on a subscriber `s`, on its list as `p`; empty for what is no correction.
-    hears: String,
-    /// The editions that stand in for it where somebody waits for one of them.
-    earlier: String,
-}
-
-// Who was told has a delivery of the notice, by any list, that is claimed, sent, uncertain or dropped as such, or with a
-// try that may have arrived, because a process died with it in hand or its answer never came, whatever became of the
-// tries after it. To whom it is still to be sent it goes as it is now, and needs no correction.
-async fn hearing<'c>(
+// The condition on a subscriber `s`, on a list as `p`, that a correction by that list reaches them. Who was told has a
+// delivery of the notice, by any list, that is claimed, sent, uncertain or dropped as such, or with a try that may have
+// arrived, because a process died with it in hand or its answer never came, whatever became of the tries after it. To
+// whom it is still to be sent it goes as it is now, and needs no correction.
+async fn hears<'c>(
     executor: impl sqlx::Executor<'c, Database = Any>,
     list: &str,
     edition: &Edition,
     now: DateTime<Utc>,
-) -> sqlx::Result<Hearing> {
-    let Content::Correction(member, _) = &edition.content else {
-        return Ok(Hearing { hears: String::new(), earlier: listed([]) });
-    };
+) -> sqlx::Result<String> {
+    let Content::Correction(member, _) = &edition.content else { return Ok(String::new()) };
     let rows = sqlx::query(
         "SELECT e.id, e.planned_at, e.expires_at, e.word, e.once_key, e.audience
          FROM edition_notice n JOIN edition e ON e.id = n.edition
@@ -605,30 +662,30 @@ async fn hearing<'c>(
         "EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({any})
              AND (t.state IN (1, 2, 5, 8) OR t.edition IN ({detailed}) AND {MAY_HAVE_ARRIVED}))"
     );
-    // An earlier correction stands in for this one if it is of use as long, and comes by this list when they leave that
-    // by which they wait for it.
+    // An earlier correction stands in for this one if it is of use as long, comes by this list when they leave that by
+    // which they wait for it, and is of all that they have not heard: no later one has overtaken it.
     let is_of_list = |key: &str| all.iter().any(|it| it.audience == list && it.once_key == key);
-    let earlier = match edition.reach {
-        Reach::Following | Reach::Told => of(&|it| {
-            it.word == "correction" && it.expires_at >= millis(edition.expires_at) && is_of_list(&it.once_key)
-        }),
-        Reach::ToldAnyway => listed([]),
-    };
+    let earlier = of(&|it| {
+        it.word == "correction" && it.expires_at >= millis(edition.expires_at) && is_of_list(&it.once_key)
+    });
+    let corrections = of(&|it| it.word == "correction");
     let waits = format!(
         "EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({earlier})
-             AND t.state = 0 AND NOT {MAY_HAVE_ARRIVED})"
+             AND t.state = 0 AND NOT {MAY_HAVE_ARRIVED}
+             AND NOT EXISTS (SELECT 1 FROM delivery u WHERE u.recipient = s.id AND u.edition IN ({corrections})
+                 AND u.edition > t.edition AND u.state IN (1, 2, 5, 8)))"
     );
     let waits_for_news = format!(
         "EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({any})
              AND t.state = 0 AND t.lane = 0)"
     );
-    let hears = match edition.reach {
+    Ok(match edition.reach {
         Reach::Following => {
             format!("AND NOT {waits} AND ({told} OR p.digest = '' AND NOT {waits_for_news})")
         }
-        Reach::Told | Reach::ToldAnyway => format!("AND {told} AND NOT {waits}"),
-    };
-    Ok(Hearing { hears, earlier })
+        Reach::Told => format!("AND {told} AND NOT {waits}"),
+        Reach::ToldAnyway => format!("AND {told}"),
+    })
 }
 
 // An edition that told of a notice.

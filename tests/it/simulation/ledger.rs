@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use handbill::delivery::{Next, Outcome, State};
 use handbill::edition::{Audience, Content, Edition, EditionId, Lane, Member, Reach};
-use handbill::notice::NoticeId;
 use handbill::notice::date::DateKey;
+use handbill::notice::{Event, NoticeId};
 use handbill::plan::{Entry, History, Step};
 use handbill::revision::{Difference, Draft, Revision};
 
@@ -107,7 +107,7 @@ impl Ledger {
                 Step::Open { list, since } => {
                     self.openings.entry(list.clone()).or_insert(*since);
                 }
-                Step::Send(edition) => self.insert_edition(edition, entry.at, now),
+                Step::Send(edition) => self.insert_edition(edition, entry.at),
                 Step::Skip(id) | Step::Miss(id) => {
                     self.insert_row(id, id.to_string(), entry.at, None);
                 }
@@ -143,6 +143,50 @@ impl Ledger {
         let differences = revision.change().map_or(&[][..], |change| &change.differences);
         for difference in differences.iter().filter(|difference| overtakes(difference)) {
             self.drop_reminders(revision, difference.date().map(|date| &date.key));
+        }
+        if let Some(starts_at) = revision.change().and(revision.notice().event()).and_then(Event::last_start)
+        {
+            self.lengthen_alerts(revision.id(), starts_at);
+        }
+        if differences.contains(&Difference::Restored) {
+            self.take_up_again(revision);
+        }
+    }
+
+    // What is done is done.
+    fn lengthen_alerts(&mut self, notice: &NoticeId, starts_at: At) {
+        let open: BTreeSet<usize> = self.open.iter().map(|(number, _)| *number).collect();
+        for number in open {
+            let Some(edition) = &mut self.editions[number].sent else { continue };
+            if matches!(&edition.content, Content::Alert(member) if member.notice == *notice) {
+                edition.expires_at = edition.expires_at.max(starts_at);
+            }
+        }
+    }
+
+    // What was dropped while it was taken back, but not that it was.
+    fn take_up_again(&mut self, revision: &Revision) {
+        for (key, delivery) in &mut self.deliveries {
+            let Some(edition) = &self.editions[key.0].sent else { continue };
+            let is_of_it = edition.content.members().iter().any(|member| member.notice == *revision.id());
+            if !is_of_it || edition.expires_at <= revision.revised_at {
+                continue;
+            }
+            let (is_lasting, says_it_is_off) = match &edition.content {
+                Content::Correction(_, sequence) => {
+                    (true, revision.withdrawals().any(|it| it.sequence == *sequence))
+                }
+                Content::Alert(_) | Content::Issue { .. } => (true, false),
+                Content::Reminder(..) | Content::Personal(..) => (false, false),
+            };
+            let is_for_list = matches!(edition.audience, Audience::List(_));
+            if says_it_is_off && is_for_list && delivery.state == State::Due {
+                delivery.state = State::Superseded;
+                self.open.remove(key);
+            } else if is_lasting && !says_it_is_off && delivery.state == State::Superseded {
+                (delivery.state, delivery.due_at) = (State::Due, revision.revised_at);
+                self.open.insert(*key);
+            }
         }
     }
 
@@ -182,7 +226,7 @@ impl Ledger {
         Some(self.editions.len() - 1)
     }
 
-    fn insert_edition(&mut self, edition: &Edition, at: At, now: At) {
+    fn insert_edition(&mut self, edition: &Edition, at: At) {
         let once_key = edition.content.once_key(&edition.audience);
         let sent = Some(edition.clone());
         let Some(number) = self.insert_row(&edition.id, once_key.clone(), at, sent) else { return };
@@ -190,15 +234,31 @@ impl Ledger {
             Audience::Target(_) => (vec![0], 2),
             Audience::People => panic!("nobody plans personal mails"),
             Audience::List(list) => {
-                self.hasten(edition, now);
                 (self.recipients(list, edition, &once_key), edition.content.lane().number())
             }
         };
+        if let (Audience::List(_), Content::Correction(member, _)) = (&edition.audience, &edition.content) {
+            self.hurry_corrections(&member.notice, edition.due_at);
+        }
         for person in recipients {
             let delivery =
                 Delivery { state: State::Due, attempts: 0, fence: 0, due_at: edition.due_at, lane };
             self.open.insert((number, person));
             self.deliveries.insert((number, person), delivery);
+        }
+    }
+
+    // Those that wait for their next try.
+    fn hurry_corrections(&mut self, notice: &NoticeId, due_at: At) {
+        for key in &self.open {
+            let edition = self.editions[key.0].sent.as_ref().unwrap();
+            let is_for_list = matches!(edition.audience, Audience::List(_));
+            let is_one =
+                matches!(&edition.content, Content::Correction(member, _) if member.notice == *notice);
+            let delivery = self.deliveries.get_mut(key).unwrap();
+            if is_for_list && is_one && delivery.state == State::Due {
+                delivery.due_at = delivery.due_at.min(due_at);
+            }
         }
     }
 
@@ -246,40 +306,27 @@ impl Ledger {
             .any(|(number, delivery)| self.may_have_told((number, person), delivery))
     }
 
-    // For a correction that says this, too.
+    // For a correction that says this, too, and would come by that list as well; they were told of none since.
     fn waits(&self, person: Person, member: &Member, edition: &Edition) -> bool {
+        let corrections = self.deliveries_about(person, &member.notice).filter(|(number, _)| {
+            matches!(self.editions[*number].sent.as_ref().unwrap().content, Content::Correction(..))
+        });
+        let is_told =
+            |state| matches!(state, State::Claimed | State::Sent | State::Uncertain | State::Dropped);
+        let last = corrections.filter(|(_, it)| is_told(it.state)).map(|(number, _)| number).max();
         self.deliveries_about(person, &member.notice).any(|(number, delivery)| {
-            self.stands_in(number, edition)
+            let (row, earlier) = (&self.editions[number], self.editions[number].sent.as_ref().unwrap());
+            let mut siblings = self.editions.iter().filter(|it| it.once_key == row.once_key);
+            let is_of_list = siblings.any(|it| {
+                it.id != edition.id && it.sent.as_ref().is_some_and(|it| it.audience == edition.audience)
+            });
+            matches!(earlier.content, Content::Correction(..))
+                && is_of_list
+                && earlier.expires_at >= edition.expires_at
+                && last.is_none_or(|last| last < number)
                 && delivery.state == State::Due
                 && !self.may_have_told((number, person), delivery)
         })
-    }
-
-    // An earlier correction that is of use as long and would come by the same list.
-    fn stands_in(&self, number: usize, edition: &Edition) -> bool {
-        let row = &self.editions[number];
-        let Some(earlier) = &row.sent else { return false };
-        let mut siblings =
-            self.editions.iter().filter(|it| it.once_key == row.once_key && it.id != edition.id);
-        let by_list = |it: &Row| it.sent.as_ref().is_some_and(|it| it.audience == edition.audience);
-        matches!((&earlier.content, &edition.content), (Content::Correction(a, _), Content::Correction(b, _))
-            if a.notice == b.notice)
-            && matches!(earlier.audience, Audience::List(_))
-            && edition.reach != Reach::ToldAnyway
-            && earlier.expires_at >= edition.expires_at
-            && siblings.any(by_list)
-    }
-
-    fn hasten(&mut self, edition: &Edition, now: At) {
-        for number in
-            (0..self.editions.len()).filter(|number| self.stands_in(*number, edition)).collect::<Vec<_>>()
-        {
-            for (_, delivery) in self.deliveries.range_mut((number, 0)..=(number, Person::MAX)) {
-                if delivery.state == State::Due {
-                    delivery.due_at = delivery.due_at.min(now);
-                }
-            }
-        }
     }
 
     // Those of lists that carry a notice.
