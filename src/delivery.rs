@@ -127,8 +127,9 @@ pub struct Standing<'q> {
 }
 
 /// Whether a later revision has taken from an edition what it was to say: a reminder of an action that does not take
-/// place any more on that date, or not at the time for which the reminder fell due `at`; the plan would not make it now. Nothing
-/// is said of a notice that was taken back but that.
+/// place any more on that date, or not at the time for which the reminder fell due `at`; the plan would not make it
+/// now. Nothing is said of a notice that was taken back but that, and nothing of a change to who waited for it until all
+/// was again as it had been.
 ///
 /// An issue, an alert and a correction show their notices as they are now, whatever else that is. `expires_at` of a
 /// reminder is the start that it was planned for, and `revisions` are the latest of what the edition carries.
@@ -153,10 +154,10 @@ pub fn is_superseded(
             dated.is_some_and(|dated| stands(dated) && revision.stands_since(dated.key) < at)
         }),
         Content::Issue { .. } | Content::Alert(_) => revisions.iter().all(is_withdrawn),
-        Content::Correction(_, sequence) => revisions.iter().filter(|it| is_withdrawn(it)).any(|revision| {
-            revision.withdrawn_at().is_some_and(|at| {
-                revision.changes.iter().any(|change| change.sequence == *sequence && change.at != at)
-            })
+        Content::Correction(_, sequence) => revisions.iter().any(|revision| {
+            let is_of_it =
+                |at| revision.changes.iter().any(|change| change.sequence == *sequence && change.at != at);
+            revision.withdrawn_at().is_some_and(is_of_it) || revision.is_as_before(*sequence)
         }),
         Content::Personal(..) => false,
     }

@@ -334,13 +334,18 @@ fn announce(config: &Config, history: &History, revision: &Revision, now: DateTi
                 audience.name()
             );
             (Content::Alert(member.clone()), due_at, expires_at, why)
-        } else if let Some(change) = revision.change().filter(|_| told && hears(revision, &audience)) {
+        } else if let Some(change) =
+            revision.change().filter(|_| (told || reach == Reach::Following) && hears(revision, &audience))
+        {
             let expires_at = correction_expiry(history, revision);
-            let and_others = match reach {
-                Reach::Following => "; who came since hears of it, too",
-                Reach::Told | Reach::ToldAnyway => "",
+            let name = audience.name();
+            let why = match reach {
+                Reach::Following if !told => format!("{name} takes such actions, and this one is ahead."),
+                Reach::Following => {
+                    format!("{name} was told of it before it changed; who came since hears of it, too.")
+                }
+                Reach::Told | Reach::ToldAnyway => format!("{name} was told of it before it changed."),
             };
-            let why = format!("{} was told of it before it changed{and_others}.", audience.name());
             (Content::Correction(member.clone(), change.sequence), at, expires_at, why)
         } else {
             continue;

@@ -74,7 +74,7 @@ pub struct Change {
     pub at: DateTime<Utc>,
     /// What changed, in the order in which people ask.
     pub differences: Vec<Difference>,
-    /// The notice as it was before.
+    /// The notice as people knew it before.
     pub before: Arc<Notice>,
     /// When that was published.
     pub seen_at: DateTime<Utc>,
@@ -220,7 +220,11 @@ impl Revision {
 
     /// The revision that follows when the file has become `draft`.
     pub fn next(&self, draft: Draft, at: DateTime<Utc>) -> Self {
-        let differences = differences(&self.draft.notice, self.revised_at, &draft.notice, at);
+        let (before, seen_at) = self.known_before(&draft.notice);
+        let mut differences = differences(&before, seen_at, &draft.notice, at);
+        if self.notice().withdrawn.is_some() && before.withdrawn.is_none() {
+            differences.insert(0, Difference::Restored);
+        }
         // A reveal is no edit: what its author says of one is not meant for it.
         let notify = draft.notice.notify.filter(|_| draft.digest != self.draft.digest);
         let is_told = match notify {
@@ -250,10 +254,19 @@ impl Revision {
         if !differences.is_empty() {
             next.sequence += 1;
             next.updated_at = at;
-            let (sequence, before) = (next.sequence, Arc::clone(&self.draft.notice));
-            next.changes.push(Change { sequence, at, differences, before, seen_at: self.revised_at });
+            next.changes.push(Change { sequence: next.sequence, at, differences, before, seen_at });
         }
         next
+    }
+
+    // What people knew before it became `next`, and when that was published: of what stands again, what stood before it
+    // was taken back.
+    fn known_before(&self, next: &Notice) -> (Arc<Notice>, DateTime<Utc>) {
+        let took = self.withdrawals().last().filter(|_| next.withdrawn.is_none());
+        match took.filter(|_| self.notice().withdrawn.is_some()) {
+            Some(took) => (Arc::clone(&took.before), took.seen_at),
+            None => (Arc::clone(&self.draft.notice), self.revised_at),
+        }
     }
 
     /// The revision that the ledger holds, after those before it.

@@ -634,15 +634,15 @@ fn a_correction_of_dates_that_comes_late_says_what_is_so_by_then() {
             let before = revision.draft.source.to_string();
             revision = edited(&revision, &before, state, &format!("2018-07-0{at}T12:00:00Z"));
         }
-        let change = revision.change_since(1).unwrap();
+        let Some(change) = revision.change_since(1) else {
+            assert!(revision.is_as_before(1));
+            return "nothing".to_owned();
+        };
         let sentences = change.differences.iter().map(|difference| english().difference(difference));
         sentences.collect::<Vec<_>>().join(" ")
     };
     let both = walks("", "");
-    assert_eq!(
-        said(&[both.clone(), walks(OFF, ""), walks(OFF, OFF), both.clone()]),
-        "It takes place after all."
-    );
+    assert_eq!(said(&[both.clone(), walks(OFF, ""), walks(OFF, OFF), both.clone()]), "nothing");
     assert_eq!(
         said(&[both.clone(), walks(OFF, OFF), walks("", OFF)]),
         "Tuesday, July 17, 2018, 6:00 PM UTC is cancelled."

@@ -161,6 +161,58 @@ fn several_corrections_that_wait_go_out_as_one() {
 }
 
 #[test]
+fn a_correction_that_waits_says_nothing_when_all_is_as_it_was_again() {
+    let mut world = begun(REMINDING);
+    world.subscribe(&["ana"], "alerts");
+    world.write("march", MARCH);
+    world.pass(FRIDAY);
+    world.arrived();
+    world.edit("march", "09:00", "11:00");
+    world.look("2018-07-06T14:00Z");
+    world.edit("march", "11:00\n", "09:00\nnotify = \"silent\"\n");
+    world.pass("2018-07-06T14:01Z");
+    world.check("");
+    world.edit("march", "09:00\nnotify = \"silent\"\n", "10:00\n");
+    world.pass("2018-07-06T15:00Z");
+    world.check("ana: New time: March — Tue Jul 10, 10:00 AM\n");
+}
+
+#[test]
+fn what_was_mended_while_a_notice_was_taken_back_is_told_when_it_stands_again() {
+    let mut world = begun(REMINDING);
+    world.subscribe(&["ana"], "alerts");
+    world.write("march", MARCH);
+    world.pass(FRIDAY);
+    world.arrived();
+    world.edit("march", "title", "withdrawn = \"A mistake.\"\ntitle");
+    world.pass("2018-07-06T14:00Z");
+    world.edit("march", "09:00", "11:00");
+    world.pass("2018-07-06T14:30Z");
+    world.check("");
+    world.edit("march", "withdrawn = \"A mistake.\"\n", "");
+    world.pass("2018-07-06T15:00Z");
+    let arrived = world.arrived();
+    let subjects: Vec<&str> = arrived.iter().map(|mail| mail.subject.as_str()).collect();
+    assert_eq!(subjects, ["New time: March — Tue Jul 10, 11:00 AM"]);
+    assert!(arrived[0].text.contains("stands again"), "{}", arrived[0].text);
+}
+
+#[test]
+fn a_list_that_came_after_the_alert_hears_of_a_change_too() {
+    let mut world = begun(REMINDING);
+    world.subscribe(&["ana"], "alerts");
+    world.write("march", MARCH);
+    world.pass(FRIDAY);
+    world.arrived();
+    world.reconfigure("[[list]]", "[[list]]\nname = \"nearby\"\nwhen = \"at once\"\n[[list]]");
+    world.subscribe(&["ben"], "nearby");
+    world.pass("2018-07-06T13:30Z");
+    world.edit("march", "title", "status = \"cancelled\"\ntitle");
+    world.pass("2018-07-06T14:00Z");
+    world.check("ana: Cancelled: March\nben: Cancelled: March\n");
+}
+
+#[test]
 fn a_correction_that_waits_is_dropped_when_the_notice_is_taken_back() {
     let mut world = begun(REMINDING);
     world.subscribe(&["ana"], "alerts");

@@ -42,6 +42,8 @@ struct Known {
     is_told_off: bool,
     /// When this state of it came here, a reveal included.
     revised: At,
+    /// What stood before it was taken back, and since when.
+    stood: Option<(Draft, At)>,
     reminders: Reminders,
 }
 
@@ -151,6 +153,7 @@ impl<'w> Model<'w> {
                         was_ever_on: on,
                         is_told_off: false,
                         revised: if is_revealed { now } else { news.at },
+                        stood: None,
                         reminders: BTreeMap::new(),
                     };
                     self.known.insert(id.clone(), known);
@@ -165,15 +168,21 @@ impl<'w> Model<'w> {
                     news.at = revealed.filter(|at| *at > planned_until).unwrap_or(now);
                     let was_withdrawn = known.draft.notice.withdrawn.is_some();
                     let turns = was_withdrawn != is_withdrawn;
-                    let stands = !was_withdrawn && !is_withdrawn;
-                    let before = gatherings_at(&known.draft.notice, known.revised);
-                    let changed = match stands {
-                        true => changed((&known.draft.notice, before), &draft.notice, news.at, known.revised),
-                        false => BTreeMap::new(),
+                    // Of what stands again all that differs from what stood.
+                    let (old, seen) = match (&known.stood, was_withdrawn) {
+                        (Some((stood, seen)), true) => (stood.notice.clone(), *seen),
+                        (_, _) => (known.draft.notice.clone(), known.revised),
                     };
-                    let said = stands
+                    let changed = match is_withdrawn {
+                        false => changed((&old, gatherings_at(&old, seen)), &draft.notice, news.at, seen),
+                        true => BTreeMap::new(),
+                    };
+                    let said = !is_withdrawn
                         && draft.notice.changed.is_some()
-                        && draft.notice.changed != known.draft.notice.changed;
+                        && draft.notice.changed != old.changed;
+                    if is_withdrawn && !was_withdrawn {
+                        known.stood = Some((known.draft.clone(), known.revised));
+                    }
                     let is_material = turns || !changed.is_empty() || said;
                     let wish = draft.notice.notify.filter(|_| is_edited);
                     let is_told = match wish {
@@ -186,7 +195,7 @@ impl<'w> Model<'w> {
                     let states = [&known.draft.notice, &draft.notice];
                     news.may_go = states.into_iter().any(|notice| is_gone_to(notice, now));
                     news.turns = turns;
-                    news.is_of_facts = !changed.is_empty() && !said;
+                    news.is_of_facts = !changed.is_empty() && !said && !turns;
                     news.last_end = changed.values().map(|change| change.last_end).max();
                     news.is_news = !known.was_ever_on && on;
                     for (key, _) in changed.iter().filter(|(_, change)| change.is_anew) {
@@ -243,12 +252,15 @@ impl<'w> Model<'w> {
                 let waits_until = self.awake(outlet, soonest, soonest, until);
                 let due = if waits_until == soonest { news.at } else { waits_until };
                 found.push((format!("alert/{name}/{}", news.id), name, due, until, ""));
-            } else if !news.is_news && hears && told.contains(&(name.clone(), news.id.clone())) {
+            } else if !news.is_news && hears {
+                let is_for_all =
+                    news.may_go && !news.turns && is_at_once && !outlet.is_target && takes(outlet, notice);
+                if !is_for_all && !told.contains(&(name.clone(), news.id.clone())) {
+                    continue;
+                }
                 let week = news.at + TimeDelta::days(7);
                 let until = if news.is_of_facts { news.last_end.unwrap() } else { week };
                 let key = format!("correction/{name}/{}/{}", news.id, known.sequence);
-                let is_for_all =
-                    news.may_go && !news.turns && is_at_once && !outlet.is_target && takes(outlet, notice);
                 let to = match is_for_all {
                     _ if notice.withdrawn.is_some() => " to ToldAnyway",
                     true => " to Following",
