@@ -87,6 +87,15 @@ impl Ledger {
         Ok(self.count("key = $1", key, 1).await?.pop())
     }
 
+    /// The keys of the latest editions, the newest first.
+    pub async fn edition_keys(&self, most: u32) -> anyhow::Result<Vec<String>> {
+        sqlx::query_scalar("SELECT key FROM edition ORDER BY due_at DESC, id DESC LIMIT $1")
+            .bind(i64::from(most))
+            .fetch_all(&self.read)
+            .await
+            .context("list the editions")
+    }
+
     // Those of a condition, whose one parameter is $1.
     async fn count(&self, condition: &str, parameter: &str, most: u32) -> anyhow::Result<Vec<Tally>> {
         // The editions first: only their deliveries are counted, not those of all the years.

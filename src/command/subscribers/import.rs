@@ -11,9 +11,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 
 use crate::clock::Clock;
-use crate::command::Ended;
 use crate::command::subscribers::{consented, wrong_lists};
 use crate::command::terminal::{complain, say};
+use crate::command::{Ended, unread};
 use crate::config::Config;
 use crate::installation::Installation;
 use crate::ledger::importing::{Arrival, Progress};
@@ -56,7 +56,7 @@ const MOST_COMPLAINTS: u64 = 100;
 pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clock) -> anyhow::Result<Ended> {
     let consent = consented(&arguments.consent)?;
     let path = arguments.file.display().to_string();
-    let mut file = File::open(&arguments.file).with_context(|| format!("read {path}"))?;
+    let mut file = File::open(&arguments.file).map_err(|err| unread(&arguments.file, err))?;
     let digest = digest(&mut file).with_context(|| format!("read {path}"))?;
     let size = file.metadata().with_context(|| format!("read {path}"))?.len();
     let bar = bar(size);
