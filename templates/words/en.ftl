@@ -261,7 +261,7 @@ change-other = Changed
 what-was-announced-has-changed = What was announced has changed.
 withdrawn-because = This notice was taken back: { $why }
 restored-sentence = This notice had been taken back. It stands again.
-# Before the changes, in a feed.
+# Before the changes, in a feed and a calendar.
 changed-on = Changed on { $moment }:
 
 ## Facts of a notice
