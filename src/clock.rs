@@ -115,6 +115,12 @@ impl Clock {
         }
     }
 
+    /// How far it is ahead of another that shows `at`; none when it goes faster and has nothing to do with it.
+    pub fn ahead_of(&self, at: DateTime<Utc>) -> Option<TimeDelta> {
+        let is_as_fast = self.fast.as_ref().is_none_or(|fast| fast.rate == 1);
+        is_as_fast.then(|| self.now() - at)
+    }
+
     /// How far the clock goes at most while `passed` passes.
     pub fn scaled(&self, passed: Duration) -> TimeDelta {
         let rate = self.fast.as_ref().map_or(1, |fast| fast.rate);

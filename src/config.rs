@@ -40,6 +40,8 @@ pub struct Config {
     pub feed_entries: usize,
     /// Where `serve` listens, `127.0.0.1:8080`.
     pub listen: String,
+    /// Where `serve` answers with metrics; else nowhere.
+    pub metrics: Option<String>,
     /// Proxies whose X-Forwarded-For is believed.
     pub proxies: Vec<IpAddr>,
     /// Where the record is: a `postgres://` address, or none for SQLite in the data folder.
@@ -408,7 +410,7 @@ fn read(fields: Fields<'_>) -> Option<Config> {
         table.finish();
         entries
     });
-    let (listen, proxies) = fields.table("web").map(read_web).unwrap_or_default();
+    let web = fields.table("web").map(read_web).unwrap_or_default();
     let ledger = fields.table("ledger");
     let database_url = ledger.as_ref().and_then(|table| table.line("url"));
     let data = ledger.as_ref().and_then(|table| table.line("data"));
@@ -430,9 +432,10 @@ fn read(fields: Fields<'_>) -> Option<Config> {
         websub,
         feed_entries: feed_entries
             .map_or(30, |placed| usize::try_from(placed.value).unwrap_or(30).clamp(1, 200)),
-        listen: listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
+        listen: web.listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
+        metrics: web.metrics,
         // Whoever is on this machine already can do more than to say who asks.
-        proxies: proxies.unwrap_or_else(|| vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]),
+        proxies: web.proxies.unwrap_or_else(|| vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]),
         database_url: database_url.map(|line| line.value),
         data: data.map_or("data".to_owned(), |line| line.value).into(),
         key_file: key_file.map_or("handbill.key".to_owned(), |line| line.value).into(),
@@ -594,8 +597,16 @@ fn list_titles(name: &str, titles: &[ByLanguage], descriptions: &[ByLanguage]) -
         .collect()
 }
 
-fn read_web(table: Fields<'_>) -> (Option<String>, Option<Vec<IpAddr>>) {
+#[derive(Default)]
+struct Web {
+    listen: Option<String>,
+    metrics: Option<String>,
+    proxies: Option<Vec<IpAddr>>,
+}
+
+fn read_web(table: Fields<'_>) -> Web {
     let listen = table.line("listen").map(|line| line.value);
+    let metrics = table.line("metrics").map(|line| line.value);
     let proxies = table.has("proxies").then(|| {
         let lines = table.lines("proxies").into_iter();
         let parsed = lines.filter_map(|line| match line.value.parse() {
@@ -609,7 +620,7 @@ fn read_web(table: Fields<'_>) -> (Option<String>, Option<Vec<IpAddr>>) {
         parsed.collect()
     });
     table.finish();
-    (listen, proxies)
+    Web { listen, metrics, proxies }
 }
 
 fn read_subscribe(table: Fields<'_>) -> Subscribe {

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use axum::Router;
 use chrono::TimeDelta;
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,7 +19,7 @@ use crate::channel::target::guard::Cidr;
 use crate::clock::Clock;
 use crate::config::{Config, When};
 use crate::deliver::hub::{self, Courier};
-use crate::deliver::{self, Counts, Office};
+use crate::deliver::{self, Counts, Office, absent};
 use crate::installation::Installation;
 use crate::ledger::epoch::Held;
 use crate::ledger::{Dialect, Ledger};
@@ -63,6 +65,8 @@ pub struct Running {
     pub address: Option<SocketAddr>,
     /// Where it takes what comes back by mail, when it does so here.
     pub mailbox: Option<SocketAddr>,
+    /// Where it answers with metrics.
+    pub metrics: Option<SocketAddr>,
     /// Its ledger.
     pub ledger: Ledger,
     /// How delivering goes.
@@ -141,7 +145,7 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
         };
         let (clock, wake, stop) = (options.clock.clone(), Arc::clone(&wake), stop.clone());
         tasks.spawn(publish::run(publisher, clock, options.poll, wake, written, stop.clone()));
-        tasks.spawn(tidy(ledger.clone(), installation.config.clone(), options.clock.clone(), stop.clone()));
+        tasks.spawn(tidy(installation.clone(), ledger.clone(), options.clock.clone(), stop.clone()));
     }
     let mut mailbox = None;
     if options.parts.deliver {
@@ -150,15 +154,11 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
     }
     let address = if options.parts.web {
         let listen = options.listen.as_ref().unwrap_or(&installation.config.listen);
-        let listener =
-            tokio::net::TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
-        let address = listener.local_addr().context("listen")?;
         let live = Live {
             config: Arc::new(installation.config.clone()),
             templates,
             ledger: ledger.clone(),
             key: installation.key().ok(),
-            counts: Arc::clone(&counts),
             clock: options.clock.clone(),
             wake: Arc::clone(&wake),
             networks: Arc::new(Networks::new(installation.config.subscribe.per_network_per_hour)),
@@ -188,24 +188,40 @@ pub async fn start(installation: &Installation, options: Options) -> anyhow::Res
             }));
         }
         let router = web::router(shelf, &installation.config.site, others);
-        let router = router.into_make_service_with_connect_info::<SocketAddr>();
-        let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-        let stop = stop.clone();
-        tasks.spawn(async move {
-            tokio::select! {
-                served = served.into_future() => if let Err(err) = served {
-                    error!(error = %err, "The pages are not served any more.");
-                },
-                // Who is in the middle of a request, and stays there, is hung up on.
-                () = async { stop.cancelled().await; tokio::time::sleep(LAST_PAGES).await } => {}
-            }
-        });
-        Some(address)
+        Some(serve(listen, router, &stop, &tasks).await?)
     } else {
         None
     };
+    let metrics = match &installation.config.metrics {
+        Some(listen) => Some(serve(listen, web::metrics::router(Arc::clone(&counts)), &stop, &tasks).await?),
+        None => None,
+    };
     unless_started.disarm();
-    Ok(Running { address, mailbox, ledger, counts, stop, tasks, _kept: kept })
+    Ok(Running { address, mailbox, metrics, ledger, counts, stop, tasks, _kept: kept })
+}
+
+// Answers at an address until the service stops.
+async fn serve(
+    listen: &str,
+    router: Router,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
+    let address = listener.local_addr().context("listen")?;
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let stop = stop.clone();
+    tasks.spawn(async move {
+        tokio::select! {
+            served = served.into_future() => if let Err(err) = served {
+                error!(%address, error = %err, "Nothing is served there any more.");
+            },
+            // Who is in the middle of a request, and stays there, is hung up on.
+            () = async { stop.cancelled().await; tokio::time::sleep(LAST_PAGES).await } => {}
+        }
+    });
+    Ok(address)
 }
 
 // The networks of the operator's own that a hub or a subscriber to ours may stand in.
@@ -245,8 +261,9 @@ async fn start_mailbox(
 const TIDY_EVERY: TimeDelta = TimeDelta::hours(1);
 
 // Takes out what is not kept any longer, at the start and then hourly. Several nodes may do it at once.
-async fn tidy(ledger: Ledger, config: Config, clock: Clock, stop: CancellationToken) {
-    let digests: Vec<&str> = config
+async fn tidy(installation: Installation, ledger: Ledger, clock: Clock, stop: CancellationToken) {
+    let digests: Vec<&str> = installation
+        .config
         .lists
         .iter()
         .filter(|list| match list.when {
@@ -272,6 +289,16 @@ async fn tidy(ledger: Ledger, config: Config, clock: Clock, stop: CancellationTo
                 "What is not kept any longer was taken out."
             ),
             Err(err) => error!(error = format!("{err:#}"), "Tidying failed and is tried again in an hour."),
+        }
+        // By another key than the ledger's nobody would be here.
+        if let Ok(key) = installation.key_of(&ledger).await {
+            match absent::destroy_mails(&installation.outbox(), &ledger, &key).await {
+                Ok(0) => {}
+                Ok(mails) => {
+                    info!(mails, "Mails in the outbox to people who are not here any more were destroyed.")
+                }
+                Err(err) => error!(error = format!("{err:#}"), "The outbox cannot be looked through."),
+            }
         }
         // Less than an hour on either side: a clock that was set back would else have it wait for what is far off.
         while (clock.now() - now).abs() < TIDY_EVERY {

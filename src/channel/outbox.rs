@@ -1,7 +1,7 @@
 //! Outbox: messages as `.eml` files in a folder, for a person or another program to take.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,9 @@ use crate::durable;
 
 // File systems allow 255 bytes; the rest is for the hash and for the name while it is written.
 const MAX_KEY_CHARS: usize = 120;
+
+// The head of a mail of ours is some kB with its signatures.
+const MAX_HEAD_BYTES: u64 = 64 * 1024;
 
 /// A folder that messages are put into.
 #[derive(Debug, Clone)]
@@ -68,6 +71,24 @@ pub fn mails(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
     let is_mail = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "eml" || ending == "part");
     Ok(paths?.into_iter().filter(is_mail).collect())
+}
+
+/// To whom a mail in the folder is, as its head says; nobody when that is broken off.
+pub fn recipient(mail: &Path) -> io::Result<Option<String>> {
+    let mut head = Vec::new();
+    File::open(mail)?.take(MAX_HEAD_BYTES).read_to_end(&mut head)?;
+    let lines = head.split(|byte| *byte == b'\n').take_while(|line| !line.trim_ascii().is_empty());
+    let mut to = lines.filter_map(|line| line.strip_prefix(b"To: "));
+    Ok(to.next().map(|address| String::from_utf8_lossy(address.trim_ascii()).into_owned()))
+}
+
+/// Destroys a mail in the folder; answers whether it was still there.
+pub fn destroy(mail: &Path) -> io::Result<bool> {
+    match durable::destroy(mail) {
+        Ok(()) => Ok(true),
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(err) => Err(err),
+    }
 }
 
 fn holds(path: &Path, message: &[u8]) -> io::Result<bool> {

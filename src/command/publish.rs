@@ -25,6 +25,7 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
             .await;
     }
     let ledger = installation.ledger().await?;
+    ledger.notice_jump(clock).await?;
     let templates = Arc::new(installation.templates()?);
     let holder = format!("publish-{}", std::process::id());
     let mut publisher = Publisher::new(installation, &ledger, templates, holder);

@@ -54,6 +54,9 @@ pub async fn run_parts(
     if let Some(address) = running.address {
         info!("The pages are at http://{address}/");
     }
+    if let Some(address) = running.metrics {
+        info!("The metrics are at http://{address}/metrics");
+    }
     stop_signal.await;
     running.stop().await;
     Ok(Ended::Well)

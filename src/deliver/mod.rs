@@ -3,6 +3,7 @@
 //! Nothing is decided here: `delivery::next` decides what follows an answer. A receipt is durable before its
 //! connection starts the next body, so a crash leaves at most one message a connection in doubt.
 
+pub mod absent; // mails in the outbox to people who are not here any more
 pub mod closing; // editions of which nothing waits any more
 pub mod hub; // who wants to know of a changed feed
 pub mod letters; // an edition made ready, once for all its recipients

@@ -46,16 +46,32 @@ impl Ledger {
             query.execute(&mut *transaction).await.context("leave a list")?;
         }
         depart(&mut transaction).await?;
-        let rest: i64 = sqlx::query_scalar(
-            "SELECT (SELECT COUNT(*) FROM subscription WHERE subscriber = $1)
-                 + (SELECT COUNT(*) FROM request WHERE subscriber = $1)",
+        let row = sqlx::query(
+            "SELECT s.lookup, s.standing, (SELECT COUNT(*) FROM subscription WHERE subscriber = $1),
+                 (SELECT COUNT(*) FROM request WHERE subscriber = $1) FROM subscriber s WHERE s.id = $1",
         )
         .bind(subscriber)
-        .fetch_one(&mut *transaction)
+        .fetch_optional(&mut *transaction)
         .await
         .context("count what is left")?;
-        if rest == 0 {
-            remove(&mut transaction, subscriber, Event::Left, DateTime::UNIX_EPOCH).await?;
+        if let Some(row) = row {
+            let (lookup, standing): (Vec<u8>, i64) = (row.try_get(0)?, row.try_get(1)?);
+            match (row.try_get::<i64, _>(2)?, row.try_get::<i64, _>(3)?) {
+                (0, 0) => {
+                    remove(&mut transaction, subscriber, Event::Left, DateTime::UNIX_EPOCH).await?;
+                }
+                // They have left, and what they ask for waits for their button.
+                (0, _) if standing == Standing::Confirmed.number() => {
+                    write_reason(&mut transaction, &lookup, Event::Left, DateTime::UNIX_EPOCH).await?;
+                    sqlx::query("UPDATE subscriber SET standing = $2 WHERE id = $1")
+                        .bind(subscriber)
+                        .bind(Standing::Pending.number())
+                        .execute(&mut *transaction)
+                        .await
+                        .context("leave the last list")?;
+                }
+                _ => {}
+            }
         }
         transaction.commit().await.context("end to leave")
     }
@@ -132,7 +148,7 @@ impl Ledger {
     pub async fn tidy(&self, digests: &[&str], now: DateTime<Utc>) -> anyhow::Result<Tidied> {
         let mut transaction = self.begin_writing().await.context("begin to tidy")?;
         let asked_until = millis(now - PENDING_LIFE);
-        let mut requests = forget_departed(&mut transaction, asked_until).await?;
+        let mut requests = 0;
         for statement in [
             "DELETE FROM request WHERE subscriber IN (
                  SELECT id FROM subscriber WHERE asked_at > 0 AND asked_at <= $1)",
@@ -246,24 +262,6 @@ async fn write_reason(
     .await
     .context("keep the hash")?;
     Ok(())
-}
-
-// Who left the last list while they asked for another one, and did not confirm that in time, has left. Answers how
-// many they were.
-async fn forget_departed(connection: &mut AnyConnection, asked_until: i64) -> anyhow::Result<u64> {
-    let departed: Vec<SubscriberId> = sqlx::query_scalar(
-        "SELECT id FROM subscriber WHERE asked_at > 0 AND asked_at <= $1 AND standing = 1
-             AND NOT EXISTS (SELECT 1 FROM subscription p WHERE p.subscriber = subscriber.id)",
-    )
-    .bind(asked_until)
-    .fetch_all(&mut *connection)
-    .await
-    .context("find who has left")?;
-    let mut forgotten = 0;
-    for subscriber in departed {
-        forgotten += u64::from(remove(connection, subscriber, Event::Left, DateTime::UNIX_EPOCH).await?);
-    }
-    Ok(forgotten)
 }
 
 // A try so old is of an edition that was planned before it: those alone are looked through, each by its key.

@@ -1,12 +1,15 @@
 //! Jumping: a clock that was set ahead, and all that waits for an operator because of it.
 
-use anyhow::Context;
-use chrono::{DateTime, Utc};
+use anyhow::{Context, bail};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::AnyConnection;
 
 use crate::clock::Clock;
 use crate::ledger::publishing::{Kept, set_mark};
-use crate::ledger::{Ledger, instant, millis};
+use crate::ledger::{Dialect, Ledger, instant, millis};
+
+// As far as a clock may be behind what was planned by it.
+const MOST_APART: TimeDelta = TimeDelta::minutes(5);
 
 impl Ledger {
     /// Whether what follows from the time may be done: not from a jump of the clock on until an operator resumes. Of
@@ -16,8 +19,19 @@ impl Ledger {
         Ok(self.jumped_to().await?.is_none())
     }
 
-    /// Holds all that follows from the time when the clock jumped: at any machine, and after a restart.
+    /// Holds all that follows from the time when the clock jumped: at any machine, and after a restart. An error where
+    /// the clock of a machine is not that of the server of the ledger: it would take from others what they have in
+    /// hand, and do at a wrong time what is due.
     pub async fn notice_jump(&self, clock: &Clock) -> anyhow::Result<()> {
+        if let Some(at) = self.server_time().await?
+            && let Some(ahead) = clock.ahead_of(at).filter(|ahead| ahead.abs() > MOST_APART)
+        {
+            let (minutes, side) =
+                (ahead.num_minutes().abs(), if ahead > TimeDelta::zero() { "ahead of" } else { "behind" });
+            bail!(
+                "the clock here is {minutes} minutes {side} that of the database server; set right the one that is wrong"
+            );
+        }
         let Some(jump) = clock.jump() else { return Ok(()) };
         let mut transaction = self.begin_writing().await.context("hold for a jump")?;
         for (name, at) in [("held", jump.from), ("jumped", jump.to)] {
@@ -26,6 +40,21 @@ impl Ledger {
         transaction.commit().await.context("hold for a jump")?;
         clock.settle(jump);
         Ok(())
+    }
+
+    // None with SQLite, which has no clock but ours.
+    async fn server_time(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
+        match self.dialect {
+            Dialect::Sqlite => Ok(None),
+            Dialect::Postgres => {
+                let statement = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+                let at: i64 = sqlx::query_scalar(statement)
+                    .fetch_one(&self.read)
+                    .await
+                    .context("ask what time it is")?;
+                Ok(Some(instant(at)))
+            }
+        }
     }
 
     /// Where the clock jumped to; none when it did not, or an operator has resumed since.

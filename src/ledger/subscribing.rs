@@ -1,6 +1,7 @@
 //! Subscribing: who is on which list; addresses come in and go out sealed.
 
 use std::borrow::Borrow;
+use std::collections::BTreeSet;
 
 use anyhow::Context;
 use sqlx::{AnyConnection, Row};
@@ -96,6 +97,21 @@ impl Ledger {
             lang: row.try_get(4)?,
             lists,
         }))
+    }
+
+    /// Which of these lookup hashes are of nobody here.
+    pub async fn absent(&self, lookups: &[[u8; 32]]) -> anyhow::Result<BTreeSet<[u8; 32]>> {
+        let rows: Vec<[String; 1]> = lookups.iter().map(|lookup| [hex(lookup)]).collect();
+        let source = self.dialect.rows(&[("lookup", BYTES)]);
+        let statement = format!(
+            "SELECT lookup FROM {source} v WHERE (SELECT 1 FROM subscriber s WHERE s.lookup = v.lookup) IS NULL"
+        );
+        let absent: Vec<Vec<u8>> = sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
+            .bind(rows_text(&rows)?)
+            .fetch_all(&self.read)
+            .await
+            .context("look for who is not here")?;
+        Ok(absent.into_iter().filter_map(|lookup| lookup.try_into().ok()).collect())
     }
 
     /// Addresses as they lie sealed, with their lookup hashes: of those who came first and of those who came last. Enough to

@@ -1,22 +1,17 @@
-//! Live: what is not a document: the metrics, and what people ask for and decide.
+//! Live: what is not a document: what people ask for and decide.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::registry::Registry;
 use tokio::sync::Notify;
 use tracing::error;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::deliver::Counts;
 use crate::ledger::Ledger;
 use crate::render::page::Frame;
 use crate::render::site;
@@ -37,8 +32,6 @@ pub struct Live {
     pub ledger: Ledger,
     /// What checks a token; without it nobody can leave by link, and mail does not go out either.
     pub key: Option<Key>,
-    /// How delivering goes.
-    pub counts: Arc<Counts>,
     /// What time it is.
     pub clock: Clock,
     /// Wakes the deliverer for a personal mail.
@@ -50,10 +43,9 @@ pub struct Live {
 // An address, some lists and a day; nothing that people send is longer.
 const MOST_FORM_BYTES: usize = 16 * 1024;
 
-/// `/metrics`, what forms are sent to, and the links of mails.
+/// What forms are sent to, and the links of mails.
 pub fn router(live: Live) -> Router {
     Router::new()
-        .route("/metrics", get(metrics))
         .route("/subscribe", post(subscribe::form))
         .route("/api/subscribe", post(subscribe::api))
         .route("/confirm/{token}", get(confirm::ask_to_confirm).post(confirm::confirm))
@@ -62,28 +54,6 @@ pub fn router(live: Live) -> Router {
         .route("/preferences/{token}", get(preferences::show).post(preferences::act))
         .layer(DefaultBodyLimit::max(MOST_FORM_BYTES))
         .with_state(live)
-}
-
-async fn metrics(State(live): State<Live>) -> Response {
-    let mut registry = Registry::default();
-    let counts = &live.counts;
-    for (name, help, counter) in [
-        ("sent", "Mails and posts that were taken", &counts.sent),
-        ("deferred", "Answers that said not now", &counts.deferred),
-        ("bounced", "Answers that said never", &counts.bounced),
-        ("uncertain", "Mails whose answer never came", &counts.uncertain),
-        ("expired", "Deliveries that came too late", &counts.expired),
-        ("superseded", "Reminders of what was not true any more", &counts.superseded),
-    ] {
-        let name = format!("handbill_{name}");
-        registry.register(name, help, ConstCounter::new(counter.load(Ordering::Relaxed)));
-    }
-    let mut text = String::new();
-    if encode(&mut text, &registry).is_err() {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    }
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], text).into_response()
 }
 
 impl Live {

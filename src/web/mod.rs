@@ -9,6 +9,7 @@ pub mod confirm; // yes, stay, leave
 pub mod preferences; // what a subscriber wants
 pub mod press; // what journalists read before an embargo ends
 pub mod hub; // who wants to be told of a changed feed
+pub mod metrics; // how delivering goes, at an address of its own
 pub mod networks; // how often each network may ask
 pub mod coding; // which compressed form a browser takes
 pub mod condition; // whether it has the document already

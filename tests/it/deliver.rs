@@ -1,15 +1,17 @@
 //! Deliver: the whole service, looked at through what arrives.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
 use handbill::clock::Clock;
 use handbill::serve::{Parts, Running};
+use handbill::subscriber::Address;
 
 use crate::chaos::{Chaos, Options};
 use crate::plan::at;
 use crate::target::receiver::{Receiver, answer};
-use crate::world::{DELIVER, Mail, World, copies, lines, taken};
+use crate::world::{DELIVER, Mail, World, copies, files, lines, read, taken};
 
 const ALERTS: &str = "
 [[list]]
@@ -468,6 +470,62 @@ fn without_the_key_pages_are_served_and_nothing_is_sent() {
     });
     assert!(page.contains("We stay"), "{page}");
     world.check("");
+}
+
+#[test]
+fn what_lies_in_the_outbox_for_somebody_who_left_is_destroyed() {
+    let world = begun(ALERTS);
+    world.subscribe(&["ana", "ben", "chen"], "alerts");
+    world.write("stay", STATEMENT);
+    world.pass(FRIDAY);
+    let readers = || {
+        let mails = files(&world.installation.outbox());
+        let readers: BTreeSet<String> = mails.iter().map(|mail| read(&fs::read(mail).unwrap()).to).collect();
+        readers.into_iter().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(readers(), "ana ben chen");
+    let id_of = |name: &str| {
+        let lookup = world
+            .installation
+            .key()
+            .unwrap()
+            .lookup(&Address::parse(&format!("{name}@example.org")).unwrap());
+        world.with_ledger(async |ledger| ledger.find_subscriber(&lookup).await.unwrap().unwrap().id)
+    };
+    let ana = id_of("ana");
+    world.with_ledger(async |ledger| ledger.leave(ana, "alerts").await.unwrap());
+    let publish = Parts { publish: true, deliver: false, web: false };
+    let running = world.start(publish, FRIDAY).unwrap();
+    until(|| files(&world.installation.outbox()).len() == 2);
+    world.runtime.block_on(running.stop());
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_handbill"));
+    let erased =
+        command.arg("-C").arg(world.path()).args(["subscribers", "erase", "ben@example.org"]).status();
+    assert!(erased.unwrap().success());
+    assert_eq!(readers(), "chen");
+}
+
+#[test]
+fn metrics_are_answered_at_an_address_of_their_own_and_not_at_the_public_one() {
+    let mut world = begun(ALERTS);
+    world.subscribe(&["ana", "ben"], "alerts");
+    world.write("stay", STATEMENT);
+    world.look(FRIDAY);
+    world.reconfigure("[[list]]", "[web]\nmetrics = \"127.0.0.1:0\"\n[[list]]");
+    let running = world.start(Parts::ALL, FRIDAY).unwrap();
+    let (public, own) = (running.address.unwrap(), running.metrics.unwrap());
+    let metrics = world.runtime.block_on(async {
+        let asked = reqwest::get(format!("http://{public}/metrics")).await.unwrap();
+        assert_eq!(asked.status(), 404);
+        let mut metrics = String::new();
+        // Until both are out.
+        while !metrics.contains("handbill_sent_total 2") {
+            metrics = reqwest::get(format!("http://{own}/metrics")).await.unwrap().text().await.unwrap();
+        }
+        running.stop().await;
+        metrics
+    });
+    assert!(metrics.ends_with("# EOF\n"), "{metrics}");
 }
 
 #[test]

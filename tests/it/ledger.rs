@@ -13,12 +13,12 @@ use handbill::clock::Clock;
 use handbill::config::Config;
 use handbill::delivery::{Answer, Fault, Next, Outcome, State};
 use handbill::edition::{Audience, Content, Lane};
-use handbill::ledger::Ledger;
 use handbill::ledger::delivering::{Claim, Receipt};
 use handbill::ledger::epoch::Held;
 use handbill::ledger::publishing::{Committed, Lease};
 use handbill::ledger::returning::Came;
 use handbill::ledger::subscribing::Newcomer;
+use handbill::ledger::{Dialect, Ledger};
 use handbill::plan::{self, Entry, History};
 use handbill::returned::score;
 use handbill::revision::Draft;
@@ -119,6 +119,7 @@ on_both! {
     a_delivery_that_is_missing_from_the_ledger_is_missed
     every_try_is_kept_with_their_words
     what_is_held_stays_held_until_it_is_resumed
+    a_clock_that_is_not_that_of_the_server_is_not_trusted
     what_a_jump_put_off_is_due_again_when_it_is_resumed
     a_ledger_behind_its_epoch_is_held_until_it_is_resumed
     a_ledger_ahead_of_its_epoch_is_what_a_crash_left
@@ -1085,13 +1086,29 @@ async fn every_try_is_kept_with_their_words(place: Place) {
     assert_eq!(town.ledger.attempts(claims[0].edition, 1).await.unwrap().len(), 1);
 }
 
+async fn a_clock_that_is_not_that_of_the_server_is_not_trusted(place: Place) {
+    let ledger = place.open().await;
+    assert!(ledger.trusts(&Clock::wall()).await.unwrap());
+    let wrong = Clock::fast(Clock::wall().now() + TimeDelta::seconds(7_230), 1);
+    let trusted = ledger.trusts(&wrong).await;
+    match ledger.dialect() {
+        // It has no other clock.
+        Dialect::Sqlite => assert!(trusted.unwrap()),
+        Dialect::Postgres => assert_eq!(
+            trusted.unwrap_err().to_string(),
+            "the clock here is 120 minutes ahead of that of the database server; set right the one that is wrong"
+        ),
+    }
+}
+
 async fn what_a_jump_put_off_is_due_again_when_it_is_resumed(place: Place) {
     let mut town = Town::new(&place).await;
     town.confirmed("ada", &["alerts"]).await;
     let (now, ahead) = ("2018-07-08T22:00Z", "2018-07-10T22:00Z");
     town.look(&march(), now).await;
     let claims = town.claim(Lane::Urgent, now).await;
-    let clock = Clock::fast(at(now), 1);
+    // Of a clock that goes faster than the server's that one says nothing.
+    let clock = Clock::fast(at(now), 2);
     clock.now();
     assert!(town.ledger.trusts(&clock).await.unwrap());
     clock.set(at(ahead));

@@ -9,7 +9,6 @@ use axum::extract::Path;
 use axum::routing::get;
 use handbill::clock::Clock;
 use handbill::command::terminal;
-use handbill::deliver::Counts;
 use handbill::web::live::{self, Live};
 use handbill::web::networks::Networks;
 use handbill::web::shelf::Shelf;
@@ -76,7 +75,6 @@ async fn router(world: &World) -> Router {
         templates: Arc::new(installation.templates().unwrap()),
         ledger: installation.ledger().await.unwrap(),
         key: installation.key().ok(),
-        counts: Arc::new(Counts::default()),
         clock: Clock::fast(at("2018-07-08T10:00Z"), 1),
         wake: Arc::new(Notify::new()),
         networks: Arc::new(Networks::new(240)),

@@ -209,7 +209,8 @@ class Town:
     def look(self, when):
         """Keeps all that can be seen now."""
         self.seen |= {f"{name} ({when})": data for name, data in kept(self.service.folder).items()}
-        self.seen[f"the metrics ({when})"] = Curl(self.service).ask("metrics")[1].encode()
+        metrics = Curl(self.service).expect(f"{when}, the metrics", Curl(self.service).ask(self.service.metrics), 200, "handbill_sent")
+        self.seen[f"the metrics ({when})"] = metrics.encode()
         for command in (["queue", "--all"], ["subscribers", "list", "--json"], ["subscribers", "stats"], ["audit"], ["plan"]):
             self.say(*command)
         for edition in json.loads(self.say("queue", "--all", "--json")):

@@ -98,15 +98,16 @@ class Service:
     def __init__(self, folder, tables, subscribers=(), log="info", clock=None):
         self.folder = Path(folder)
         self.clock = clock
-        self.port = free_port()
+        self.port, metrics = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
+        self.metrics = f"http://127.0.0.1:{metrics}/metrics"
         self.process = None
         self.filter = log
         self.run("init", "--empty")
         (self.folder / "handbill.toml").write_text(
             f'[site]\ntitle = "Alder Street notices"\norganization = "Alder Street Tenants"\nurl = "{self.url}"\n'
             f'zone = "{ZONE}"\ncontact = "hello@example.org"\ntag_domain = "alder.example.org"\n{tables}'
-            f'[web]\nlisten = "127.0.0.1:{self.port}"\n'
+            f'[web]\nlisten = "127.0.0.1:{self.port}"\nmetrics = "127.0.0.1:{metrics}"\n'
         )
         if subscribers:
             rows = "".join(f"{address},alerts,en,2018-05-02T14:10:00Z\n" for address in subscribers)

@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::command::subscribers::{check_lists, consented};
 use crate::command::terminal::{complain, say, say_json, table};
 use crate::command::{Ended, Mistyped};
+use crate::deliver::absent;
 use crate::installation::Installation;
 use crate::ledger::importing::Exported;
 use crate::ledger::subscribing::{Newcomer, seal};
@@ -163,6 +164,7 @@ pub async fn erase(installation: &Installation, who: &Who, clock: &Clock) -> any
         return Ok(Ended::WithProblems);
     }
     ledger.audit("erase", "one person", clock.now()).await?;
+    absent::destroy_mails(&installation.outbox(), &ledger, &installation.key_of(&ledger).await?).await?;
     say("They are forgotten but for a hash, by which they can ask again.")?;
     Ok(Ended::Well)
 }

@@ -304,6 +304,10 @@ async fn who_leaves_the_last_list_and_confirms_no_other_is_only_a_hash(place: Pl
         ask(&ledger, name, &["weekly"], later).await;
         ledger.leave(id, "alerts").await.unwrap();
     }
+    // An import brings nobody back to what they left, even while their request waits.
+    let back = ["ada", "bela"].map(|name| newcomer(name, Standing::Confirmed, &["alerts"]));
+    assert_eq!(ledger.add_subscribers(&back).await.unwrap(), 0);
+    assert_eq!(ledger.standing(&lookup("ada")).await.unwrap(), Standing::Pending);
     assert!(ledger.confirm(bela, at("2018-07-10T10:00Z")).await.unwrap());
     assert_eq!(ledger.tidy(&["weekly"], at("2018-07-11T10:00Z")).await.unwrap().requests, 1);
     assert_eq!(ledger.standing(&lookup("ada")).await.unwrap(), Standing::Unsubscribed);

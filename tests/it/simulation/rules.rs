@@ -257,6 +257,10 @@ pub fn corrections_reach_whom_they_concern(service: &Service<'_>) {
                     );
                 }
             }
+            let tells = |list: &str| {
+                let mut editions = corrections().map(|(_, row)| row.sent.as_ref().unwrap());
+                editions.any(|it| it.audience.name() == list)
+            };
             let follow = |list: &str| {
                 let mut editions = corrections().map(|(_, row)| row.sent.as_ref().unwrap());
                 editions.any(|it| it.reach == Reach::Following && it.audience.name() == list)
@@ -276,8 +280,12 @@ pub fn corrections_reach_whom_they_concern(service: &Service<'_>) {
                         && is_of_use
                         && match ledger.deliveries[waiting].state {
                             State::Bounced | State::Expired | State::Uncertain | State::Superseded => true,
+                            // Then by another list, if they were on one that tells of it.
                             State::Left => {
-                                ledger.deliveries_of(person, &ledger.editions[*number].once_key).count() > 1
+                                let once_key = &ledger.editions[*number].once_key;
+                                let stayed = ledger.left.iter().find(|(key, _)| key == waiting);
+                                ledger.deliveries_of(person, once_key).count() > 1
+                                    || stayed.is_some_and(|(_, lists)| !lists.iter().any(|list| tells(list)))
                             }
                             State::Due | State::Claimed | State::Sent | State::Dropped => false,
                         }
