@@ -37,7 +37,7 @@ pub struct Installation {
     key: Arc<OnceLock<Key>>,
 }
 
-/// There is none in this folder.
+/// There is no `handbill.toml` in this folder.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no handbill.toml in {}; `handbill init` makes one", .0.display())]
 pub struct NoInstallation(pub PathBuf);

@@ -5,8 +5,7 @@ use chrono::{DateTime, Utc};
 
 use crate::clock::Clock;
 use crate::command::terminal::{say, say_json, table};
-use crate::command::{Ended, Mistyped};
-use crate::fields;
+use crate::command::{Ended, Mistyped, meant};
 use crate::installation::Installation;
 use crate::ledger::Ledger;
 use crate::ledger::looking::Tally;
@@ -37,11 +36,9 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     let ledger = installation.ledger().await?;
     let Some(mut tally) = ledger.tally(&arguments.key).await? else {
         let keys = ledger.edition_keys(MOST_KEYS).await?;
-        let hint = fields::nearest(&arguments.key, &keys.iter().map(String::as_str).collect::<Vec<_>>())
-            .map_or("; `handbill queue --all` lists them".to_owned(), |near| {
-                format!(", did you mean {near}?")
-            });
-        bail!(Mistyped::Name(format!("there is no edition {}{hint}", arguments.key)));
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let meant = meant(&arguments.key, &keys, "`handbill queue --all` lists them");
+        bail!(Mistyped::Name(format!("there is no edition {}{meant}", arguments.key)));
     };
     if arguments.resend_uncertain || arguments.drop_uncertain {
         decide(&ledger, &tally, arguments, clock.now()).await?;

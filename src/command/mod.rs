@@ -37,6 +37,7 @@ use clap::{Parser, Subcommand};
 
 use crate::clock::Clock;
 use crate::command::terminal::complain;
+use crate::fields;
 use crate::installation::{BadConfig, Installation, NoInstallation};
 
 /// Publishes notices: one Markdown file goes out as mail, feeds, a calendar, pages and signed webhooks.
@@ -165,6 +166,12 @@ pub enum Mistyped {
     /// A value that is none of its kind.
     #[error("{0}")]
     Value(String),
+}
+
+/// What is said behind a name that leads to nothing: which was probably meant, or else where they are.
+pub fn meant(typed: &str, known: &[&str], where_they_are: &str) -> String {
+    fields::nearest(typed, known)
+        .map_or_else(|| format!("; {where_they_are}"), |near| format!(", did you mean {near}?"))
 }
 
 /// The error of reading a file that somebody named: one that is not there is a name that leads to nothing.

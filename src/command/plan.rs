@@ -8,9 +8,8 @@ use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::command::terminal::{say, say_json, table};
-use crate::command::{Ended, Mistyped};
+use crate::command::{Ended, Mistyped, meant};
 use crate::edition::{Audience, Content, Edition};
-use crate::fields;
 use crate::installation::Installation;
 use crate::ledger::Ledger;
 use crate::notice::NoticeId;
@@ -146,11 +145,8 @@ async fn line(
 fn explain(lines: &[Line], key: &str) -> anyhow::Result<Ended> {
     let Some(line) = lines.iter().find(|line| line.key == key) else {
         let keys: Vec<&str> = lines.iter().map(|line| line.key.as_str()).collect();
-        let hint = fields::nearest(key, &keys)
-            .map_or("; `handbill plan` lists what it has".to_owned(), |near| {
-                format!(", did you mean {near}?")
-            });
-        bail!(Mistyped::Name(format!("the plan has no {key}{hint}")));
+        let meant = meant(key, &keys, "`handbill plan` lists what it has");
+        bail!(Mistyped::Name(format!("the plan has no {key}{meant}")));
     };
     say(format_args!("{}\n{} at {} ({})", line.key, line.what, line.local, line.at))?;
     if let (Some(not_before), Some(expires)) = (&line.not_before, &line.expires) {
