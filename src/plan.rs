@@ -605,8 +605,7 @@ fn send_or_miss(edition: Edition, at: DateTime<Utc>, why: String, now: DateTime<
 const ALERT_LIFE: TimeDelta = TimeDelta::days(7);
 
 fn alert_expiry(notice: &Notice, at: DateTime<Utc>) -> DateTime<Utc> {
-    let starts = notice.event().into_iter().flat_map(Event::dated).map(|dated| dated.starts.at);
-    starts.max().unwrap_or(at + ALERT_LIFE)
+    notice.event().and_then(Event::last_start).unwrap_or(at + ALERT_LIFE)
 }
 
 // Who knows the old date has to hear until it is over, who goes to the new one until that is: people come late, or are

@@ -74,6 +74,10 @@ pub struct Change {
     pub at: DateTime<Utc>,
     /// What changed, in the order in which people ask.
     pub differences: Vec<Difference>,
+    /// The notice as it was before.
+    pub before: Arc<Notice>,
+    /// When that was published.
+    pub seen_at: DateTime<Utc>,
 }
 
 /// What is different to somebody who wants to be there.
@@ -246,7 +250,8 @@ impl Revision {
         if !differences.is_empty() {
             next.sequence += 1;
             next.updated_at = at;
-            next.changes.push(Change { sequence: next.sequence, at, differences });
+            let (sequence, before) = (next.sequence, Arc::clone(&self.draft.notice));
+            next.changes.push(Change { sequence, at, differences, before, seen_at: self.revised_at });
         }
         next
     }
@@ -305,8 +310,12 @@ impl Revision {
     /// Since when it is taken back; none when it stands.
     pub fn withdrawn_at(&self) -> Option<DateTime<Utc>> {
         self.notice().withdrawn.as_ref()?;
-        let took = |change: &&Change| matches!(change.differences[..], [Difference::Withdrawn(_)]);
-        self.changes.iter().rev().find(took).map(|change| change.at)
+        self.withdrawals().last().map(|change| change.at)
+    }
+
+    /// The changes that took it back, oldest first.
+    pub fn withdrawals(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter().filter(|change| matches!(change.differences[..], [Difference::Withdrawn(_)]))
     }
 
     /// When this very text shows more than when it was published, without an edit: its place is revealed.

@@ -12,9 +12,9 @@ use crate::edition::{Audience, Content, Edition, EditionId, Reach};
 use crate::ledger::forgetting::DETAIL_LIFE;
 use crate::ledger::jumping::land;
 use crate::ledger::{Dialect, Ledger, instant, millis, small};
-use crate::notice::NoticeId;
+use crate::notice::{Event, NoticeId};
 use crate::plan::{Entry, History, Step};
-use crate::revision::{Draft, Revision};
+use crate::revision::{Difference, Draft, Revision};
 
 /// The right to publish: whoever holds it with the highest fence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -351,6 +351,8 @@ async fn commit_entry(
         Step::Revise(revision) => {
             insert_revision(connection, revision).await?;
             drop_overtaken_reminders(connection, revision).await?;
+            lengthen_alerts(connection, revision).await?;
+            take_up_again(connection, revision).await?;
             Ok(0)
         }
         Step::Open { list, since } => {
@@ -401,6 +403,58 @@ async fn drop_overtaken_reminders(connection: &mut AnyConnection, revision: &Rev
         .bind(of)
         .execute(&mut *connection)
         .await?;
+    }
+    Ok(())
+}
+
+// Who waits for an alert is not told that the action is later, and has to get it until then.
+async fn lengthen_alerts(connection: &mut AnyConnection, revision: &Revision) -> sqlx::Result<()> {
+    let Some(starts_at) = revision.change().and(revision.notice().event()).and_then(Event::last_start) else {
+        return Ok(());
+    };
+    sqlx::query(
+        "UPDATE edition SET expires_at = $2 WHERE word = 'alert' AND state = 'open' AND expires_at < $2
+             AND id IN (SELECT edition FROM edition_notice WHERE notice = $1)",
+    )
+    .bind(revision.id().as_str())
+    .bind(millis(starts_at))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+// What was dropped while a notice was taken back is to be said again when it stands again. Who waits to hear that it
+// was taken back hears nothing of that.
+async fn take_up_again(connection: &mut AnyConnection, revision: &Revision) -> sqlx::Result<()> {
+    if !revision.change().is_some_and(|change| change.differences.contains(&Difference::Restored)) {
+        return Ok(());
+    }
+    let of_it = "SELECT e.id FROM edition e JOIN edition_notice n ON n.edition = e.id
+        WHERE n.notice = $1 AND e.word IN ('alert', 'correction', 'issue') AND e.expires_at > $2";
+    // None when what this program cannot read took it back.
+    let withdrawals: String =
+        revision.withdrawals().map(|change| format!(", '{}'", change.sequence)).collect();
+    let says_it_is_off = format!("e.word = 'correction' AND e.detail IN (''{withdrawals})");
+    for statement in [
+        format!(
+            "UPDATE delivery SET state = 0, due_at = $2 WHERE state = 7
+                 AND edition IN ({of_it} AND NOT ({says_it_is_off}))"
+        ),
+        format!(
+            "UPDATE delivery SET state = 7 WHERE state = 0
+                 AND edition IN ({of_it} AND {says_it_is_off} AND e.audience_kind = 'list')"
+        ),
+        format!(
+            "UPDATE edition SET state = 'open', finished_at = NULL WHERE state = 'complete' AND id IN ({of_it})
+                 AND EXISTS (SELECT 1 FROM delivery d WHERE d.edition = edition.id AND d.state = 0)"
+        ),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(statement))
+            .persistent(false)
+            .bind(revision.id().as_str())
+            .bind(millis(revision.revised_at))
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }
@@ -515,6 +569,9 @@ async fn freeze_recipients(
             .await?,
     );
     let hears = hears(&mut *connection, list, edition, now).await?;
+    if let Content::Correction(member, _) = &edition.content {
+        hurry_corrections(&mut *connection, &member.notice, due_at).await?;
+    }
     // Whoever wants another list's issues instead of this one's alerts gets what is new by those; what they were
     // told already is corrected at once all the same.
     let wanted = match &edition.content {
@@ -553,6 +610,24 @@ async fn freeze_recipients(
     Ok(done.rows_affected())
 }
 
+// An earlier correction that waits for its next try says what has changed now, too, and is as urgent.
+async fn hurry_corrections(
+    connection: &mut AnyConnection,
+    notice: &NoticeId,
+    due_at: i64,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE delivery SET due_at = $2 WHERE state = 0 AND due_at > $2 AND edition IN (
+             SELECT e.id FROM edition e JOIN edition_notice n ON n.edition = e.id
+             WHERE n.notice = $1 AND e.word = 'correction' AND e.audience_kind = 'list' AND e.state = 'open')",
+    )
+    .bind(notice.as_str())
+    .bind(due_at)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 // Whether a try of a delivery `t` that is not under way may have arrived: of all that were begun fewer are known to
 // have failed. The last one of what is over may never have been begun, so only those before it are looked at.
 const MAY_HAVE_ARRIVED: &str = "
@@ -587,15 +662,18 @@ async fn hears<'c>(
         "EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({any})
              AND (t.state IN (1, 2, 5, 8) OR t.edition IN ({detailed}) AND {MAY_HAVE_ARRIVED}))"
     );
-    // An earlier correction stands in for this one if it is of use as long, and comes by this list when they leave that
-    // by which they wait for it.
+    // An earlier correction stands in for this one if it is of use as long, comes by this list when they leave that by
+    // which they wait for it, and is of all that they have not heard: no later one has overtaken it.
     let is_of_list = |key: &str| all.iter().any(|it| it.audience == list && it.once_key == key);
     let earlier = of(&|it| {
         it.word == "correction" && it.expires_at >= millis(edition.expires_at) && is_of_list(&it.once_key)
     });
+    let corrections = of(&|it| it.word == "correction");
     let waits = format!(
         "EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({earlier})
-             AND t.state = 0 AND NOT {MAY_HAVE_ARRIVED})"
+             AND t.state = 0 AND NOT {MAY_HAVE_ARRIVED}
+             AND NOT EXISTS (SELECT 1 FROM delivery u WHERE u.recipient = s.id AND u.edition IN ({corrections})
+                 AND u.edition > t.edition AND u.state IN (1, 2, 5, 8)))"
     );
     let waits_for_news = format!(
         "EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({any})

@@ -122,6 +122,11 @@ impl Event {
         }
     }
 
+    /// When the last of it starts.
+    pub fn last_start(&self) -> Option<DateTime<Utc>> {
+        self.dated().map(|dated| dated.starts.at).max()
+    }
+
     /// When the last of it is over.
     pub fn over_at(&self) -> DateTime<Utc> {
         self.dated().map(|dated| dated.ends_or_assumed_at()).max().unwrap_or(self.starts.at)

@@ -2,58 +2,38 @@
 //!
 //! Pure. A correction may come late, and what it was to tell may not be so any more.
 
-use crate::revision::{Change, Difference, Revision};
+use crate::revision::{Change, Difference, Revision, differences};
 
 impl Revision {
     /// The change that led to a sequence, and all that came after it, as one: what is news now to somebody who had
     /// heard of everything before it.
     pub fn change_since(&self, sequence: u32) -> Option<Change> {
-        let mut changes = self.changes.iter().skip_while(|change| change.sequence != sequence);
-        let mut whole = changes.next()?.clone();
-        for change in changes {
-            whole.at = change.at;
-            whole.differences = change.differences.iter().fold(whole.differences, join);
-        }
-        if whole.differences.is_empty() {
+        let first = self.changes.iter().position(|change| change.sequence == sequence)?;
+        let changes = &self.changes[first..];
+        let (change, last) = (changes.first()?, changes.last()?);
+        let mut differences = self.joined(changes);
+        if differences.is_empty() {
             // All is as it was: what was taken back last says so.
-            whole.differences.clone_from(&self.changes.last()?.differences);
+            differences.clone_from(&last.differences);
         }
-        Some(whole)
+        Some(Change { at: last.at, differences, ..change.clone() })
     }
-}
 
-// Two differences of the same thing are one, from what was said first to what is said now.
-fn join(mut earlier: Vec<Difference>, later: &Difference) -> Vec<Difference> {
-    let both = earlier.iter().enumerate().find_map(|(at, one)| Some((at, joined(one, later)?)));
-    match both {
-        Some((at, Some(one))) => earlier[at] = one,
-        Some((at, None)) => drop(earlier.remove(at)),
-        None => earlier.push(later.clone()),
+    // Not one difference after the other: what one says of all dates, another takes back of one of them.
+    fn joined(&self, changes: &[Change]) -> Vec<Difference> {
+        let [change, later @ ..] = changes else { return Vec::new() };
+        if later.is_empty() {
+            return change.differences.clone();
+        }
+        if change.differences.contains(&Difference::Restored) && self.notice().withdrawn.is_none() {
+            // What was shown of it was that it is taken back; the facts are compared with those from then on.
+            let later = self.joined(later).into_iter().filter(|it| *it != Difference::Restored);
+            return change.differences.iter().cloned().chain(later).collect();
+        }
+        // All that its author said is news.
+        let is_said = |difference: &Difference| matches!(difference, Difference::Said(_));
+        let said = changes.iter().flat_map(|it| &it.differences).filter(|it| is_said(it)).cloned();
+        let whole = differences(&change.before, change.seen_at, self.notice(), self.revised_at);
+        whole.into_iter().filter(|it| !is_said(it)).chain(said).collect()
     }
-    earlier
-}
-
-// None of two that are of different things; nothing where the later one takes the earlier one back.
-fn joined(earlier: &Difference, later: &Difference) -> Option<Option<Difference>> {
-    use Difference::{
-        Added, Assembly, End, MeetingPoint, Of, Place, Removed, Restored, Status, Time, Withdrawn,
-    };
-    let one = match (earlier.clone(), later.clone()) {
-        (Status { was, .. }, Status { is, .. }) => (was != is).then_some(Status { was, is }),
-        (Time { was, .. }, Time { is, .. }) => (was != is).then_some(Time { was, is }),
-        (End { was, .. }, End { is, .. }) => (was != is).then_some(End { was, is }),
-        (Assembly { was, .. }, Assembly { is, .. }) => (was != is).then_some(Assembly { was, is }),
-        (Place { was, .. }, Place { is, .. }) => (was != is).then_some(Place { was, is }),
-        (MeetingPoint { was, .. }, MeetingPoint { is, .. }) => {
-            (was != is).then_some(MeetingPoint { was, is })
-        }
-        (Of(date, was), Of(other, is)) if date.key == other.key => {
-            joined(&was, &is)?.map(|one| Of(date, Box::new(one)))
-        }
-        (Added(date), Removed(other)) if date.key == other.key => None,
-        (Withdrawn(_), Restored) => None,
-        (Withdrawn(_) | Restored, is @ Withdrawn(_)) => Some(is),
-        _ => return None,
-    };
-    Some(one)
 }

@@ -615,3 +615,41 @@ fn a_planned_reminder_falls_with_its_own_date_and_not_with_another() {
     assert!(tallies.contains("reminder/alerts/kitchen/2018-07-10/-P1D complete: 1 to, 1 sent"), "{tallies}");
     assert!(tallies.contains("reminder/alerts/kitchen/late/-P1D complete: 1 to, 1 superseded"), "{tallies}");
 }
+
+// What one change says of all dates, another takes back of one of them, and the other way round.
+#[test]
+fn a_correction_of_dates_that_comes_late_says_what_is_so_by_then() {
+    const OFF: &str = "status = \"cancelled\"\n";
+    let date = |day: &str| format!("[[occurrence]]\nstarts = 2018-07-{day} 18:00\n");
+    let walks = |tenth: &str, seventeenth: &str| {
+        format!(
+            "+++\nkind = \"action\"\ntitle = \"Walks\"\nzone = \"UTC\"\n{}{tenth}{}{seventeenth}+++\nCome.\n",
+            date("10"),
+            date("17")
+        )
+    };
+    let said = |states: &[String]| {
+        let mut revision = first("walks", &states[0], "2018-07-02T12:00:00Z");
+        for (at, state) in (3..).zip(&states[1..]) {
+            let before = revision.draft.source.to_string();
+            revision = edited(&revision, &before, state, &format!("2018-07-0{at}T12:00:00Z"));
+        }
+        let change = revision.change_since(1).unwrap();
+        let sentences = change.differences.iter().map(|difference| english().difference(difference));
+        sentences.collect::<Vec<_>>().join(" ")
+    };
+    let both = walks("", "");
+    assert_eq!(
+        said(&[both.clone(), walks(OFF, ""), walks(OFF, OFF), both.clone()]),
+        "It takes place after all."
+    );
+    assert_eq!(
+        said(&[both.clone(), walks(OFF, OFF), walks("", OFF)]),
+        "Tuesday, July 17, 2018, 6:00 PM UTC is cancelled."
+    );
+    let first = both.replace(&date("17"), "");
+    assert_eq!(
+        said(&[both.clone(), first, walks("", OFF)]),
+        "Tuesday, July 17, 2018, 6:00 PM UTC is cancelled."
+    );
+}

@@ -174,6 +174,44 @@ fn a_correction_that_waits_is_dropped_when_the_notice_is_taken_back() {
     world.check("ana: Taken back: March\n");
 }
 
+// By a mistake that was noticed while a slow relay was at work.
+#[test]
+fn what_was_dropped_while_a_notice_was_taken_back_goes_out_when_it_stands_again() {
+    let mut world = begun(REMINDING);
+    world.subscribe(&["ana"], "alerts");
+    world.write("march", MARCH);
+    world.pass(FRIDAY);
+    world.arrived();
+    world.edit("march", "09:00", "11:00");
+    world.look("2018-07-06T14:00Z");
+    world.write("rally", &MARCH.replace("March", "Rally"));
+    world.look("2018-07-06T14:00Z");
+    for id in ["march", "rally"] {
+        world.edit(id, "title", "withdrawn = \"A mistake.\"\ntitle");
+    }
+    world.pass("2018-07-06T14:01Z");
+    world.check("");
+    for id in ["march", "rally"] {
+        world.edit(id, "withdrawn = \"A mistake.\"\n", "");
+    }
+    world.pass("2018-07-06T14:02Z");
+    world.check("ana: Action: Rally — Tue Jul 10, 9:00 AM\nana: New time: March — Tue Jul 10, 11:00 AM\n");
+}
+
+#[test]
+fn who_heard_nothing_of_a_withdrawal_hears_once_that_it_stands() {
+    let mut world = begun(REMINDING);
+    world.subscribe(&["ana"], "alerts");
+    world.write("march", MARCH);
+    world.pass(FRIDAY);
+    world.arrived();
+    world.edit("march", "title", "withdrawn = \"A mistake.\"\nnotify = \"alert\"\ntitle");
+    world.look("2018-07-06T14:01Z");
+    world.edit("march", "withdrawn = \"A mistake.\"\nnotify = \"alert\"\n", "");
+    world.pass("2018-07-06T14:02Z");
+    world.check("ana: Stands again: March\n");
+}
+
 #[test]
 fn nobody_is_reminded_of_a_cancelled_action() {
     let mut world = begun(REMINDING);

@@ -99,6 +99,9 @@ on_both! {
     a_correction_goes_to_who_was_told_and_to_who_takes_the_alerts
     who_waits_for_a_correction_gets_no_other_that_it_says_too
     a_correction_that_is_of_use_for_longer_goes_beside_one_that_waits
+    a_change_is_told_at_once_to_who_waits_for_a_next_try
+    who_was_told_that_it_is_off_hears_that_it_stands_again_whatever_they_wait_for
+    an_alert_that_waits_is_of_use_until_the_new_start
     who_takes_the_alerts_and_waits_for_one_gets_no_correction_of_it
     who_left_before_their_turn_gets_it_by_a_list_that_comes_to_it_later
     a_correction_goes_to_whom_a_try_may_have_told_whatever_came_after
@@ -663,17 +666,17 @@ async fn a_correction_goes_to_who_was_told_and_to_who_takes_the_alerts(place: Pl
 
 async fn who_waits_for_a_correction_gets_no_other_that_it_says_too(place: Place) {
     let mut town = Town::new(&place).await;
-    for name in ["fast", "slow"] {
+    for name in ["busy", "fast", "slow"] {
         town.confirmed(name, &["alerts", "neighbours"]).await;
     }
     town.look(&march(), "2018-07-08T22:00Z").await;
-    assert_eq!(town.send("2018-07-08T22:00Z").await, "alert/alerts/march: fast slow\n");
+    assert_eq!(town.send("2018-07-08T22:00Z").await, "alert/alerts/march: busy fast slow\n");
     town.look(&moved(), "2018-07-08T22:01Z").await;
-    for claim in town.claim(Lane::Urgent, "2018-07-08T22:01Z").await {
+    let (now, later) = ("2018-07-08T22:01Z", Next::Retry(at("2018-07-08T22:41Z")));
+    for claim in town.claim(Lane::Urgent, now).await {
         match town.names[&claim.recipient].as_str() {
-            "fast" => {
-                town.record(&[claim], Outcome::Sent, Next::Done(State::Sent), "2018-07-08T22:01Z").await
-            }
+            "fast" => town.record(&[claim], Outcome::Sent, Next::Done(State::Sent), now).await,
+            "busy" => town.record(&[claim], Outcome::Deferred(Fault::Recipient), later, now).await,
             _ => town.ledger.release(&[claim], at("2018-07-08T22:01Z")).await.unwrap(),
         }
     }
@@ -681,7 +684,8 @@ async fn who_waits_for_a_correction_gets_no_other_that_it_says_too(place: Place)
     let claims = town.claim(Lane::Urgent, "2018-07-08T22:02Z").await;
     assert_eq!(
         town.told(&claims).await,
-        "correction/alerts/march/1: slow\ncorrection/alerts/march/2: fast\n"
+        "correction/alerts/march/1: busy slow\ncorrection/alerts/march/2: fast\n",
+        "who was put off is tried at once, as with the later one"
     );
     let edition = town.ledger.edition(claims[0].edition).await.unwrap().unwrap();
     assert_eq!(edition.content.members()[0].number, 2, "as it is now");
@@ -699,6 +703,64 @@ async fn a_correction_that_is_of_use_for_longer_goes_beside_one_that_waits(place
         town.send("2018-07-08T22:02Z").await,
         "correction/alerts/march/1: slow\ncorrection/alerts/march/2: slow\n"
     );
+}
+
+async fn a_change_is_told_at_once_to_who_waits_for_a_next_try(place: Place) {
+    let mut town = Town::new(&place).await;
+    town.confirmed("slow", &["alerts"]).await;
+    town.look(&march(), "2018-07-08T22:00Z").await;
+    town.send("2018-07-08T22:00Z").await;
+    town.look(&moved(), "2018-07-10T11:00Z").await;
+    put_off(&town, "2018-07-10T11:00Z", "2018-07-10T14:00Z").await;
+    // Two hours before the start.
+    town.look(&cancelled(), "2018-07-10T11:02Z").await;
+    assert_eq!(town.send("2018-07-10T11:02Z").await, "correction/alerts/march/1: slow\n");
+}
+
+// What is due by now goes to nobody yet, who are tried again then.
+async fn put_off(town: &Town, now: &str, then: &str) {
+    let claims = town.claim(Lane::Urgent, now).await;
+    assert!(!claims.is_empty());
+    town.record(&claims, Outcome::Deferred(Fault::Recipient), Next::Retry(at(then)), now).await;
+}
+
+async fn who_was_told_that_it_is_off_hears_that_it_stands_again_whatever_they_wait_for(place: Place) {
+    let mut town = Town::new(&place).await;
+    town.confirmed("slow", &["alerts"]).await;
+    let march = |front: &str, place: &str| {
+        vec![("march", march_with(&format!("starts = 2018-07-30 09:00\n{front}"), place))]
+    };
+    town.look(&march("", "The square"), "2018-07-08T22:00Z").await;
+    town.send("2018-07-08T22:00Z").await;
+    town.look(&march("", "The park"), "2018-07-08T22:01Z").await;
+    put_off(&town, "2018-07-08T22:01Z", "2018-07-08T23:00Z").await;
+    let withdrawn = march("withdrawn = \"A mistake.\"\nnotify = \"alert\"", "The park");
+    town.look(&withdrawn, "2018-07-08T22:02Z").await;
+    let claims = town.claim(Lane::Urgent, "2018-07-08T22:02Z").await;
+    assert_eq!(
+        town.told(&claims).await,
+        "correction/alerts/march/1: slow\ncorrection/alerts/march/2: slow\n"
+    );
+    let (dropped, sent) = (Next::Done(State::Superseded), Next::Done(State::Sent));
+    town.ledger.record(&[receipt(&claims[0], None, dropped, at("2018-07-08T22:02Z"))]).await.unwrap();
+    town.record(&claims[1..], Outcome::Sent, sent, "2018-07-08T22:02Z").await;
+    town.look(&march("", "The park"), "2018-07-08T22:03Z").await;
+    assert_eq!(
+        town.send("2018-07-08T22:03Z").await,
+        "correction/alerts/march/1: slow\ncorrection/alerts/march/3: slow\n"
+    );
+}
+
+async fn an_alert_that_waits_is_of_use_until_the_new_start(place: Place) {
+    let mut town = Town::new(&place).await;
+    town.confirmed("slow", &["alerts"]).await;
+    town.look(&march(), "2018-07-08T22:00Z").await;
+    town.look(&rescheduled("2018-07-20 09:00"), "2018-07-08T22:02Z").await;
+    // Past the start that was first announced.
+    let claims = town.claim(Lane::Urgent, "2018-07-10T15:00Z").await;
+    assert_eq!(town.told(&claims).await, "alert/alerts/march: slow\n");
+    let edition = town.ledger.edition(claims[0].edition).await.unwrap().unwrap();
+    assert_eq!(edition.expires_at, at("2018-07-20T13:00Z"));
 }
 
 async fn who_takes_the_alerts_and_waits_for_one_gets_no_correction_of_it(place: Place) {

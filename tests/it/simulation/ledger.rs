@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use handbill::delivery::{Next, Outcome, State};
 use handbill::edition::{Audience, Content, Edition, EditionId, Lane, Member, Reach};
-use handbill::notice::NoticeId;
 use handbill::notice::date::DateKey;
+use handbill::notice::{Event, NoticeId};
 use handbill::plan::{Entry, History, Step};
 use handbill::revision::{Difference, Draft, Revision};
 
@@ -144,6 +144,50 @@ impl Ledger {
         for difference in differences.iter().filter(|difference| overtakes(difference)) {
             self.drop_reminders(revision, difference.date().map(|date| &date.key));
         }
+        if let Some(starts_at) = revision.change().and(revision.notice().event()).and_then(Event::last_start)
+        {
+            self.lengthen_alerts(revision.id(), starts_at);
+        }
+        if differences.contains(&Difference::Restored) {
+            self.take_up_again(revision);
+        }
+    }
+
+    // What is done is done.
+    fn lengthen_alerts(&mut self, notice: &NoticeId, starts_at: At) {
+        let open: BTreeSet<usize> = self.open.iter().map(|(number, _)| *number).collect();
+        for number in open {
+            let Some(edition) = &mut self.editions[number].sent else { continue };
+            if matches!(&edition.content, Content::Alert(member) if member.notice == *notice) {
+                edition.expires_at = edition.expires_at.max(starts_at);
+            }
+        }
+    }
+
+    // What was dropped while it was taken back, but not that it was.
+    fn take_up_again(&mut self, revision: &Revision) {
+        for (key, delivery) in &mut self.deliveries {
+            let Some(edition) = &self.editions[key.0].sent else { continue };
+            let is_of_it = edition.content.members().iter().any(|member| member.notice == *revision.id());
+            if !is_of_it || edition.expires_at <= revision.revised_at {
+                continue;
+            }
+            let (is_lasting, says_it_is_off) = match &edition.content {
+                Content::Correction(_, sequence) => {
+                    (true, revision.withdrawals().any(|it| it.sequence == *sequence))
+                }
+                Content::Alert(_) | Content::Issue { .. } => (true, false),
+                Content::Reminder(..) | Content::Personal(..) => (false, false),
+            };
+            let is_for_list = matches!(edition.audience, Audience::List(_));
+            if says_it_is_off && is_for_list && delivery.state == State::Due {
+                delivery.state = State::Superseded;
+                self.open.remove(key);
+            } else if is_lasting && !says_it_is_off && delivery.state == State::Superseded {
+                (delivery.state, delivery.due_at) = (State::Due, revision.revised_at);
+                self.open.insert(*key);
+            }
+        }
     }
 
     // Of one date of several, or of all of the notice.
@@ -193,11 +237,28 @@ impl Ledger {
                 (self.recipients(list, edition, &once_key), edition.content.lane().number())
             }
         };
+        if let (Audience::List(_), Content::Correction(member, _)) = (&edition.audience, &edition.content) {
+            self.hurry_corrections(&member.notice, edition.due_at);
+        }
         for person in recipients {
             let delivery =
                 Delivery { state: State::Due, attempts: 0, fence: 0, due_at: edition.due_at, lane };
             self.open.insert((number, person));
             self.deliveries.insert((number, person), delivery);
+        }
+    }
+
+    // Those that wait for their next try.
+    fn hurry_corrections(&mut self, notice: &NoticeId, due_at: At) {
+        for key in &self.open {
+            let edition = self.editions[key.0].sent.as_ref().unwrap();
+            let is_for_list = matches!(edition.audience, Audience::List(_));
+            let is_one =
+                matches!(&edition.content, Content::Correction(member, _) if member.notice == *notice);
+            let delivery = self.deliveries.get_mut(key).unwrap();
+            if is_for_list && is_one && delivery.state == State::Due {
+                delivery.due_at = delivery.due_at.min(due_at);
+            }
         }
     }
 
@@ -245,8 +306,14 @@ impl Ledger {
             .any(|(number, delivery)| self.may_have_told((number, person), delivery))
     }
 
-    // For a correction that says this, too, and would come by that list as well.
+    // For a correction that says this, too, and would come by that list as well; they were told of none since.
     fn waits(&self, person: Person, member: &Member, edition: &Edition) -> bool {
+        let corrections = self.deliveries_about(person, &member.notice).filter(|(number, _)| {
+            matches!(self.editions[*number].sent.as_ref().unwrap().content, Content::Correction(..))
+        });
+        let is_told =
+            |state| matches!(state, State::Claimed | State::Sent | State::Uncertain | State::Dropped);
+        let last = corrections.filter(|(_, it)| is_told(it.state)).map(|(number, _)| number).max();
         self.deliveries_about(person, &member.notice).any(|(number, delivery)| {
             let (row, earlier) = (&self.editions[number], self.editions[number].sent.as_ref().unwrap());
             let mut siblings = self.editions.iter().filter(|it| it.once_key == row.once_key);
@@ -256,6 +323,7 @@ impl Ledger {
             matches!(earlier.content, Content::Correction(..))
                 && is_of_list
                 && earlier.expires_at >= edition.expires_at
+                && last.is_none_or(|last| last < number)
                 && delivery.state == State::Due
                 && !self.may_have_told((number, person), delivery)
         })

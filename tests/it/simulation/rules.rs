@@ -35,24 +35,30 @@ pub fn looks_are_right(world: &World, service: &Service<'_>) {
     // Retries and what an outage held up, too.
     for mail in &service.log.mails {
         let edition = service.ledger.editions[mail.edition].sent.as_ref().unwrap();
-        could_not_wait(world, &model, edition, mail.at);
+        could_not_wait(world, &model, edition, mail.at, mail.until);
     }
 }
 
 // What goes out in the night had no other time left.
 fn quiet_hours_are_kept(world: &World, model: &Model<'_>, look: &Look) {
     for edition in look.entries.iter().filter_map(|entry| sent(&entry.step)) {
-        could_not_wait(world, model, edition, edition.due_at.max(look.now));
+        could_not_wait(world, model, edition, edition.due_at.max(look.now), edition.expires_at);
     }
 }
 
-fn could_not_wait(world: &World, model: &Model<'_>, edition: &Edition, goes_at: DateTime<Utc>) {
+fn could_not_wait(
+    world: &World,
+    model: &Model<'_>,
+    edition: &Edition,
+    goes_at: DateTime<Utc>,
+    until: DateTime<Utc>,
+) {
     let outlet = outlet(world, edition);
     if matches!(edition.content, Content::Correction(..)) || !model.is_quiet(outlet, goes_at) {
         return;
     }
     let mut at = goes_at;
-    while at < edition.expires_at {
+    while at < until {
         assert!(
             model.is_quiet(outlet, at),
             "{} went out at {goes_at} and could have waited until {at}",

@@ -58,6 +58,8 @@ pub struct Mail {
     pub person: Person,
     pub edition: usize,
     pub numbers: Vec<(NoticeId, u32)>,
+    /// When it would have been too late.
+    pub until: At,
 }
 
 pub struct Service<'w> {
@@ -397,7 +399,8 @@ impl<'w> Service<'w> {
             let numbers: Vec<_> =
                 members.iter().map(|m| (m.notice.clone(), self.ledger.latest(&m.notice).0)).collect();
             self.tell(at, &format!("mail to {} {} {numbers:?}", claim.key.1, edition.id));
-            self.log.mails.push(Mail { at: now, person: claim.key.1, edition: claim.key.0, numbers });
+            let ((edition, person), until) = (claim.key, edition.expires_at);
+            self.log.mails.push(Mail { at: now, person, edition, numbers, until });
         } else {
             self.tell(at, &format!("try to {} {} {outcome:?}", claim.key.1, edition.id));
         }
