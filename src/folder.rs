@@ -12,7 +12,7 @@ use anyhow::Context;
 
 use crate::fields::{self, Placed};
 use crate::folder::watch::Watch;
-use crate::notice::lint::{self, Timed};
+use crate::notice::lint::Timed;
 use crate::notice::parse::{self, Defaults, Named, Parsed};
 use crate::notice::{NoticeId, picture, slug};
 use crate::plan::Drafts;
@@ -299,10 +299,6 @@ impl Folder {
                 timed: Timed::default(),
             },
         };
-        if let Some(problem) = lint::published_too_late(&parsed.timed, &self.defaults.zone) {
-            parsed.notice = None;
-            parsed.report.add(problem);
-        }
         let notice = parsed.notice.take();
         let draft = notice.map(|notice| Draft::new(notice, &parsed.report.path, &parsed.report.source));
         File { parsed, draft }

@@ -3,7 +3,7 @@
 pub mod key; // the file of the key
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -37,6 +37,11 @@ pub struct Installation {
     key: Arc<OnceLock<Key>>,
 }
 
+/// There is no `handbill.toml` in this folder.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no handbill.toml in {}; `handbill init` makes one", .0.display())]
+pub struct NoInstallation(pub PathBuf);
+
 /// `handbill.toml` has problems; nothing starts.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.lines().join("\n"))]
@@ -46,8 +51,12 @@ impl Installation {
     /// The installation in `root`; a config with problems stops here with all of them.
     pub fn open(root: &Path) -> anyhow::Result<Self> {
         let file = root.join("handbill.toml");
-        let source = fs::read_to_string(&file)
-            .with_context(|| format!("read {} (`handbill init` makes an installation)", file.display()))?;
+        let source = fs::read_to_string(&file).map_err(|err| {
+            if err.kind() == io::ErrorKind::NotFound {
+                return NoInstallation(root.to_owned()).into();
+            }
+            anyhow::Error::new(err).context(format!("read {}", file.display()))
+        })?;
         let (config, report) = config::parse("handbill.toml", &source);
         match config {
             Some(mut config) => {

@@ -9,9 +9,9 @@ use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
 
 use crate::clock::Clock;
-use crate::command::Ended;
 use crate::command::newfile::{self, NewFile};
 use crate::command::terminal::say;
+use crate::command::{Ended, unread};
 use crate::installation::Installation;
 
 /// Options of `backup`.
@@ -162,11 +162,10 @@ fn append(
 
 fn unpack(arguments: &Restore, root: &Path) -> anyhow::Result<()> {
     let identities = IdentityFile::from_file(arguments.identity.display().to_string())
-        .with_context(|| format!("read {}", arguments.identity.display()))?
+        .map_err(|err| unread(&arguments.identity, err))?
         .into_identities()
         .with_context(|| format!("read {}", arguments.identity.display()))?;
-    let file =
-        fs::File::open(&arguments.file).with_context(|| format!("read {}", arguments.file.display()))?;
+    let file = fs::File::open(&arguments.file).map_err(|err| unread(&arguments.file, err))?;
     let opened = Decryptor::new(io::BufReader::new(file))
         .and_then(|decryptor| {
             decryptor.decrypt(identities.iter().map(|identity| identity.as_ref() as &dyn Identity))

@@ -11,8 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Subcommand;
 
 use crate::clock::Clock;
-use crate::command::Ended;
 use crate::command::terminal::{say, say_json};
+use crate::command::{Ended, Mistyped};
 use crate::installation::{Installation, write_secret};
 use crate::render::email::dkim::{Key, Record};
 use crate::render::email::mime::ascii_domain;
@@ -71,7 +71,9 @@ fn keygen(installation: &Installation, selector: &str, json: bool) -> anyhow::Re
         || !selector.chars().all(is_plain)
         || selector.starts_with('-')
     {
-        bail!("{selector:?} cannot stand in DNS; use letters, digits and hyphens, such as notices-2026");
+        bail!(Mistyped::Value(format!(
+            "{selector:?} cannot stand in DNS; use letters, digits and hyphens, such as notices-2026"
+        )));
     }
     let (rsa, ed25519) = (format!("{selector}-rsa"), format!("{selector}-ed25519"));
     let files = [&rsa, &ed25519].map(|name| format!("secrets/dkim-{name}.pem"));

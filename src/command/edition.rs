@@ -4,8 +4,8 @@ use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
 
 use crate::clock::Clock;
-use crate::command::Ended;
 use crate::command::terminal::{say, say_json, table};
+use crate::command::{Ended, Mistyped, meant};
 use crate::installation::Installation;
 use crate::ledger::Ledger;
 use crate::ledger::looking::Tally;
@@ -29,10 +29,16 @@ pub struct Arguments {
     pub json: bool,
 }
 
+// Among so many of the latest the one that was meant is looked for.
+const MOST_KEYS: u32 = 1_000;
+
 pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clock) -> anyhow::Result<Ended> {
     let ledger = installation.ledger().await?;
     let Some(mut tally) = ledger.tally(&arguments.key).await? else {
-        bail!("there is no edition {}; `handbill queue --all` lists them", arguments.key);
+        let keys = ledger.edition_keys(MOST_KEYS).await?;
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let meant = meant(&arguments.key, &keys, "`handbill queue --all` lists them");
+        bail!(Mistyped::Name(format!("there is no edition {}{meant}", arguments.key)));
     };
     if arguments.resend_uncertain || arguments.drop_uncertain {
         decide(&ledger, &tally, arguments, clock.now()).await?;

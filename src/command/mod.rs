@@ -1,6 +1,6 @@
 //! Command: one file per command.
 //!
-//! Exit 0: done. 1: problems found in what people wrote. 2: usage. 3: our side failed.
+//! Exit 0: done. 1: problems found in what people wrote, or a name that leads to nothing. 2: usage. 3: our side failed.
 
 mod audit;
 mod backup;
@@ -29,14 +29,16 @@ mod subscribers;
 mod withdraw;
 pub mod terminal; // what a person or a script reads
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::clock::Clock;
 use crate::command::terminal::complain;
-use crate::installation::{BadConfig, Installation};
+use crate::fields;
+use crate::installation::{BadConfig, Installation, NoInstallation};
 
 /// Publishes notices: one Markdown file goes out as mail, feeds, a calendar, pages and signed webhooks.
 #[derive(Debug, Parser)]
@@ -155,6 +157,31 @@ pub enum Ended {
     WithProblems,
 }
 
+/// What somebody typed behind a command, and why nothing comes of it.
+#[derive(Debug, thiserror::Error)]
+pub enum Mistyped {
+    /// A name that leads to nothing.
+    #[error("{0}")]
+    Name(String),
+    /// A value that is none of its kind.
+    #[error("{0}")]
+    Value(String),
+}
+
+/// What is said behind a name that leads to nothing: which was probably meant, or else where they are.
+pub fn meant(typed: &str, known: &[&str], where_they_are: &str) -> String {
+    fields::nearest(typed, known)
+        .map_or_else(|| format!("; {where_they_are}"), |near| format!(", did you mean {near}?"))
+}
+
+/// The error of reading a file that somebody named: one that is not there is a name that leads to nothing.
+pub fn unread(path: &Path, err: io::Error) -> anyhow::Error {
+    if err.kind() == io::ErrorKind::NotFound {
+        return Mistyped::Name(format!("there is no file {}", path.display())).into();
+    }
+    anyhow::Error::new(err).context(format!("read {}", path.display()))
+}
+
 /// Runs one command and answers its exit code.
 pub fn run(cli: Cli, clock: Clock) -> ExitCode {
     // The demo's outage misses editions on purpose, and the timeline says so.
@@ -185,7 +212,12 @@ pub fn run(cli: Cli, clock: Clock) -> ExitCode {
                 return ExitCode::from(1);
             }
             complain(format_args!("handbill: {err:#}"));
-            ExitCode::from(3)
+            ExitCode::from(match err.downcast_ref() {
+                Some(Mistyped::Name(_)) => 1,
+                Some(Mistyped::Value(_)) => 2,
+                None if err.is::<NoInstallation>() => 1,
+                None => 3,
+            })
         }
     }
 }

@@ -8,8 +8,8 @@ use chrono::TimeDelta;
 use clap::ValueEnum;
 
 use crate::clock::Clock;
-use crate::command::Ended;
 use crate::command::terminal::say;
+use crate::command::{Ended, Mistyped};
 use crate::installation::Installation;
 use crate::notice::slug;
 
@@ -40,7 +40,7 @@ pub fn run(installation: &Installation, arguments: &Arguments, clock: &Clock) ->
         (zone.to_wall(clock.now()) + TimeDelta::days(7)).date().and_hms_opt(12, 0, 0).unwrap_or_default();
     let slug = slug(&arguments.title);
     if slug.is_empty() {
-        bail!("the title has no letter or digit to make a file's name of");
+        bail!(Mistyped::Name("the title has no letter or digit to make a file's name of".to_owned()));
     }
     let title = toml::Value::String(arguments.title.clone());
     let (name, front) = match arguments.kind {

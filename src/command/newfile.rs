@@ -10,6 +10,7 @@ use age::stream::StreamWriter;
 use age::{Encryptor, Recipient, x25519};
 use anyhow::{Context, bail};
 
+use crate::command::Mistyped;
 use crate::durable;
 use crate::installation::create_secret;
 
@@ -93,10 +94,10 @@ impl Drop for NewFile {
 }
 
 /// Who a file is for: `age1…` each.
-pub fn recipients(texts: &[String]) -> anyhow::Result<Vec<x25519::Recipient>> {
+pub fn recipients(texts: &[String]) -> Result<Vec<x25519::Recipient>, Mistyped> {
     let parse = |text: &String| {
-        x25519::Recipient::from_str(text)
-            .map_err(|why| anyhow::anyhow!("{text} is not an age recipient ({why}), which begins with age1"))
+        let wrong = |why| format!("{text} is not an age recipient ({why}), which begins with age1");
+        x25519::Recipient::from_str(text).map_err(|why| Mistyped::Value(wrong(why)))
     };
     texts.iter().map(parse).collect()
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use crate::clock::Clock;
-use crate::command::Ended;
 use crate::command::terminal::{say, say_json, table};
+use crate::command::{Ended, Mistyped, meant};
 use crate::edition::{Audience, Content, Edition};
 use crate::installation::Installation;
 use crate::ledger::Ledger;
@@ -50,7 +50,7 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
     let from = arguments.from.as_deref().map_or(Ok(clock.now()), |text| read_time(text, zone))?;
     let to = arguments.to.as_deref().map_or(Ok(from + TimeDelta::days(7)), |text| read_time(text, zone))?;
     if to <= from {
-        bail!("the end of the plan is not after its beginning");
+        bail!(Mistyped::Value("the end of the plan is not after its beginning".to_owned()));
     }
     let reading = installation.folder().read_once()?;
     let ledger = installation.ledger().await?;
@@ -145,9 +145,8 @@ async fn line(
 fn explain(lines: &[Line], key: &str) -> anyhow::Result<Ended> {
     let Some(line) = lines.iter().find(|line| line.key == key) else {
         let keys: Vec<&str> = lines.iter().map(|line| line.key.as_str()).collect();
-        let near = crate::fields::nearest(key, &keys)
-            .map_or(String::new(), |near| format!("; did you mean {near}?"));
-        bail!("the plan has no {key}{near}");
+        let meant = meant(key, &keys, "`handbill plan` lists what it has");
+        bail!(Mistyped::Name(format!("the plan has no {key}{meant}")));
     };
     say(format_args!("{}\n{} at {} ({})", line.key, line.what, line.local, line.at))?;
     if let (Some(not_before), Some(expires)) = (&line.not_before, &line.expires) {
@@ -170,8 +169,8 @@ fn read_time(text: &str, zone: &Zone) -> anyhow::Result<DateTime<Utc>> {
     let wall = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"]
         .iter()
         .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
-    let wall = wall
-        .or_else(day)
-        .with_context(|| format!("`{text}` is no time; write 2018-07-10 or \"2018-07-10 09:00\""))?;
+    let wall = wall.or_else(day).ok_or_else(|| {
+        Mistyped::Value(format!("`{text}` is no time; write 2018-07-10 or \"2018-07-10 09:00\""))
+    })?;
     Ok(zone.to_instant(wall).0)
 }

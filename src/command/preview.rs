@@ -12,10 +12,9 @@ use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::command::terminal::{complain, is_colored, say};
-use crate::command::{Ended, browser};
+use crate::command::{Ended, browser, meant};
 use crate::config::{List, When};
 use crate::edition::{Audience, Content, Edition, Member};
-use crate::fields;
 use crate::folder::Reading;
 use crate::installation::Installation;
 use crate::notice::{Notice, parse};
@@ -163,13 +162,8 @@ pub fn find(installation: &Installation, reading: &Reading, asked: &str) -> anyh
         return Ok(Some(draft.clone()));
     }
     let ids: Vec<&str> = reading.drafts.keys().map(|id| id.as_str()).collect();
-    match fields::nearest(stem, &ids) {
-        Some(near) => complain(format_args!("there is no notice {asked}, did you mean {near}?")),
-        None => complain(format_args!(
-            "there is no notice {asked}; they are in {}",
-            installation.notices().display()
-        )),
-    }
+    let meant = meant(stem, &ids, &format!("they are in {}", installation.notices().display()));
+    complain(format_args!("there is no notice {asked}{meant}"));
     Ok(None)
 }
 

@@ -7,9 +7,9 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 
 use crate::clock::Clock;
-use crate::command::Ended;
 use crate::command::dkim::ed25519_pem;
 use crate::command::terminal::{complain, say};
+use crate::command::{Ended, Mistyped, unread};
 use crate::durable;
 use crate::installation::{Installation, write_secret, write_whole};
 use crate::signing::{Link, Public, Signer, chain_text, follow, read_chain, verify};
@@ -105,6 +105,7 @@ fn write_chain(installation: &Installation, chain: &[Link]) -> anyhow::Result<()
 
 /// `verify`, in an installation or anywhere else.
 pub fn check(root: &Path, arguments: &Verify) -> anyhow::Result<Ended> {
+    let message = fs::read(&arguments.file).map_err(|err| unread(&arguments.file, err))?;
     let chain = match &arguments.chain {
         Some(path) => read_chain(&read(path)?).with_context(|| format!("read {}", path.display()))?,
         None if root.join("signing.chain").exists() => Installation::open(root)?.read_signing_chain()?,
@@ -112,13 +113,16 @@ pub fn check(root: &Path, arguments: &Verify) -> anyhow::Result<Ended> {
     };
     let trusted = match &arguments.key {
         Some(key) if Path::new(key).exists() => Public::read(&read(Path::new(key))?)?,
-        Some(key) => Public::read(key)?,
+        Some(key) => {
+            Public::read(key).map_err(|why| Mistyped::Value(format!("{key} is no file, and {why}")))?
+        }
         None => match chain.first() {
             Some(first) => Public::read(&first.public)?,
-            None => bail!("which key is trusted? Name it with --key, as a file or as its line RW…"),
+            None => bail!(Mistyped::Value(
+                "which key is trusted? Name it with --key, as a file or as its line RW…".to_owned()
+            )),
         },
     };
-    let message = fs::read(&arguments.file).with_context(|| format!("read {}", arguments.file.display()))?;
     let beside = || PathBuf::from(format!("{}.minisig", arguments.file.display()));
     let signature = read(&arguments.signature.clone().unwrap_or_else(beside))?;
     match verify(&trusted, &chain, &message, &signature) {
@@ -136,5 +140,5 @@ pub fn check(root: &Path, arguments: &Verify) -> anyhow::Result<Ended> {
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
-    fs::read_to_string(path).with_context(|| format!("read {}", path.display()))
+    fs::read_to_string(path).map_err(|err| unread(path, err))
 }

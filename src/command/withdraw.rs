@@ -1,16 +1,14 @@
 //! Withdraw: takes a notice back. Its file says so, and the next look carries it everywhere.
 
-use anyhow::bail;
-
-use crate::command::Ended;
 use crate::command::terminal::{complain, is_colored, say};
+use crate::command::{Ended, preview};
 use crate::installation::{Installation, write_whole};
 use crate::notice::parse::parse;
 
 /// Options of `withdraw`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The notice: its id.
+    /// Its id, or the path of its file.
     pub notice: String,
     /// What people are told, in a sentence: it stands in place of the text.
     #[arg(long, value_name = "WORDS")]
@@ -22,12 +20,22 @@ pub struct Arguments {
 
 pub fn run(installation: &Installation, arguments: &Arguments) -> anyhow::Result<Ended> {
     let reading = installation.folder().read_once()?;
-    let draft = reading.drafts.values().find(|draft| draft.notice.id.as_str() == arguments.notice);
-    let Some(draft) = draft else {
-        bail!("there is no notice {} that can be read; `handbill check` shows why", arguments.notice);
+    let Some(found) = preview::find(installation, &reading, &arguments.notice)? else {
+        return Ok(Ended::WithProblems);
+    };
+    // A file that stands elsewhere is a copy, and may be another's of the same path.
+    let own = reading.drafts.get(&found.notice.id);
+    let Some(draft) = own.filter(|own| own.path == found.path && own.source == found.source) else {
+        complain(format_args!(
+            "{} is not in {}: what is published is taken back there",
+            arguments.notice,
+            installation.notices().display()
+        ));
+        return Ok(Ended::WithProblems);
     };
     if draft.notice.withdrawn.is_some() {
-        bail!("{} is taken back already: {} says so", arguments.notice, draft.path);
+        complain(format_args!("{} is taken back already: {} says so", draft.notice.id, draft.path));
+        return Ok(Ended::WithProblems);
     }
     let source = withdrawn(&draft.source, &arguments.why, arguments.mail);
     let parsed = parse(&draft.path, &source, &installation.config.site.defaults());

@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use tracing::warn;
 
 use crate::channel::smtp::body;
-use crate::config::List;
+use crate::config::{Config, List};
 use crate::deliver::Office;
 use crate::delivery::{self, State};
 use crate::edition::{Audience, Content, Edition, EditionId, Member, Occasion};
@@ -82,8 +82,7 @@ impl Letters {
             let ready = personal(office, committed, occasion, first.recipient, now).await?;
             return Ok(Prepared::Ready(Arc::new(ready), HashMap::new()));
         }
-        let quiet = quiet(office, &committed);
-        let goes_at = delivery::wake(quiet, now, now, Some(committed.expires_at));
+        let goes_at = goes_at(&office.installation.config, &committed, now);
         if goes_at > now {
             return Ok(Prepared::Later(goes_at));
         }
@@ -335,9 +334,11 @@ fn is_encoded(letter: &Letter) -> bool {
     body::is_encoded(&message)
 }
 
-fn quiet<'o>(office: &'o Office, committed: &Committed) -> Option<&'o Quiet> {
-    let list = office.installation.config.list(committed.audience.name());
-    delivery::quiet(&committed.content, list.and_then(|list| list.quiet.as_ref()))
+/// When an edition that is due goes out: now, or at the end of quiet hours.
+pub fn goes_at(config: &Config, committed: &Committed, now: DateTime<Utc>) -> DateTime<Utc> {
+    let list = config.list(committed.audience.name());
+    let quiet = delivery::quiet(&committed.content, list.and_then(|list| list.quiet.as_ref()));
+    delivery::wake(quiet, now, now, Some(committed.expires_at))
 }
 
 /// The revisions of an edition's members, in their order.

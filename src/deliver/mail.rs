@@ -673,6 +673,7 @@ impl Room {
             }
             pause
         };
+        self.office.counts.close(Some(why.to_owned()));
         let now = self.office.clock.now();
         self.empty_queue(now + self.office.clock.scaled(pause)).await;
     }
@@ -735,6 +736,7 @@ impl Room {
             } else {
                 if way.closed > 0 {
                     info!("Mail is handed over again.");
+                    self.office.counts.close(None);
                 }
                 (way.closed, way.lost) = (0, 0);
                 false

@@ -14,8 +14,8 @@ pub mod recorder; // receipts of all connections in shared commits
 pub mod thread; // the one on which mail goes out
 
 use std::fs::File;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -62,7 +62,7 @@ pub struct Office {
     pub lock: Option<Arc<File>>,
 }
 
-/// Answers since the start, for the metrics.
+/// How delivering goes, for the metrics and for who waits for it: answers since the start.
 #[derive(Debug, Default)]
 pub struct Counts {
     /// Mails and posts that were taken.
@@ -77,6 +77,8 @@ pub struct Counts {
     pub expired: AtomicU64,
     /// Not true any more.
     pub superseded: AtomicU64,
+    /// Why no mail can be handed over, in the other side's words or ours; none while it can.
+    closed: Mutex<Option<String>>,
 }
 
 /// How long a claim is held at most: longer than the wait for a connection and all the stages of an SMTP
@@ -160,6 +162,16 @@ impl Office {
 }
 
 impl Counts {
+    /// Says why no mail can be handed over, or that it can again.
+    pub fn close(&self, why: Option<String>) {
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Why no mail can be handed over.
+    pub fn closed(&self) -> Option<String> {
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     // All of them together.
     fn answers(&self) -> u64 {
         [&self.sent, &self.deferred, &self.bounced, &self.uncertain, &self.expired, &self.superseded]

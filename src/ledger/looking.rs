@@ -76,6 +76,15 @@ impl Tally {
     }
 }
 
+impl Attempt {
+    /// What they said: `450 4.2.0 greylisted`.
+    pub fn answer(&self) -> String {
+        let code = if self.code == 0 { String::new() } else { self.code.to_string() };
+        let words = [&code, &self.enhanced, &self.text].map(String::as_str);
+        words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+}
+
 impl Ledger {
     /// The latest editions, or those of a state, the newest first.
     pub async fn tallies(&self, state: Option<&str>, most: u32) -> anyhow::Result<Vec<Tally>> {
@@ -85,6 +94,15 @@ impl Ledger {
     /// The edition of that key with its counts.
     pub async fn tally(&self, key: &str) -> anyhow::Result<Option<Tally>> {
         Ok(self.count("key = $1", key, 1).await?.pop())
+    }
+
+    /// The keys of the latest editions, the newest first.
+    pub async fn edition_keys(&self, most: u32) -> anyhow::Result<Vec<String>> {
+        sqlx::query_scalar("SELECT key FROM edition ORDER BY due_at DESC, id DESC LIMIT $1")
+            .bind(i64::from(most))
+            .fetch_all(&self.read)
+            .await
+            .context("list the editions")
     }
 
     // Those of a condition, whose one parameter is $1.
@@ -125,20 +143,34 @@ impl Ledger {
         .fetch_all(&self.read)
         .await
         .context("read the tries")?;
-        rows.iter()
-            .map(|row| {
-                Ok(Attempt {
-                    at: instant(row.try_get(0)?),
-                    number: row.try_get(1)?,
-                    outcome: row.try_get(2)?,
-                    code: row.try_get(3)?,
-                    enhanced: row.try_get(4)?,
-                    text: row.try_get(5)?,
-                    took_ms: row.try_get(6)?,
-                })
-            })
-            .collect()
+        rows.iter().map(attempt).collect()
     }
+
+    /// The latest try of those of an edition's deliveries that wait.
+    pub async fn put_off(&self, edition: i64) -> anyhow::Result<Option<Attempt>> {
+        let row = sqlx::query(
+            "SELECT a.at, a.number, a.outcome, a.code, a.enhanced, a.text, a.took_ms
+             FROM attempt a JOIN delivery d ON d.edition = a.edition AND d.recipient = a.recipient
+             WHERE a.edition = $1 AND d.state < 2 ORDER BY a.at DESC, a.number DESC LIMIT 1",
+        )
+        .bind(edition)
+        .fetch_optional(&self.read)
+        .await
+        .context("read why an edition waits")?;
+        row.as_ref().map(attempt).transpose()
+    }
+}
+
+fn attempt(row: &AnyRow) -> anyhow::Result<Attempt> {
+    Ok(Attempt {
+        at: instant(row.try_get(0)?),
+        number: row.try_get(1)?,
+        outcome: row.try_get(2)?,
+        code: row.try_get(3)?,
+        enhanced: row.try_get(4)?,
+        text: row.try_get(5)?,
+        took_ms: row.try_get(6)?,
+    })
 }
 
 fn tally(row: &AnyRow) -> anyhow::Result<Tally> {

@@ -42,42 +42,31 @@ pub fn lint(source: &str, body_offset: usize, starts: Option<NaiveDate>) -> Vec<
     problems
 }
 
-/// An error when an action is published after it began, which nobody would be told. `zone` is that of `publish_at`.
-pub fn published_too_late(timed: &Timed, zone: &Zone) -> Option<Problem> {
-    let (publish_at, starts) = (timed.publish_at.as_ref()?, timed.last_start.as_ref()?);
-    let message = "it would be published after its start, and nobody would be told of it";
-    let at_start = zone.to_wall(starts.value.at);
-    let help = format!(
-        "write a time before {0}; a record of what is over has one at its start, publish_at = {0}",
-        at_start.format(MINUTE)
-    );
-    let is_too_late = publish_at.value.at > starts.value.at;
-    is_too_late.then(|| Problem::error(publish_at.span.clone(), message, help))
-}
-
-/// A warning when an action that is not yet published is one of the past at `now`, unless it says that it was
-/// published in time: a slip in the year looks like this.
+/// A warning when nobody will be told of an action that is not yet published at `now`: one of the past, as a slip in
+/// the year makes it, unless it says that it was published in time; or one that is published when it has begun.
+/// `zone` is that of `publish_at`.
 pub fn past(timed: &Timed, zone: &Zone, now: DateTime<Utc>) -> Option<Problem> {
     let starts = timed.last_start.as_ref()?;
-    let is_untold = match &timed.publish_at {
-        Some(publish_at) => now < publish_at.value.at && publish_at.value.at == starts.value.at,
-        None => starts.value.at <= now,
-    };
-    let wall = zone.to_wall(starts.value.at);
-    let (message, help) = match &timed.publish_at {
-        Some(_) => (
+    let wall = zone.to_wall(starts.value.at).format(MINUTE);
+    let (span, message, help) = match &timed.publish_at {
+        Some(publish_at) if publish_at.value.at > starts.value.at => (
+            &publish_at.span,
+            "it is published after its start, and nobody is told of it",
+            format!("write a time before {wall}; a record of what is over can stay as it is"),
+        ),
+        Some(publish_at) if publish_at.value.at == starts.value.at && now < publish_at.value.at => (
+            &starts.span,
             "it is published at this very time, and nobody is told of it",
             "let it be published before".to_owned(),
         ),
-        None => (
+        None if starts.value.at <= now => (
+            &starts.span,
             "this is in the past, and nobody is told of an action that has begun",
-            format!(
-                "correct the date; a record of what is over says so by publish_at = {}",
-                wall.format(MINUTE)
-            ),
+            format!("correct the date; a record of what is over says so by publish_at = {wall}"),
         ),
+        Some(_) | None => return None,
     };
-    is_untold.then(|| Problem::warning(starts.span.clone(), message, help))
+    Some(Problem::warning(span.clone(), message, help))
 }
 
 // The addresses of the web in the text, without the punctuation that follows them.

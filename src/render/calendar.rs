@@ -355,15 +355,14 @@ fn organizer(site: &Site) -> Entry {
     })
 }
 
-// What changed, what it is, what to know, and where the whole text stands.
+// What changed and when, what it is, what to know, and where the whole text stands.
 fn description(site: &Site, words: &Words, action: &Action<'_>) -> String {
     let Action { revision, notice, event, .. } = action;
-    let changes: Vec<String> = revision
-        .changes
-        .iter()
-        .rev()
-        .flat_map(|change| action.differences(change))
-        .map(|difference| words.difference(&difference))
+    let zone = &event.starts.zone;
+    let changes = revision.changes.iter().rev();
+    let changes: Vec<String> = changes
+        .filter_map(|change| facts::change_line(words, change.at, zone, &action.differences(change)))
+        .map(|(when, what)| format!("{when} {what}"))
         .collect();
     let assumed = event.ends.is_none().then(|| words.say("end-assumed"));
     let facts = facts::facts_lines(site, words, notice);

@@ -14,7 +14,7 @@ use crate::notice::{
 use crate::render::words::Words;
 use crate::render::xml::escape_html;
 use crate::revision::{Change, Difference, Point};
-use crate::schedule::zone::Moment;
+use crate::schedule::zone::{Moment, Zone};
 
 /// One labelled fact with its values, at least one.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,6 +116,19 @@ pub fn visible_differences(change: &Change, notice: &Notice, now: DateTime<Utc>)
         |difference: &&Difference| notice.withdrawn.is_none() || !matches!(difference, Difference::Said(_));
     let differences = change.differences.iter().filter(is_said);
     differences.map(|difference| visible(difference, notice.event(), now)).collect()
+}
+
+/// A change as people read it: `Changed on …:`, by the clock of a zone, and what of it they see; none when that is
+/// nothing.
+pub fn change_line(
+    words: &Words,
+    at: DateTime<Utc>,
+    zone: &Zone,
+    differences: &[Difference],
+) -> Option<(String, String)> {
+    let at = words.moment(&Moment::from_instant(at, zone.clone()));
+    let said: Vec<String> = differences.iter().map(|it| words.difference(it)).collect();
+    (!said.is_empty()).then(|| (words.tell("changed-on", [("moment", at.into())]), said.join(" ")))
 }
 
 fn visible(difference: &Difference, event: Option<&Event>, now: DateTime<Utc>) -> Difference {

@@ -44,7 +44,7 @@ pub async fn act(State(live): State<Live>, Path(token): Path<String>, body: Byte
         return page(&live, &claim, Some((Said::NotTheirs, Some(&form)))).await;
     };
     match form.act {
-        Act::Save => save(&live, &claim, &form).await,
+        Act::Save => save(&live, &claim, &token, &form).await,
         Act::Show => held(&live, &claim, &address).await,
         Act::Erase => erase(&live, &claim).await,
     }
@@ -70,7 +70,7 @@ async fn erase(live: &Live, claim: &Claim) -> Response {
     }
 }
 
-async fn save(live: &Live, claim: &Claim, form: &Form) -> Response {
+async fn save(live: &Live, claim: &Claim, token: &str, form: &Form) -> Response {
     if !form.is_language() {
         return page(live, claim, Some((Said::NoLanguage, Some(form)))).await;
     }
@@ -93,14 +93,23 @@ async fn save(live: &Live, claim: &Claim, form: &Form) -> Response {
         paused_until: paused_until.filter(|until| *until > live.clock.now()),
         reminders: form.reminders,
     };
+    // It may be an oversight, and nothing brings back who has left.
+    if preferences.lists.is_empty() {
+        return ask_to_leave(live, claim, token).await;
+    }
     let done = live.ledger.set_preferences(claim.subscriber, &preferences, live.clock.now()).await;
     noticed().await;
     match done {
-        Ok(true) if preferences.lists.is_empty() => live.answer(StatusCode::OK, &form.lang, person::erased),
         Ok(true) => page(live, claim, Some((Said::Saved, None))).await,
         Ok(false) => dead(live),
         Err(err) => failed(&err, "Somebody could not choose."),
     }
+}
+
+async fn ask_to_leave(live: &Live, claim: &Claim, token: &str) -> Response {
+    let lang = live.lang_of(claim.subscriber).await;
+    let (leave, back) = (live.leave_path(claim, ""), format!("preferences/{token}"));
+    live.answer(StatusCode::OK, &lang, |frame| person::no_list(frame, &leave, &back))
 }
 
 async fn held(live: &Live, claim: &Claim, address: &Address) -> Response {

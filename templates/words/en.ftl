@@ -261,7 +261,7 @@ change-other = Changed
 what-was-announced-has-changed = What was announced has changed.
 withdrawn-because = This notice was taken back: { $why }
 restored-sentence = This notice had been taken back. It stands again.
-# Before the changes, in a feed.
+# Before the changes, in a feed and a calendar.
 changed-on = Changed on { $moment }:
 
 ## Facts of a notice
@@ -496,6 +496,9 @@ leave-asked-about = One press, and no more mail of this list goes out to you.
 leave-all-asked = Leave all lists?
 leave-all-asked-about = One press, and no more mail goes out to you.
 leave-all-lists = Leave all lists
+# To who saves without a list.
+no-list-ticked = Nothing is saved yet, because no list is ticked. When you leave them all, no more mail goes out to you, and your address is erased.
+keep-all = <back>Go back, and keep everything as it is</back>
 left = You have left
 left-about = You get no more mail of “{ $list }”. Only what was being handed over at this moment may still come.
 left-all-about = You get no more mail. Only what was being handed over at this moment may still come.

@@ -123,6 +123,29 @@ fn a_moved_action_keeps_its_uid_and_counts_its_changes() {
 }
 
 #[test]
+fn a_description_says_of_each_change_when_it_was() {
+    let description = |text: &str| event_values(text, "DESCRIPTION")[0].replace("\\,", ",");
+    let text = description(&check_calendar(&[&moved()], NOW));
+    let lines: Vec<&str> = text.split("\\n").take(3).collect();
+    assert_eq!(
+        lines,
+        [
+            "Changed on Monday, July 9, 2018, 10:00 AM EDT: The time has changed: was Tuesday, July 10, 2018, 9:00 AM \
+             EDT, is Tuesday, July 10, 2018, 9:30 AM EDT.",
+            "Changed on Monday, July 9, 2018, 9:30 AM EDT: It takes place somewhere else.",
+            "Changed on Monday, July 9, 2018, 9:00 AM EDT: The place has changed: was Example Hotel, 811 7th Avenue at \
+             53rd Street, New York, NY 10019, is Town Hall, 123 West 43rd Street.",
+        ]
+    );
+    // On the clock of the place, as its times are.
+    let abroad = edited(&abroad(), "image =", "status = \"cancelled\"\nimage =", "2018-07-09T12:00:00Z");
+    assert!(
+        description(&check_calendar(&[&abroad], NOW))
+            .starts_with("Changed on Monday, July 9, 2018, 10:30 PM")
+    );
+}
+
+#[test]
 fn a_postponed_action_is_tentative() {
     let postponed = edited(&action(), "image =", "status = \"postponed\"\nimage =", NOW);
     let text = check_calendar(&[&postponed], NOW);

@@ -2,6 +2,8 @@
 
 mod table;
 
+use std::fs;
+
 use handbill::notice::shown::shown;
 use handbill::revision::Revision;
 
@@ -236,6 +238,46 @@ fn read(world: &World, path: &str) -> String {
 
 fn stands(world: &World, path: &str) -> bool {
     world.path().join("data/site").join(path).exists()
+}
+
+#[test]
+fn a_notice_is_taken_back_by_its_id_or_by_its_file() {
+    let world = World::new(LISTS_OF_WORLD);
+    world.write("renamed", &MARCH.replacen("+++\n", "+++\nid = \"march\"\n", 1));
+    let file = world.path().join("notices/renamed.md");
+    let before = fs::read_to_string(&file).unwrap();
+    let why = ["--why", "The permit was a forgery."];
+    let withdraw = |notice: &str| handbill(&world, &[&["withdraw", notice][..], &why].concat());
+    for notice in ["march", "notices/renamed.md", "renamed.md", file.to_str().unwrap()] {
+        let taken_back = withdraw(notice);
+        assert!(taken_back.status.success(), "{notice}: {}", said(&taken_back));
+        assert!(fs::read_to_string(&file).unwrap().contains("withdrawn = \"The permit was a forgery.\""));
+        let again = withdraw(notice);
+        assert_eq!(again.status.code(), Some(1), "{}", said(&again));
+        assert!(
+            said(&again).contains("march is taken back already: notices/renamed.md says so"),
+            "{}",
+            said(&again)
+        );
+        fs::write(&file, &before).unwrap();
+    }
+    // A copy elsewhere is not what was published.
+    let copy = world.path().join("copy.md");
+    fs::write(&copy, &before).unwrap();
+    let refused = withdraw(copy.to_str().unwrap());
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    assert!(said(&refused).contains("copy.md is not in "), "{}", said(&refused));
+    assert_eq!(fs::read_to_string(&copy).unwrap(), before);
+
+    world.write("broken", "+++\nkind = \"action\"\n+++\n");
+    for (notice, complaint) in
+        [("merch", "there is no notice merch, did you mean march?"), ("broken", "notices/broken.md:1:1")]
+    {
+        let refused = withdraw(notice);
+        assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+        assert!(said(&refused).contains(complaint), "{}", said(&refused));
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), before);
 }
 
 #[test]

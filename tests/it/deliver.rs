@@ -902,6 +902,81 @@ fn in_doubt() -> (Chaos, World) {
     (chaos, world)
 }
 
+// The command, by the clock of the machine.
+fn deliver(world: &World) -> (Option<i32>, String, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_handbill"));
+    let output = command.arg("-C").arg(world.path()).arg("deliver").output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+// What began an hour ago and sees a statement now.
+fn told_now(world: &World, names: &[&str]) {
+    let now = Clock::wall().now();
+    world.look_at(now - chrono::TimeDelta::hours(1));
+    world.subscribe(names, "alerts");
+    world.write("stay", STATEMENT);
+    world.look_at(now);
+}
+
+#[test]
+fn who_runs_deliver_is_told_that_the_relay_was_away() {
+    let chaos = Chaos::start(pipelining());
+    let mut world = World::sending_to(&chaos, "connections = 1", ALERTS);
+    told_now(&world, &["ana", "ben"]);
+    let (is, away) = (format!("port = {}", chaos.port()), "port = 1");
+    world.reconfigure(&is, away);
+    let (code, said, complained) = deliver(&world);
+    assert_eq!(said, "2 deliveries wait.\n");
+    assert!(
+        complained.contains(
+            "handbill: what is due did not go out\n  alert/alerts/stay: 2 of 2 wait; mail cannot be handed over: "
+        ),
+        "{complained}"
+    );
+    assert!(complained.contains("refused"), "{complained}");
+    assert_eq!(code, Some(3), "{complained}");
+
+    world.reconfigure(away, &is);
+    world.execute("UPDATE delivery SET due_at = 0");
+    assert_eq!(deliver(&world), (Some(0), "0 deliveries wait.\n".to_owned(), String::new()));
+    check(&chaos, "ana: We stay\nben: We stay\n");
+}
+
+#[test]
+fn who_runs_deliver_is_told_whom_the_relay_puts_off() {
+    let chaos = Chaos::start(pipelining());
+    let world = World::sending_to(&chaos, "connections = 1", ALERTS);
+    told_now(&world, &["ana", "defer-rcpt"]);
+    let (code, said, complained) = deliver(&world);
+    assert_eq!((code, said.as_str()), (Some(3), "1 deliveries wait.\n"), "{complained}");
+    assert!(complained.contains("\n  alert/alerts/stay: 1 of 2 wait; 450 "), "{complained}");
+    assert!(complained.contains("greylisted"), "{complained}");
+}
+
+#[test]
+fn who_runs_deliver_is_told_that_sending_is_held() {
+    let world = World::new(ALERTS);
+    told_now(&world, &["ana", "ben"]);
+    world.with_ledger(async |ledger| ledger.hold(Clock::wall().now()).await.unwrap());
+    let (code, said, complained) = deliver(&world);
+    assert_eq!((code, said.as_str()), (Some(3), "2 deliveries wait.\n"), "{complained}");
+    assert!(complained.contains("`handbill resume` lets it go on"), "{complained}");
+}
+
+#[test]
+fn what_waits_for_its_hour_is_no_failure_of_deliver() {
+    let now = Clock::wall().now();
+    let [from, to] = [-1, 2].map(|hours| (now + chrono::TimeDelta::hours(hours)).format("%H:%M").to_string());
+    let world = World::new(&format!("{ALERTS}quiet = \"{from}-{to}\"\n"));
+    told_now(&world, &["ana", "ben"]);
+    assert_eq!(deliver(&world), (Some(0), "2 deliveries wait.\n".to_owned(), String::new()));
+    // Also when it was due before they began, as after an outage of the relay.
+    world.execute("UPDATE edition SET due_at = 0");
+    world.execute("UPDATE delivery SET due_at = 0");
+    assert_eq!(deliver(&world), (Some(0), "2 deliveries wait.\n".to_owned(), String::new()));
+}
+
 fn edition(world: &World, option: &str) -> std::process::Output {
     std::process::Command::new(env!("CARGO_BIN_EXE_handbill"))
         .arg("-C")
@@ -1037,6 +1112,16 @@ fn a_target_that_was_taken_out_of_the_config_leaves_no_edition_open_for_ever() {
     world.runtime.block_on(running.stop());
 }
 
+#[test]
+fn who_runs_deliver_is_told_that_a_target_was_away() {
+    // Nobody listens there.
+    let world = posting_to("http://127.0.0.1:1/hook");
+    told_now(&world, &[]);
+    let (code, said, complained) = deliver(&world);
+    assert_eq!((code, said.as_str()), (Some(3), "1 deliveries wait.\n"), "{complained}");
+    assert!(complained.contains("\n  alert/partners/stay: 1 of 1 wait; "), "{complained}");
+}
+
 fn target(url: &str) -> String {
     format!(
         "[[target]]\nname = \"partners\"\nurl = \"{url}\"\nsecret_file = \"partners.secret\"\n\
@@ -1044,10 +1129,15 @@ fn target(url: &str) -> String {
     )
 }
 
-fn begun_posting(receiver: &Receiver) -> World {
-    let world = World::new(&target(&receiver.url("/hook")));
+fn posting_to(url: &str) -> World {
+    let world = World::new(&target(url));
     let secret = "whsec_c2l4dHktZm91ciBsYW50ZXJucyBvbiB0aGUgc3F1YXJl\n";
     handbill::installation::write_secret(&world.path().join("partners.secret"), secret).unwrap();
+    world
+}
+
+fn begun_posting(receiver: &Receiver) -> World {
+    let world = posting_to(&receiver.url("/hook"));
     world.look(BEGAN);
     world
 }

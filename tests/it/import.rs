@@ -98,6 +98,22 @@ fn lines_that_cannot_be_read_are_named_and_the_others_are_in() {
 }
 
 #[test]
+fn an_address_that_is_named_twice_is_said_by_its_line_and_is_no_failure() {
+    let root = installation();
+    let people =
+        "email,lists\njuniper@example.org,weekly\ncedar@example.org,alerts\nJuniper@example.org,alerts\n";
+    let file = write(root.path(), "people.csv", people);
+    let output = handbill(root.path(), &["subscribers", "import", &file, "--consent", "at the assembly"]);
+    let complained = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(
+        complained,
+        format!("{file}:4:1: warning: the address stands in another line, one is enough\n")
+    );
+    assert_eq!(done(output), "2 new subscribers, 0 known already, 1 named twice, 0 lines left out.\n");
+    assert!(exported(root.path(), "out.csv")[2].starts_with("juniper@example.org,alerts weekly,"));
+}
+
+#[test]
 fn a_file_that_is_no_list_of_people_is_a_problem_of_the_file() {
     let root = installation();
     for (text, what) in [

@@ -59,6 +59,7 @@ mod subscriber;
 mod subscribing;
 mod target;
 mod tidy;
+mod typed;
 mod web;
 mod windows;
 mod words;

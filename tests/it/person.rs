@@ -160,6 +160,11 @@ fn the_page_to_confirm_shows_what_is_confirmed_and_a_button() {
 }
 
 #[test]
+fn who_has_chosen_no_list_is_asked_with_a_button_and_a_way_back() {
+    check_page("no-list", |frame, _, _| person::no_list(frame, "leave/token", "preferences/token").unwrap());
+}
+
+#[test]
 fn the_page_of_preferences_shows_what_somebody_has_chosen() {
     check_page("preferences", |frame, _, lists| {
         let choice = |list: &List| Choice {

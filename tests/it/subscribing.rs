@@ -235,6 +235,38 @@ fn a_person_subscribes_confirms_chooses_and_leaves() {
 }
 
 #[test]
+fn who_saves_without_a_list_is_asked_whether_to_leave_them_all() {
+    for (lang, asked, goes_back, left) in [
+        ("en", "Leave all lists?", "Go back, and keep everything as it is", "You have left"),
+        ("es", "¿Salir de todas las listas?", "Volver y dejar todo como está", "La baja está hecha"),
+    ] {
+        let mut reader = Reader::new();
+        let welcome = reader.join("ada@example.org");
+        let preferences = link(&welcome, "preferences");
+        let own = "ada@example.org";
+        reader.post(&preferences, &[("address", own), ("lists", "weekly"), ("lang", lang)]).is(200);
+        let before = reader.get(&preferences).text;
+
+        let page =
+            reader.post(&preferences, &[("do", "save"), ("address", own), ("paused_until", "2018-08-01")]);
+        page.is(200);
+        page.says(asked);
+        assert_eq!(reader.standing(own), Standing::Confirmed, "asked, and not yet left");
+        let back = preferences.strip_prefix("https://notices.example.org").unwrap();
+        page.says(&format!("<a href=\"{back}\">{goes_back}</a>"));
+        assert_eq!(reader.get(back).text, before, "as it was");
+
+        let button = "<form class=\"form\" method=\"post\" action=\"(/leave/[^\"]+)\">";
+        let button = Regex::new(button).unwrap().captures(&page.text).unwrap()[1].to_owned();
+        reader.get(&button).is(200);
+        assert_eq!(reader.standing(own), Standing::Confirmed, "a GET does not act");
+        reader.post(&button, &[]).is(200).says(left);
+        assert_eq!(reader.standing(own), Standing::Unsubscribed);
+        reader.stop();
+    }
+}
+
+#[test]
 fn who_asks_in_spanish_is_answered_and_written_to_in_spanish() {
     let mut reader = Reader::new();
     let fields = [("address", "ana@example.org"), ("lists", "weekly"), ("lang", "es-MX")];

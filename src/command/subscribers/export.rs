@@ -3,12 +3,12 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use crate::clock::Clock;
 use crate::command::Ended;
 use crate::command::newfile::{self, NewFile};
-use crate::command::subscribers::wrong_lists;
+use crate::command::subscribers::check_lists;
 use crate::command::terminal::say;
 use crate::installation::Installation;
 use crate::ledger::Ledger;
@@ -37,10 +37,8 @@ const PAGE: u32 = 10_000;
 pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clock) -> anyhow::Result<Ended> {
     let recipients = newfile::recipients(&arguments.to)?;
     let (key, ledger) = (installation.key()?, installation.ledger().await?);
-    if let Some(wrong) =
-        wrong_lists(&installation.config, arguments.list.as_slice()).filter(|_| arguments.list.is_some())
-    {
-        bail!(wrong);
+    if arguments.list.is_some() {
+        check_lists(&installation.config, arguments.list.as_slice())?;
     }
     let path = arguments.file.display();
     let mut file = NewFile::begin(&arguments.file, &recipients)?;

@@ -11,9 +11,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 
 use crate::clock::Clock;
-use crate::command::Ended;
 use crate::command::subscribers::{consented, wrong_lists};
 use crate::command::terminal::{complain, say};
+use crate::command::{Ended, unread};
 use crate::config::Config;
 use crate::installation::Installation;
 use crate::ledger::importing::{Arrival, Progress};
@@ -56,7 +56,7 @@ const MOST_COMPLAINTS: u64 = 100;
 pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clock) -> anyhow::Result<Ended> {
     let consent = consented(&arguments.consent)?;
     let path = arguments.file.display().to_string();
-    let mut file = File::open(&arguments.file).with_context(|| format!("read {path}"))?;
+    let mut file = File::open(&arguments.file).map_err(|err| unread(&arguments.file, err))?;
     let digest = digest(&mut file).with_context(|| format!("read {path}"))?;
     let size = file.metadata().with_context(|| format!("read {path}"))?.len();
     let bar = bar(size);
@@ -148,17 +148,21 @@ impl Reading<'_> {
         roster: &mut Roster<R>,
     ) -> anyhow::Result<(Vec<Arrival>, Option<Progress>)> {
         let mut batch: Vec<Arrival> = Vec::new();
-        let mut lines: HashMap<[u8; 32], u64> = HashMap::new();
+        let mut places: HashMap<[u8; 32], usize> = HashMap::new();
         let mut progress = None;
         for _ in 0..BATCH {
             let Some(row) = roster.next_row()? else { break };
             progress = Some(Progress { end: row.end, line: row.next_line });
             let line = row.line;
             let Some(newcomer) = self.newcomer(row)? else { continue };
-            if lines.insert(newcomer.lookup, line).is_some() {
-                self.repeated(line);
-            } else {
-                batch.push(Arrival { line, newcomer });
+            let place = *places.entry(newcomer.lookup).or_insert(batch.len());
+            match batch.get_mut(place) {
+                // As when the lines are in two batches: the first says whether they get mail, and each its lists.
+                Some(first) => {
+                    first.newcomer.lists.extend(newcomer.lists);
+                    self.repeated(line);
+                }
+                None => batch.push(Arrival { line, newcomer }),
             }
         }
         batch.sort_by_key(|arrival| arrival.newcomer.lookup);
@@ -240,7 +244,8 @@ impl Tally {
             }
         }
         say(format_args!("{sentence}, {} lines left out.", self.wrong))?;
-        Ok(if self.wrong + self.repeated == 0 { Ended::Well } else { Ended::WithProblems })
+        // Named twice, somebody is in all the same: nobody has to mend that.
+        Ok(if self.wrong == 0 { Ended::Well } else { Ended::WithProblems })
     }
 }
 

@@ -8,8 +8,8 @@ use anyhow::bail;
 use clap::Subcommand;
 
 use crate::clock::Clock;
-use crate::command::Ended;
 use crate::command::terminal::{few_untold, say, say_json, table};
+use crate::command::{Ended, Mistyped};
 use crate::config::Config;
 use crate::fields;
 use crate::installation::Installation;
@@ -63,7 +63,9 @@ pub async fn run(installation: &Installation, arguments: &Arguments, clock: &Clo
 // A list without consent harms its people.
 fn consented(words: &str) -> anyhow::Result<&str> {
     match words.trim() {
-        "" => bail!("say where the consent comes from: --consent \"signed up at the July assembly\""),
+        "" => bail!(Mistyped::Value(
+            "say where the consent comes from: --consent \"signed up at the July assembly\"".to_owned()
+        )),
         words => Ok(words),
     }
 }
@@ -82,6 +84,11 @@ fn wrong_lists(config: &Config, lists: &[String]) -> Option<String> {
             format!("no list is called {unknown}, write one of {known}, or several with a space between them")
         }
     })
+}
+
+// Refuses lists that there are none of.
+fn check_lists(config: &Config, lists: &[String]) -> Result<(), Mistyped> {
+    wrong_lists(config, lists).map_or(Ok(()), |wrong| Err(Mistyped::Name(wrong)))
 }
 
 async fn stats(installation: &Installation, json: bool) -> anyhow::Result<Ended> {

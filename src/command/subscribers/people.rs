@@ -2,12 +2,12 @@
 
 use std::io::{self, BufRead as _};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use crate::clock::Clock;
-use crate::command::Ended;
-use crate::command::subscribers::{consented, wrong_lists};
+use crate::command::subscribers::{check_lists, consented};
 use crate::command::terminal::{complain, say, say_json, table};
+use crate::command::{Ended, Mistyped};
 use crate::deliver::absent;
 use crate::installation::Installation;
 use crate::ledger::importing::Exported;
@@ -68,6 +68,9 @@ const PAGE: u32 = 1_000;
 
 /// Who is there, by number; `export` is what shows addresses.
 pub async fn list(installation: &Installation, arguments: &List) -> anyhow::Result<Ended> {
+    if arguments.list.is_some() {
+        check_lists(&installation.config, arguments.list.as_slice())?;
+    }
     let ledger = installation.ledger().await?;
     let (mut after, mut found): (i64, Vec<Exported>) = (0, Vec::new());
     while found.len() < arguments.most {
@@ -125,9 +128,7 @@ pub async fn show(installation: &Installation, who: &Who) -> anyhow::Result<Ende
 /// Puts somebody on lists, as an import of one line does.
 pub async fn add(installation: &Installation, arguments: &Add, clock: &Clock) -> anyhow::Result<Ended> {
     let consent = consented(&arguments.consent)?;
-    if let Some(wrong) = wrong_lists(&installation.config, &arguments.lists) {
-        bail!(wrong);
-    }
+    check_lists(&installation.config, &arguments.lists)?;
     let (_kept, address, ledger) =
         (installation.keep_key()?, address(&arguments.who)?, installation.ledger().await?);
     let key = installation.key_of(&ledger).await?;
@@ -200,5 +201,6 @@ fn address(who: &Who) -> anyhow::Result<Address> {
         line.clear();
         io::stdin().lock().read_line(&mut line).context("read the address")?;
     }
-    Address::parse(&line).context("this is not a mail address, write one such as name@example.org")
+    let wrong = "this is not a mail address, write one such as name@example.org";
+    Ok(Address::parse(&line).ok_or_else(|| Mistyped::Value(wrong.to_owned()))?)
 }

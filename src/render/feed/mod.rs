@@ -22,7 +22,6 @@ use crate::render::site::Picture;
 use crate::render::words::Words;
 use crate::render::xml::{escape_html, xml_clean};
 use crate::revision::{Change, Revision};
-use crate::schedule::zone::Moment;
 
 /// How a feed is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -388,16 +387,11 @@ fn changes_html(
 ) -> String {
     let zone = notice.event().map_or(&site.zone, |event| &event.starts.zone);
     let one = |change: &Change| {
-        let at = words.moment(&Moment::from_instant(change.at, zone.clone()));
         let differences = facts::visible_differences(change, notice, now);
-        if differences.is_empty() {
-            return String::new();
-        }
-        let differences: Vec<String> = differences.iter().map(|it| words.difference(it)).collect();
-        let (label, differences) = (words.tell("changed-on", [("moment", at.into())]), differences.join(" "));
-        format!("<p><strong>{}</strong> {}</p>\n", escape_html(&label), escape_html(&differences))
+        let (when, what) = facts::change_line(words, change.at, zone, &differences)?;
+        Some(format!("<p><strong>{}</strong> {}</p>\n", escape_html(&when), escape_html(&what)))
     };
-    revision.changes.iter().rev().map(one).collect()
+    revision.changes.iter().rev().filter_map(one).collect()
 }
 
 fn image_html(site: &Site, notice: &Notice) -> String {

@@ -255,6 +255,19 @@ pub fn leave(frame: &Frame<'_>, press: Press, list: Option<&str>) -> Result<Stri
     frame.templates.render(frame.words, "web/leave.html", &view)
 }
 
+/// The question that is put to who has chosen no list: a button, which goes to the path `leave`, and a way `back`.
+pub fn no_list(frame: &Frame<'_>, leave: &str, back: &str) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct View<'a> {
+        frame: FrameView<'a>,
+        leave: String,
+        back: String,
+    }
+    let title = frame.words.say("leave-all-asked");
+    let view = View { frame: frame.nameless(&title), leave: frame.href(leave), back: frame.href(back) };
+    frame.templates.render(frame.words, "web/no_list.html", &view)
+}
+
 /// The page on which a subscriber chooses; without wishes, that the link is not valid any more.
 pub fn preferences(frame: &Frame<'_>, wishes: Option<&Wishes>) -> Result<String, Error> {
     #[derive(Serialize)]
