@@ -42,18 +42,21 @@ pub fn lint(source: &str, body_offset: usize, starts: Option<NaiveDate>) -> Vec<
     problems
 }
 
-/// A warning when nobody will be told of an action that is not yet published at `now`: one of the past, as a slip in
-/// the year makes it, unless it says that it was published in time; or one that is published when it has begun.
-/// `zone` is that of `publish_at`.
+/// A problem when nobody will be told of an action that is not yet published at `now`: one of the past, as a slip in
+/// the year makes it, unless it says that it was published in time; or one that is published when it has begun, which
+/// is an error while it is ahead. `zone` is that of `publish_at`.
 pub fn past(timed: &Timed, zone: &Zone, now: DateTime<Utc>) -> Option<Problem> {
     let starts = timed.last_start.as_ref()?;
     let wall = zone.to_wall(starts.value.at).format(MINUTE);
     let (span, message, help) = match &timed.publish_at {
-        Some(publish_at) if publish_at.value.at > starts.value.at => (
-            &publish_at.span,
-            "it is published after its start, and nobody is told of it",
-            format!("write a time before {wall}; a record of what is over can stay as it is"),
-        ),
+        Some(publish_at) if publish_at.value.at > starts.value.at => {
+            let message = "it is published after its start, and nobody is told of it";
+            let help = format!("write a time before {wall}");
+            if now < starts.value.at {
+                return Some(Problem::error(publish_at.span.clone(), message, help));
+            }
+            (&publish_at.span, message, format!("{help}; a record of what is over can stay as it is"))
+        }
         Some(publish_at) if publish_at.value.at == starts.value.at && now < publish_at.value.at => (
             &starts.span,
             "it is published at this very time, and nobody is told of it",
