@@ -59,17 +59,17 @@ fn everywhere(port: u16, told: usize) {
     let targets: Vec<String> = (0..TARGETS).map(|number| target(root, number, &posts)).collect();
     lay_out(root, &format!("{ALERTS}{}{MAIL}{}", targets.concat(), smtp(port, CONNECTIONS)));
     import(root, "alerts", told);
-    let (_serve, listen) = serve(root);
+    let (_serve, served) = serve(root);
     let all = told + TARGETS;
     write_notice(root, "march", &march("scheduled"));
-    wait(|| sent(&listen) >= all);
+    wait(|| sent(&served) >= all);
     // What is written down last, and no more than that.
     thread::sleep(Duration::from_secs(2));
     let before = posts.load(Ordering::Relaxed);
     let written_at = Instant::now();
     write_notice(root, "march", &march("cancelled"));
     let documents = thread::spawn({
-        let listen = listen.clone();
+        let listen = served.pages.clone();
         move || {
             wait_by(STEP, || DOCUMENTS.iter().all(|(path, text)| page(&listen, path).contains(text)));
             written_at.elapsed()
@@ -77,7 +77,7 @@ fn everywhere(port: u16, told: usize) {
     });
     wait_by(STEP, || posts.load(Ordering::Relaxed) >= before + TARGETS);
     let posted = written_at.elapsed();
-    wait_by(Duration::from_millis(50), || sent(&listen) >= 2 * all);
+    wait_by(Duration::from_millis(50), || sent(&served) >= 2 * all);
     let mailed = written_at.elapsed();
     println!("from the file of a cancelled action, {told} people and {TARGETS} targets told before:");
     tell("page, feeds and calendars", documents.join().unwrap());
@@ -96,17 +96,17 @@ fn past_a_digest(port: u16, told: usize, digest: usize) {
     // Few, so that they are told soon under the rate.
     import(root, "alerts", told.min(100));
     import(root, "issues", digest);
-    let (_serve, listen) = serve(root);
+    let (_serve, served) = serve(root);
     write_notice(root, "march", &march("scheduled"));
-    wait(|| sent(&listen) >= told.min(100));
+    wait(|| sent(&served) >= told.min(100));
     write_notice(root, "stand", "+++\nkind = \"statement\"\ntitle = \"We stand by you\"\n+++\nWe do.\n");
-    wait(|| sent(&listen) >= told.min(100) + 500);
+    wait(|| sent(&served) >= told.min(100) + 500);
     let written_at = Instant::now();
     write_notice(root, "march", &march("cancelled"));
     wait_by(STEP, || edition(root, CANCELLED).is_some_and(|edition| edition["sent"] != json!(0)));
     println!("beside a digest for {digest} at {PER_MINUTE} a minute:");
     tell("the first mail", written_at.elapsed());
-    assert!(sent(&listen) < digest / 2, "the digest was over");
+    assert!(sent(&served) < digest / 2, "the digest was over");
 }
 
 fn tell(what: &str, took: Duration) {

@@ -97,16 +97,16 @@ fn send(port: u16, count: usize) -> Figures {
     lay_out(root, &smtp(port, CONNECTIONS));
     let ((), import) = meter::processes(|| import(root, "alerts", count));
     println!("import:                        {import}");
-    let (serve, listen) = serve(root);
+    let (serve, served) = serve(root);
     let process = serve.0.id();
     println!("memory at rest:                {:.1} MiB", mib(meter::memory(process, "VmRSS")));
     let before = meter::of_process(process);
     write_notice(root);
     let written_at = Instant::now();
-    wait(|| sent(&listen) > 0);
-    let (first_at, first) = (Instant::now(), sent(&listen));
+    wait(|| sent(&served) > 0);
+    let (first_at, first) = (Instant::now(), sent(&served));
     // Seldom: what it costs to answer is counted as if it were of the mail.
-    wait_by(Duration::from_millis(100), || sent(&listen) >= count);
+    wait_by(Duration::from_millis(100), || sent(&served) >= count);
     let wall = first_at.elapsed();
     println!("from the file to the first:    {:.3} s", (first_at - written_at).as_secs_f64());
     // The last commit and the edition's end, which is looked for once a second, belong to it.

@@ -32,14 +32,23 @@ pub fn run(command: &mut Command) {
     assert!(command.stdout(Stdio::null()).status().unwrap().success());
 }
 
+/// Where a service answers.
+#[derive(Clone)]
+pub struct Served {
+    pub pages: String,
+    metrics: String,
+}
+
 /// The service on the installation in `root`, past its first look and at rest.
-pub fn serve(root: &Path) -> (Running, String) {
-    let listen = format!("127.0.0.1:{}", free_port());
+pub fn serve(root: &Path) -> (Running, Served) {
+    let [listen, metrics] = [free_port(), free_port()].map(|port| format!("127.0.0.1:{port}"));
+    let config = fs::read_to_string(root.join("handbill.toml")).unwrap();
+    fs::write(root.join("handbill.toml"), format!("{config}[web]\nmetrics = \"{metrics}\"\n")).unwrap();
     let serve = handbill(root).args(["--log", "warn", "serve", "--listen", &listen]).spawn().unwrap();
     let serve = Running(serve);
     wait(|| TcpStream::connect(&listen).is_ok());
     thread::sleep(Duration::from_secs(3));
-    (serve, listen)
+    (serve, Served { pages: listen, metrics })
 }
 
 /// An installation with a key and a begun ledger, whose lists open now: what comes next is new to them. `tables` are
@@ -96,8 +105,8 @@ pub fn page(listen: &str, path: &str) -> String {
 }
 
 /// The service's own count of mails and posts that were taken.
-pub fn sent(listen: &str) -> usize {
-    let answer = page(listen, "/metrics");
+pub fn sent(served: &Served) -> usize {
+    let answer = page(&served.metrics, "/metrics");
     let line = answer.lines().find_map(|line| line.strip_prefix("handbill_sent_total "));
     line.unwrap().trim().parse().unwrap()
 }
