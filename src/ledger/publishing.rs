@@ -663,17 +663,17 @@ async fn hears<'c>(
              AND (t.state IN (1, 2, 5, 8) OR t.edition IN ({detailed}) AND {MAY_HAVE_ARRIVED}))"
     );
     // An earlier correction stands in for this one if it is of use as long, comes by this list when they leave that by
-    // which they wait for it, and is of all that they have not heard: no later one has overtaken it.
+    // which they wait for it, and begins with what they know: nothing that has reached them since said more.
     let is_of_list = |key: &str| all.iter().any(|it| it.audience == list && it.once_key == key);
     let earlier = of(&|it| {
         it.word == "correction" && it.expires_at >= millis(edition.expires_at) && is_of_list(&it.once_key)
     });
-    let corrections = of(&|it| it.word == "correction");
     let waits = format!(
         "EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({earlier})
              AND t.state = 0 AND NOT {MAY_HAVE_ARRIVED}
-             AND NOT EXISTS (SELECT 1 FROM delivery u WHERE u.recipient = s.id AND u.edition IN ({corrections})
-                 AND u.edition > t.edition AND u.state IN (1, 2, 5, 8)))"
+             AND NOT EXISTS (SELECT 1 FROM delivery u WHERE u.recipient = s.id AND u.edition IN ({any})
+                 AND (u.state = 1 OR u.state IN (2, 5, 8)
+                     AND u.due_at >= (SELECT e.planned_at FROM edition e WHERE e.id = t.edition))))"
     );
     let waits_for_news = format!(
         "EXISTS (SELECT 1 FROM delivery t WHERE t.recipient = s.id AND t.edition IN ({any})

@@ -98,6 +98,7 @@ on_both! {
     who_leaves_one_of_two_lists_still_gets_it_by_the_other
     a_correction_goes_to_who_was_told_and_to_who_takes_the_alerts
     who_waits_for_a_correction_gets_no_other_that_it_says_too
+    who_heard_of_a_change_by_an_issue_is_told_of_the_next_one_by_its_own_correction
     a_correction_that_is_of_use_for_longer_goes_beside_one_that_waits
     a_change_is_told_at_once_to_who_waits_for_a_next_try
     who_was_told_that_it_is_off_hears_that_it_stands_again_whatever_they_wait_for
@@ -689,6 +690,30 @@ async fn who_waits_for_a_correction_gets_no_other_that_it_says_too(place: Place)
     );
     let edition = town.ledger.edition(claims[0].edition).await.unwrap().unwrap();
     assert_eq!(edition.content.members()[0].number, 2, "as it is now");
+}
+
+async fn who_heard_of_a_change_by_an_issue_is_told_of_the_next_one_by_its_own_correction(place: Place) {
+    let mut town = Town::new(&place).await;
+    town.confirmed("ada", &["alerts", "weekly"]).await;
+    town.look(&march(), "2018-07-08T22:00Z").await;
+    town.send("2018-07-08T22:00Z").await;
+    let now = "2018-07-09T12:59Z";
+    town.look(&moved(), now).await;
+    let later = Next::Retry(at("2018-07-09T13:30Z"));
+    for claim in town.claim(Lane::Urgent, now).await {
+        town.record(&[claim], Outcome::Deferred(Fault::Recipient), later, now).await;
+    }
+    town.look(&moved(), "2018-07-09T13:00Z").await;
+    assert_eq!(
+        town.send("2018-07-09T13:01Z").await,
+        "issue/weekly/2018-07-09T09:00: ada\nreminder/alerts/march/-P1D: ada\n"
+    );
+    // What waits says nothing now: it begins with the place of before.
+    town.look(&march(), "2018-07-09T13:05Z").await;
+    assert_eq!(
+        town.send("2018-07-09T13:05Z").await,
+        "correction/alerts/march/1: ada\ncorrection/alerts/march/2: ada\n"
+    );
 }
 
 async fn a_correction_that_is_of_use_for_longer_goes_beside_one_that_waits(place: Place) {

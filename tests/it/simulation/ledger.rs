@@ -50,6 +50,7 @@ pub struct Row {
     pub once_key: String,
     /// When it fell due.
     pub at: At,
+    pub planned_at: At,
     pub sent: Option<Edition>,
 }
 
@@ -107,9 +108,9 @@ impl Ledger {
                 Step::Open { list, since } => {
                     self.openings.entry(list.clone()).or_insert(*since);
                 }
-                Step::Send(edition) => self.insert_edition(edition, entry.at),
+                Step::Send(edition) => self.insert_edition(edition, (entry.at, now)),
                 Step::Skip(id) | Step::Miss(id) => {
-                    self.insert_row(id, id.to_string(), entry.at, None);
+                    self.insert_row(id, id.to_string(), (entry.at, now), None);
                 }
             }
         }
@@ -215,21 +216,21 @@ impl Ledger {
         &mut self,
         id: &EditionId,
         once_key: String,
-        at: At,
+        (at, planned_at): (At, At),
         sent: Option<Edition>,
     ) -> Option<usize> {
         if self.keys.contains_key(id) {
             return None;
         }
         self.keys.insert(id.clone(), self.editions.len());
-        self.editions.push(Row { id: id.clone(), once_key, at, sent });
+        self.editions.push(Row { id: id.clone(), once_key, at, planned_at, sent });
         Some(self.editions.len() - 1)
     }
 
-    fn insert_edition(&mut self, edition: &Edition, at: At) {
+    fn insert_edition(&mut self, edition: &Edition, times: (At, At)) {
         let once_key = edition.content.once_key(&edition.audience);
         let sent = Some(edition.clone());
-        let Some(number) = self.insert_row(&edition.id, once_key.clone(), at, sent) else { return };
+        let Some(number) = self.insert_row(&edition.id, once_key.clone(), times, sent) else { return };
         let (recipients, lane) = match &edition.audience {
             Audience::Target(_) => (vec![0], 2),
             Audience::People => panic!("nobody plans personal mails"),
@@ -306,26 +307,26 @@ impl Ledger {
             .any(|(number, delivery)| self.may_have_told((number, person), delivery))
     }
 
-    // For a correction that says this, too, and would come by that list as well; they were told of none since.
+    // For a correction that says this, too, and would come by that list as well; nothing has reached them since.
     fn waits(&self, person: Person, member: &Member, edition: &Edition) -> bool {
-        let corrections = self.deliveries_about(person, &member.notice).filter(|(number, _)| {
-            matches!(self.editions[*number].sent.as_ref().unwrap().content, Content::Correction(..))
-        });
-        let is_told =
-            |state| matches!(state, State::Claimed | State::Sent | State::Uncertain | State::Dropped);
-        let last = corrections.filter(|(_, it)| is_told(it.state)).map(|(number, _)| number).max();
-        self.deliveries_about(person, &member.notice).any(|(number, delivery)| {
-            let (row, earlier) = (&self.editions[number], self.editions[number].sent.as_ref().unwrap());
+        let about: Vec<(usize, &Delivery)> = self.deliveries_about(person, &member.notice).collect();
+        about.iter().any(|(number, delivery)| {
+            let (row, earlier) = (&self.editions[*number], self.editions[*number].sent.as_ref().unwrap());
             let mut siblings = self.editions.iter().filter(|it| it.once_key == row.once_key);
             let is_of_list = siblings.any(|it| {
                 it.id != edition.id && it.sent.as_ref().is_some_and(|it| it.audience == edition.audience)
             });
+            let reached_since = about.iter().any(|(_, other)| match other.state {
+                State::Claimed => true,
+                State::Sent | State::Uncertain | State::Dropped => other.due_at >= row.planned_at,
+                State::Due | State::Bounced | State::Expired | State::Superseded | State::Left => false,
+            });
             matches!(earlier.content, Content::Correction(..))
                 && is_of_list
                 && earlier.expires_at >= edition.expires_at
-                && last.is_none_or(|last| last < number)
+                && !reached_since
                 && delivery.state == State::Due
-                && !self.may_have_told((number, person), delivery)
+                && !self.may_have_told((*number, person), delivery)
         })
     }
 
