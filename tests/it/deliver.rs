@@ -48,6 +48,15 @@ fn begun(lists: &str) -> World {
     world
 }
 
+// Ana has the alert of a march, and is to be reminded of it.
+fn told_of_a_march() -> World {
+    let world = begun(REMINDING);
+    world.subscribe(&["ana"], "alerts");
+    world.write("march", MARCH);
+    world.pass(FRIDAY);
+    world
+}
+
 fn begun_sending(chaos: &Chaos, smtp: &str, lists: &str) -> World {
     let world = World::sending_to(chaos, smtp, lists);
     world.look(BEGAN);
@@ -141,10 +150,7 @@ fn a_correction_follows_the_original_and_goes_to_who_came_since_too() {
 
 #[test]
 fn several_corrections_that_wait_go_out_as_one() {
-    let mut world = begun(REMINDING);
-    world.subscribe(&["ana"], "alerts");
-    world.write("march", MARCH);
-    world.pass(FRIDAY);
+    let mut world = told_of_a_march();
     world.arrived();
     world.edit("march", "09:00", "11:00");
     world.look("2018-07-06T14:00Z");
@@ -162,10 +168,7 @@ fn several_corrections_that_wait_go_out_as_one() {
 
 #[test]
 fn a_correction_that_waits_says_nothing_when_all_is_as_it_was_again() {
-    let mut world = begun(REMINDING);
-    world.subscribe(&["ana"], "alerts");
-    world.write("march", MARCH);
-    world.pass(FRIDAY);
+    let mut world = told_of_a_march();
     world.arrived();
     world.edit("march", "09:00", "11:00");
     world.look("2018-07-06T14:00Z");
@@ -179,10 +182,7 @@ fn a_correction_that_waits_says_nothing_when_all_is_as_it_was_again() {
 
 #[test]
 fn what_was_mended_while_a_notice_was_taken_back_is_told_when_it_stands_again() {
-    let mut world = begun(REMINDING);
-    world.subscribe(&["ana"], "alerts");
-    world.write("march", MARCH);
-    world.pass(FRIDAY);
+    let mut world = told_of_a_march();
     world.arrived();
     world.edit("march", "title", "withdrawn = \"A mistake.\"\ntitle");
     world.pass("2018-07-06T14:00Z");
@@ -199,10 +199,7 @@ fn what_was_mended_while_a_notice_was_taken_back_is_told_when_it_stands_again() 
 
 #[test]
 fn a_list_that_came_after_the_alert_hears_of_a_change_too() {
-    let mut world = begun(REMINDING);
-    world.subscribe(&["ana"], "alerts");
-    world.write("march", MARCH);
-    world.pass(FRIDAY);
+    let mut world = told_of_a_march();
     world.arrived();
     world.reconfigure("[[list]]", "[[list]]\nname = \"nearby\"\nwhen = \"at once\"\n[[list]]");
     world.subscribe(&["ben"], "nearby");
@@ -214,10 +211,7 @@ fn a_list_that_came_after_the_alert_hears_of_a_change_too() {
 
 #[test]
 fn a_correction_that_waits_is_dropped_when_the_notice_is_taken_back() {
-    let mut world = begun(REMINDING);
-    world.subscribe(&["ana"], "alerts");
-    world.write("march", MARCH);
-    world.pass(FRIDAY);
+    let mut world = told_of_a_march();
     world.arrived();
     world.edit("march", "09:00", "11:00");
     world.look("2018-07-06T14:00Z");
@@ -229,10 +223,7 @@ fn a_correction_that_waits_is_dropped_when_the_notice_is_taken_back() {
 // By a mistake that was noticed while a slow relay was at work.
 #[test]
 fn what_was_dropped_while_a_notice_was_taken_back_goes_out_when_it_stands_again() {
-    let mut world = begun(REMINDING);
-    world.subscribe(&["ana"], "alerts");
-    world.write("march", MARCH);
-    world.pass(FRIDAY);
+    let mut world = told_of_a_march();
     world.arrived();
     world.edit("march", "09:00", "11:00");
     world.look("2018-07-06T14:00Z");
@@ -252,10 +243,7 @@ fn what_was_dropped_while_a_notice_was_taken_back_goes_out_when_it_stands_again(
 
 #[test]
 fn who_heard_nothing_of_a_withdrawal_hears_once_that_it_stands() {
-    let mut world = begun(REMINDING);
-    world.subscribe(&["ana"], "alerts");
-    world.write("march", MARCH);
-    world.pass(FRIDAY);
+    let mut world = told_of_a_march();
     world.arrived();
     world.edit("march", "title", "withdrawn = \"A mistake.\"\nnotify = \"alert\"\ntitle");
     world.look("2018-07-06T14:01Z");
@@ -266,10 +254,7 @@ fn who_heard_nothing_of_a_withdrawal_hears_once_that_it_stands() {
 
 #[test]
 fn nobody_is_reminded_of_a_cancelled_action() {
-    let mut world = begun(REMINDING);
-    world.subscribe(&["ana"], "alerts");
-    world.write("march", MARCH);
-    world.pass(FRIDAY);
+    let mut world = told_of_a_march();
     world.edit("march", "title", "status = \"cancelled\"\ntitle");
     world.pass("2018-07-06T14:00Z");
     assert_eq!(world.arrived().len(), 2);
@@ -279,10 +264,7 @@ fn nobody_is_reminded_of_a_cancelled_action() {
 
 #[test]
 fn a_cancellation_between_the_commit_of_a_reminder_and_its_sending_stops_it() {
-    let mut world = begun(REMINDING);
-    world.subscribe(&["ana"], "alerts");
-    world.write("march", MARCH);
-    world.pass(FRIDAY);
+    let mut world = told_of_a_march();
     world.look("2018-07-10T07:00Z");
     world.edit("march", "title", "status = \"cancelled\"\ntitle");
     world.pass("2018-07-10T07:01Z");
@@ -293,10 +275,7 @@ fn a_cancellation_between_the_commit_of_a_reminder_and_its_sending_stops_it() {
 
 // What a deliverer had in hand when the action changed, and gives back.
 fn check_superseded(old: &str, new: &str) {
-    let mut world = begun(REMINDING);
-    world.subscribe(&["ana"], "alerts");
-    world.write("march", MARCH);
-    world.pass(FRIDAY);
+    let mut world = told_of_a_march();
     world.look("2018-07-10T07:00Z");
     let now = at("2018-07-10T07:00Z");
     let lease = chrono::TimeDelta::hours(1);
@@ -334,10 +313,7 @@ fn a_reminder_in_hand_when_its_action_gets_another_start_is_not_sent() {
 
 #[test]
 fn a_reminder_of_an_action_that_only_gets_another_place_is_sent_with_it() {
-    let mut world = begun(REMINDING);
-    world.subscribe(&["ana"], "alerts");
-    world.write("march", MARCH);
-    world.pass(FRIDAY);
+    let mut world = told_of_a_march();
     world.arrived();
     world.look("2018-07-10T07:00Z");
     world.edit("march", "Union Square", "Foley Square");
