@@ -262,8 +262,8 @@ impl Revision {
     // What people knew before it became `next`, and when that was published: of what stands again, what stood before it
     // was taken back.
     fn known_before(&self, next: &Notice) -> (Arc<Notice>, DateTime<Utc>) {
-        let took = self.withdrawals().last().filter(|_| next.withdrawn.is_none());
-        match took.filter(|_| self.notice().withdrawn.is_some()) {
+        let stands_again = self.notice().withdrawn.is_some() && next.withdrawn.is_none();
+        match self.withdrawals().last().filter(|_| stands_again) {
             Some(took) => (Arc::clone(&took.before), took.seen_at),
             None => (Arc::clone(&self.draft.notice), self.revised_at),
         }
